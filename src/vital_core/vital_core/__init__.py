@@ -1,0 +1,1 @@
+"""The vocabulary of ViTaL: poses, the xArm 7, tasks, observations, actions, clocks, error codes and safe files."""

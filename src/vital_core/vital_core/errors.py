@@ -1,0 +1,54 @@
+"""Error codes: one number for each way in which the system can refuse or fail.
+
+A message beside a code says what was got, what was expected and what to do.
+"""
+
+from enum import IntEnum
+
+
+class ErrorCode(IntEnum):
+    """Codes carried by every result, verdict and report. A code, once given, keeps its meaning."""
+
+    OK = 0
+    # Asked for something that does not exist.
+    UNKNOWN_TASK = 10
+    BAD_PARAMETER = 11
+    # Localisation and reach.
+    NOT_IN_VIEW = 20
+    NO_DEPTH = 21
+    NO_CAMERA = 22
+    UNREACHABLE = 23
+    PLAN_FAILED = 24
+    TRAJECTORY_REFUSED = 25
+    REACH_TIMEOUT = 26
+    NO_CALIBRATION = 27
+    # Policy.
+    NO_CHECKPOINT = 30
+    BAD_CHECKPOINT = 31
+    STALE_OBSERVATION = 32
+    BAD_OBSERVATION = 33
+    GIVE_UP = 34
+    # Command gate.
+    GATE_REFUSED = 40
+    STOPPED = 41
+    FORCE_LIMIT = 42
+    NOT_OWNER = 43
+    # System.
+    NODE_LOST = 50
+    TIMEOUT = 51
+    CANCELLED = 52
+    BUSY = 53
+    SENSOR_FAULT = 54
+    INTERNAL = 59
+
+
+class VitalError(Exception):
+    """A refusal with its code; ``str(error)`` is the operator's sentence."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"[{self.code.name} {int(self.code)}] {self.message}"
