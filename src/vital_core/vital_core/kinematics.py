@@ -34,6 +34,17 @@ def forward(joints_rad: ArrayLike) -> Pose:
     return link_poses(joints_rad)[-1] @ _T_EEF_TCP
 
 
+def tcp_positions(joints_rad: ArrayLike) -> NDArray[np.float64]:
+    """(n, 3) TCP positions in `link_base`, m, for (n, 7) joint positions: `forward` for a whole path at once."""
+    q = np.asarray(joints_rad, dtype=float).reshape(-1, 7)
+    point = np.broadcast_to(_T_EEF_TCP[:3, 3], (len(q), 3))
+    for origin, angle in zip(_ORIGINS[::-1], q.T[::-1], strict=True):
+        c, s = np.cos(angle), np.sin(angle)
+        x, y, z = point.T
+        point = np.stack([c * x - s * y, s * x + c * y, z], axis=1) @ origin[:3, :3].T + origin[:3, 3]
+    return point
+
+
 def jacobian(joints_rad: ArrayLike) -> NDArray[np.float64]:
     """(6, 7): TCP linear (m) and angular (rad) velocity per joint velocity, in the base frame at the TCP."""
     links = link_poses(joints_rad)

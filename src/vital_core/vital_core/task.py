@@ -94,6 +94,9 @@ def parse_task(name: str, values: dict[str, Any]) -> Task:
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
         raise VitalError(
-            ErrorCode.BAD_PARAMETER, f"task file {name}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}"
+            ErrorCode.BAD_PARAMETER,
+            f"task file {name}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}",
         )
-    return Task(name=name, **{k: tuple(map(float, v)) if isinstance(v, list) else v for k, v in values.items()})
+    return Task(
+        name=name, **{k: tuple(map(float, v)) if isinstance(v, list) else v for k, v in values.items()}
+    )

@@ -1,0 +1,33 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = "vital_bringup"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={package_name: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+        (f"share/{package_name}/launch", glob("launch/*.launch.py")),
+        (f"share/{package_name}/config", glob("config/*")),
+        (f"share/{package_name}/rviz", glob("rviz/*.rviz")),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    maintainer="ViTaL developers",
+    maintainer_email="vital@example.org",
+    description="Launch files, configuration, task server and system tests of ViTaL.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "task_server = vital_bringup.task_server_node:main",
+            "deploy = vital_bringup.deploy_node:main",
+            "frames = vital_bringup.frames_node:main",
+            "run_video = vital_bringup.run_video_node:main",
+        ]
+    },
+)

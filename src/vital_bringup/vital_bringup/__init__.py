@@ -1,0 +1,1 @@
+"""The whole stack as one system: launch files, task server, deployment and its report."""

@@ -1,0 +1,221 @@
+"""Runs a number of trials through `/vital/run_task`, tells the operator about each, and writes the report.
+
+Exit code 0 when every trial completed its phases (success or an honest give-up), 1 on a fault, 2 when
+something that was asked for does not exist.
+"""
+
+import signal
+import sys
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from vital_bringup import report, trial_message
+from vital_bringup.ros_calls import call, run_action
+from vital_bringup.ros_skills import LATCHED
+from vital_bringup.trial import Trial
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import EXIT_REFUSED
+from vital_core.task import load_task
+from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
+from vital_interfaces.msg import GateState
+from vital_interfaces.srv import AcquireControl, ClearStop, LocalizeTarget, ResetScene
+
+EXIT_FAULT = 1
+# After these nothing further can go well: the remaining trials are not tried.
+FATAL = frozenset({ErrorCode.NODE_LOST, ErrorCode.TIMEOUT, ErrorCode.NO_CHECKPOINT, ErrorCode.BAD_CHECKPOINT})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployment was asked to do; report is empty for none."""
+
+    task: str
+    prompt: str
+    trials: int
+    seed: int
+    report: str
+    hardware: str
+    start_timeout_s: float
+
+    def __post_init__(self) -> None:
+        load_task(self.task)
+        if self.trials < 1:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"trials is {self.trials}, expected at least 1")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulator can be told to lay a new scene."""
+        return self.hardware == "sim"
+
+
+class Deployment(Node):
+    """The client of a running system."""
+
+    def __init__(self) -> None:
+        super().__init__("deploy")
+        declare = self.declare_parameter
+        task = declare("task", "usb_insertion").value
+        self.settings = Settings(
+            task=task,
+            prompt=declare("prompt", "").value or load_task(task).prompt,
+            trials=declare("trials", 1).value,
+            seed=declare("seed", 1000).value,
+            report=declare("report", "").value,
+            hardware=declare("hardware", "sim").value,
+            start_timeout_s=declare("start_timeout_s", 90.0).value,
+        )
+        self._run_task = ActionClient(self, RunTask, "/vital/run_task")
+        self._parts = {
+            "task server": self._run_task,
+            "reach": ActionClient(self, ReachTarget, "/vital/reach_target"),
+            "policy": ActionClient(self, RunPolicy, "/vital/run_policy"),
+            "pointing": self.create_client(LocalizeTarget, "/vital/localize_target"),
+            "gate": self.create_client(AcquireControl, "/vital/acquire_control"),
+        }
+        self._clear_stop = self.create_client(ClearStop, "/vital/clear_stop")
+        self._reset_scene = self.create_client(ResetScene, "/vital/reset_scene")
+        if self.settings.simulated:
+            self._parts["simulator"] = self._reset_scene
+        self._gate: GateState | None = None
+        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
+
+    def _on_gate(self, message: GateState) -> None:
+        self._gate = message
+
+    def wait_for_parts(self, stopping: threading.Event) -> None:
+        """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
+        deadline, next_word = steady_s() + self.settings.start_timeout_s, steady_s() + 10.0
+        while missing := self._missing():
+            if stopping.wait(0.2):
+                raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
+            if steady_s() > deadline:
+                raise VitalError(
+                    ErrorCode.NODE_LOST,
+                    f"no answer from: {', '.join(missing)}, within {self.settings.start_timeout_s:.0f} s",
+                )
+            if steady_s() > next_word:
+                next_word += 10.0
+                self.get_logger().info(f"waiting for: {', '.join(missing)}")
+
+    def _missing(self) -> list[str]:
+        missing = [
+            name
+            for name, client in self._parts.items()
+            if not (
+                client.server_is_ready() if isinstance(client, ActionClient) else client.service_is_ready()
+            )
+        ]
+        gate = self._gate
+        if gate is None or not 0.0 <= gate.joint_state_age_s < 0.5:
+            missing.append("joint states")
+        return missing
+
+    def run_trial(self, number: int) -> Trial:
+        """One trial, from a fresh scene where there is a simulator; a fault ends up in the record."""
+        s = self.settings
+        trial = Trial(number, s.seed + number, s.task, s.prompt)
+        start = steady_s()
+        try:
+            if s.simulated:
+                self._fresh_scene(trial.seed)
+            goal = RunTask.Goal(task=s.task, prompt=s.prompt, seed=trial.seed)
+            _, result = run_action(self._run_task, goal, timeout_s=180.0)
+        except VitalError as error:
+            return replace(trial.failed(error.code, error.message), duration_s=steady_s() - start)
+        return replace(trial_message.from_message(result.report), trial=number)
+
+    def _fresh_scene(self, seed: int) -> None:
+        if self._gate is not None and self._gate.mode == GateState.LATCHED:
+            call(self._clear_stop, ClearStop.Request(operator_name="deploy in simulation"))
+        answer = call(
+            self._reset_scene, ResetScene.Request(task=self.settings.task, seed=seed), timeout_s=30.0
+        )
+        if not answer.success:
+            raise VitalError(ErrorCode(answer.error_code), answer.message)
+
+
+def _spin(executor: SingleThreadedExecutor, stopping: threading.Event) -> None:
+    while not stopping.is_set() and rclpy.ok():
+        executor.spin_once(timeout_sec=0.2)
+
+
+def run_trials(node: Deployment, stopping: threading.Event) -> int:
+    """All trials; returns the exit code."""
+    s = node.settings
+    node.wait_for_parts(stopping)
+    say = node.get_logger().info
+    say(f"'{s.prompt}' ({s.task}), {s.trials} trial{'s' * (s.trials > 1)} from seed {s.seed}")
+    trials: list[Trial] = []
+    for number in range(s.trials):
+        trial = node.run_trial(number)
+        if stopping.is_set():
+            break
+        trials.append(trial)
+        (say if trial.completed else node.get_logger().error)(trial.line(s.trials))
+        if s.report:
+            settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
+            report.write(Path(s.report), settings, trials)
+        if trial.error_code in FATAL:
+            node.get_logger().error(
+                f"{s.trials - len(trials)} further trials not tried: the system is not whole"
+            )
+            break
+    if trials:
+        say(report.closing_line(trials) + (f", report in {s.report}" if s.report else ""))
+    whole = len(trials) == s.trials and all(t.completed for t in trials)
+    return 0 if whole or stopping.is_set() else EXIT_FAULT
+
+
+def main() -> None:
+    """Entry point."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    code = EXIT_FAULT
+    try:
+        node = Deployment()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)
+        spinner.start()
+        code = _supervise(node, stopping)
+        stopping.set()
+        spinner.join(2.0)
+    except VitalError as error:
+        rclpy.logging.get_logger("deploy").fatal(str(error))
+        code = EXIT_REFUSED
+    rclpy.try_shutdown()
+    sys.exit(code)
+
+
+def _supervise(node: Deployment, stopping: threading.Event) -> int:
+    """Trials run in a thread of their own, so that a signal is answered at once."""
+    outcome = [EXIT_FAULT]
+
+    def work() -> None:
+        try:
+            outcome[0] = run_trials(node, stopping)
+        except VitalError as error:
+            if error.code is not ErrorCode.CANCELLED:
+                node.get_logger().error(str(error))
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    while worker.is_alive() and not stopping.is_set():
+        worker.join(0.2)
+    worker.join(1.0)
+    return outcome[0]

@@ -1,0 +1,95 @@
+"""`/tf`, `/tf_static` and `/robot_description` from the arm's geometry and the calibration file.
+
+Stands for robot_state_publisher wherever the arm's URDF is ours; it needs no URDF parser.
+"""
+
+from pathlib import Path
+
+import yaml
+from geometry_msgs.msg import TransformStamped
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from tf2_msgs.msg import TFMessage
+
+from vital_bringup.ros_skills import LATCHED
+from vital_core import kinematics
+from vital_core import pose as pose_of
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_core.pose import Pose
+from vital_core.urdf import urdf
+from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+
+MAX_RATE_HZ = 50.0
+
+
+def transform(parent: str, child: str, pose: Pose, stamp: object) -> TransformStamped:
+    """Transform message of the pose of ``child`` in ``parent``."""
+    message = TransformStamped(child_frame_id=child)
+    message.header.frame_id, message.header.stamp = parent, stamp
+    t, r = message.transform.translation, message.transform.rotation
+    t.x, t.y, t.z = map(float, pose[:3, 3])
+    r.x, r.y, r.z, r.w = map(float, pose_of.to_quaternion(pose))
+    return message
+
+
+def read_calibration(path: Path) -> list[tuple[str, str, Pose]]:
+    """(parent, child, pose) of each entry: `child: {parent, xyz (m), quaternion (x y z w)}`."""
+    try:
+        entries = yaml.safe_load(path.read_text())
+        return [
+            (e["parent"], child, pose_of.from_quaternion(e["xyz"], e["quaternion"]))
+            for child, e in entries.items()
+        ]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise VitalError(
+            ErrorCode.NO_CALIBRATION,
+            f"calibration file {path} cannot be read ({error}), expected entries "
+            "'<camera frame>: {parent: <frame>, xyz: [m, m, m], quaternion: [x, y, z, w]}'",
+        ) from error
+
+
+class Frames(Node):
+    """Publishes where the arm's links and the calibrated cameras are."""
+
+    def __init__(self) -> None:
+        super().__init__("frames")
+        calibration = self.declare_parameter("calibration_file", "").value
+        self._tf = self.create_publisher(TFMessage, "/tf", 10)
+        self._description = self.create_publisher(String, "/robot_description", LATCHED)
+        self._description.publish(String(data=urdf()))
+        if calibration:
+            self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
+            stamp = self.get_clock().now().to_msg()
+            frames = read_calibration(Path(calibration))
+            self._static.publish(TFMessage(transforms=[transform(p, c, t, stamp) for p, c, t in frames]))
+        self._next_s = 0.0
+        self.create_subscription(JointState, "/joint_states", self._on_joints, qos_profile_sensor_data)
+
+    def _on_joints(self, message: JointState) -> None:
+        now_s = Time.from_msg(message.header.stamp).nanoseconds * 1e-9
+        if 0.0 <= self._next_s - now_s < 1.0:
+            return
+        self._next_s = now_s + 1.0 / MAX_RATE_HZ
+        positions = dict(zip(message.name, message.position, strict=False))
+        if not all(name in positions for name in JOINT_NAMES):
+            return
+        joints = [positions[name] for name in JOINT_NAMES]
+        links = kinematics.link_poses(joints)
+        names = [BASE_FRAME, *(f"link{i}" for i in range(1, 8))]
+        stamp, parent, transforms = message.header.stamp, pose_of.from_vector((0, 0, 0), (0, 0, 0)), []
+        for i, pose in enumerate(links):
+            relative = pose_of.inverse(parent) @ pose
+            transforms.append(transform(names[i], names[i + 1], relative, stamp))
+            parent = pose
+        t_link7_tcp = pose_of.inverse(links[-1]) @ kinematics.forward(joints)
+        transforms.append(transform("link7", TCP_FRAME, t_link7_tcp, stamp))
+        self._tf.publish(TFMessage(transforms=transforms))
+
+
+def main() -> None:
+    """Entry point."""
+    exit_with(run_node(Frames))

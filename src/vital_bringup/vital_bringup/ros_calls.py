@@ -1,0 +1,73 @@
+"""Blocking service and action calls with time limits, for threads beside a spinning executor."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from rclpy.client import Client
+from rclpy.task import Future
+
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode, VitalError
+
+
+def wait_for(future: Future, timeout_s: float, what: str) -> Any:
+    """The future's result. Raises VitalError(TIMEOUT) naming ``what`` when it does not come in time."""
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    if not done.wait(timeout_s):
+        future.cancel()
+        raise VitalError(ErrorCode.TIMEOUT, f"{what} did not answer within {timeout_s:.0f} s")
+    return future.result()
+
+
+def call(client: Client, request: Any, timeout_s: float = 10.0) -> Any:
+    """A service's response. Raises VitalError(NODE_LOST) when nobody serves it, TIMEOUT when it hangs."""
+    if not client.wait_for_service(timeout_sec=min(timeout_s, 5.0)):
+        raise VitalError(ErrorCode.NODE_LOST, f"nobody serves {client.srv_name}: is its node running?")
+    return wait_for(client.call_async(request), timeout_s, client.srv_name)
+
+
+def run_action(
+    client: ActionClient,
+    goal: Any,
+    *,
+    timeout_s: float,
+    cancel_when: Callable[[], bool] = lambda: False,
+    on_feedback: Callable[[Any], None] = lambda _: None,
+    poll_s: float = 0.05,
+) -> tuple[int, Any]:
+    """Send a goal and wait for (status, result); cancels it when ``cancel_when`` says so or time runs out.
+
+    Raises VitalError: NODE_LOST when nobody serves the action or its server goes away, BUSY when the goal
+    is refused, TIMEOUT when a cancelled goal does not end.
+    """
+    name = client._action_name
+    if not client.wait_for_server(timeout_sec=5.0):
+        raise VitalError(ErrorCode.NODE_LOST, f"nobody serves {name}: is its node running?")
+    handle = wait_for(client.send_goal_async(goal, feedback_callback=on_feedback), 5.0, name)
+    if not handle.accepted:
+        raise VitalError(
+            ErrorCode.BUSY, f"{name} refused the goal: it is busy or does not know it, see its log"
+        )
+    result = handle.get_result_async()
+    done = threading.Event()
+    result.add_done_callback(lambda _: done.set())
+    deadline, cancelled = steady_s() + timeout_s, False
+    while not done.wait(poll_s):
+        if not cancelled and (cancel_when() or steady_s() > deadline):
+            handle.cancel_goal_async()
+            cancelled, deadline = True, steady_s() + 5.0
+        elif cancelled and steady_s() > deadline:
+            raise VitalError(ErrorCode.TIMEOUT, f"{name} did not end within 5 s of being cancelled")
+        elif not client.server_is_ready():
+            raise VitalError(ErrorCode.NODE_LOST, f"the node that serves {name} has gone")
+    answer = result.result()
+    return answer.status, answer.result
+
+
+def succeeded(status: int) -> bool:
+    """Whether a goal's status is SUCCEEDED."""
+    return status == GoalStatus.STATUS_SUCCEEDED

@@ -1,0 +1,89 @@
+"""Films a run: the scene and the wrist camera side by side, with the phase and the touch written in."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from vital_core import image_message
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_interfaces.msg import GateState, PolicyState, TactileArray
+
+RATE_HZ = 10
+HEIGHT_PX = 480
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class RunVideo(Node):
+    """Writes `<directory>/run.mp4` at `RATE_HZ` from what the cameras show."""
+
+    def __init__(self) -> None:
+        super().__init__("run_video")
+        directory = Path(self.declare_parameter("directory", "").value)
+        if not directory.name:
+            raise VitalError(ErrorCode.BAD_PARAMETER, "directory is empty, expected a folder for the video")
+        directory.mkdir(parents=True, exist_ok=True)
+        self._file = av.open(str(directory / "run.mp4"), "w")
+        self._stream = self._file.add_stream("h264", rate=RATE_HZ)
+        self._stream.width, self._stream.height = 640 + HEIGHT_PX, HEIGHT_PX
+        self._stream.pix_fmt = "yuv420p"
+        self._scene = np.zeros((HEIGHT_PX, 640, 3), np.uint8)
+        self._wrist = np.zeros((HEIGHT_PX, HEIGHT_PX, 3), np.uint8)
+        self._words = {"gate": "", "policy": "", "touch": ""}
+        self.create_subscription(Image, "/camera/camera/color/image_raw", self._on_scene, NEWEST)
+        self.create_subscription(Image, "/wrist_camera/image_raw", self._on_wrist, NEWEST)
+        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, 1)
+        self.create_subscription(PolicyState, "/vital/policy_state", self._on_policy, 1)
+        self.create_subscription(TactileArray, "/anyskin/tactile", self._on_touch, NEWEST)
+        self.create_timer(1.0 / RATE_HZ, self._write)
+
+    def _on_scene(self, message: Image) -> None:
+        self._scene = cv2.resize(image_message.from_message(message, "rgb8"), (640, HEIGHT_PX))
+
+    def _on_wrist(self, message: Image) -> None:
+        picture = image_message.from_message(message, "rgb8")
+        self._wrist = cv2.resize(picture, (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+
+    def _on_gate(self, message: GateState) -> None:
+        mode = ("idle", "moving", "holding", "stopped")[min(message.mode, 3)]
+        self._words["gate"] = f"{message.owner or 'nobody'}: {mode} {message.stop_reason}"
+
+    def _on_policy(self, message: PolicyState) -> None:
+        self._words["policy"] = f"tick {message.seq}, {1000 * message.inference_s:.0f} ms"
+
+    def _on_touch(self, message: TactileArray) -> None:
+        if len(message.baseline_ut) == len(message.field_ut):
+            change = np.asarray(message.field_ut) - np.asarray(message.baseline_ut)
+            self._words["touch"] = f"touch {np.abs(change).max():.0f} uT"
+
+    def _write(self) -> None:
+        frame = _with_words(np.concatenate([self._scene, self._wrist], axis=1), list(self._words.values()))
+        for packet in self._stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
+            self._file.mux(packet)
+
+    def on_exit(self) -> None:
+        """Finish the file."""
+        for packet in self._stream.encode():
+            self._file.mux(packet)
+        self._file.close()
+
+
+def _with_words(frame: NDArray[np.uint8], lines: list[str]) -> NDArray[np.uint8]:
+    frame = np.ascontiguousarray(frame)
+    for i, line in enumerate(lines):
+        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(
+                frame, line, (8, 20 + 20 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA
+            )
+    return frame
+
+
+def main() -> None:
+    """Entry point."""
+    exit_with(run_node(RunVideo))
