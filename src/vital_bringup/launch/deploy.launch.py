@@ -148,9 +148,7 @@ def robot_nodes() -> list:
     """The vendor's arm and camera launch files, and the project's own sensor nodes."""
 
     def included(package: str, file: str, arguments: dict) -> GroupAction:
-        source = PythonLaunchDescriptionSource(
-            PathJoinSubstitution([FindPackageShare(package), "launch", file])
-        )
+        source = PythonLaunchDescriptionSource(PathJoinSubstitution([FindPackageShare(package), "launch", file]))
         return GroupAction([IncludeLaunchDescription(source, launch_arguments=arguments.items())])
 
     sensors = PathJoinSubstitution([FindPackageShare("vital_bringup"), "config", "robot_sensors.yaml"])

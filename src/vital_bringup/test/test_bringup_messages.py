@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from vital_bringup import trial_message
 from vital_bringup.frames_node import read_calibration
 from vital_bringup.ros_skills import SUCCESS_HELD_S, SuccessLabel

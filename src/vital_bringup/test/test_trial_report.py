@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from vital_bringup import report
 from vital_bringup.task_run import Located, PolicyRun, Reached, run_task
 from vital_bringup.trial import Phase, Trial
@@ -101,9 +102,7 @@ def test_operator_line_names_what_an_operator_asks():
     line = run_task(Skills(), TRIAL).line(20)
     for word in ("trial 1/20", "seed 1000", "success", "5.0 mm", "0.5 mm", "11/19 ms"):
         assert word in line
-    failed = run_task(
-        Skills(localize=VitalError(ErrorCode.NOT_IN_VIEW, "nothing like a banana")), TRIAL
-    ).line(20)
+    failed = run_task(Skills(localize=VitalError(ErrorCode.NOT_IN_VIEW, "nothing like a banana")), TRIAL).line(20)
     assert "NOT_IN_VIEW" in failed and "nothing like a banana" in failed
 
 

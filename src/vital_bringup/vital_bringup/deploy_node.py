@@ -110,9 +110,7 @@ class Deployment(Node):
         missing = [
             name
             for name, client in self._parts.items()
-            if not (
-                client.server_is_ready() if isinstance(client, ActionClient) else client.service_is_ready()
-            )
+            if not (client.server_is_ready() if isinstance(client, ActionClient) else client.service_is_ready())
         ]
         gate = self._gate
         if gate is None or not 0.0 <= gate.joint_state_age_s < 0.5:
@@ -136,9 +134,7 @@ class Deployment(Node):
     def _fresh_scene(self, seed: int) -> None:
         if self._gate is not None and self._gate.mode == GateState.LATCHED:
             call(self._clear_stop, ClearStop.Request(operator_name="deploy in simulation"))
-        answer = call(
-            self._reset_scene, ResetScene.Request(task=self.settings.task, seed=seed), timeout_s=30.0
-        )
+        answer = call(self._reset_scene, ResetScene.Request(task=self.settings.task, seed=seed), timeout_s=30.0)
         if not answer.success:
             raise VitalError(ErrorCode(answer.error_code), answer.message)
 
@@ -165,9 +161,7 @@ def run_trials(node: Deployment, stopping: threading.Event) -> int:
             settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
             report.write(Path(s.report), settings, trials)
         if trial.error_code in FATAL:
-            node.get_logger().error(
-                f"{s.trials - len(trials)} further trials not tried: the system is not whole"
-            )
+            node.get_logger().error(f"{s.trials - len(trials)} further trials not tried: the system is not whole")
             break
     if trials:
         say(report.closing_line(trials) + (f", report in {s.report}" if s.report else ""))

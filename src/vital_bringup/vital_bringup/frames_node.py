@@ -41,8 +41,7 @@ def read_calibration(path: Path) -> list[tuple[str, str, Pose]]:
     try:
         entries = yaml.safe_load(path.read_text())
         return [
-            (e["parent"], child, pose_of.from_quaternion(e["xyz"], e["quaternion"]))
-            for child, e in entries.items()
+            (e["parent"], child, pose_of.from_quaternion(e["xyz"], e["quaternion"])) for child, e in entries.items()
         ]
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise VitalError(

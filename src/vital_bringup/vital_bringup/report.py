@@ -22,9 +22,7 @@ def summary(trials: Sequence[Trial]) -> dict[str, Any]:
         "reach_error_median_m": percentile([t.reach_error_m for t in trials], 50),
         "tick_median_ms": percentile([t.tick_median_ms for t in trials], 50),
         "tick_p99_ms": max((t.tick_p99_ms for t in trials if math.isfinite(t.tick_p99_ms)), default=math.nan),
-        "jitter_p99_ms": max(
-            (t.jitter_p99_ms for t in trials if math.isfinite(t.jitter_p99_ms)), default=math.nan
-        ),
+        "jitter_p99_ms": max((t.jitter_p99_ms for t in trials if math.isfinite(t.jitter_p99_ms)), default=math.nan),
     }
     return {
         "trials": len(trials),

@@ -49,9 +49,7 @@ def run_action(
         raise VitalError(ErrorCode.NODE_LOST, f"nobody serves {name}: is its node running?")
     handle = wait_for(client.send_goal_async(goal, feedback_callback=on_feedback), 5.0, name)
     if not handle.accepted:
-        raise VitalError(
-            ErrorCode.BUSY, f"{name} refused the goal: it is busy or does not know it, see its log"
-        )
+        raise VitalError(ErrorCode.BUSY, f"{name} refused the goal: it is busy or does not know it, see its log")
     result = handle.get_result_async()
     done = threading.Event()
     result.add_done_callback(lambda _: done.set())

@@ -18,9 +18,7 @@ from vital_interfaces.action import ReachTarget, RunPolicy
 from vital_interfaces.msg import GateState, SimTruth
 from vital_interfaces.srv import LocalizeTarget
 
-LATCHED = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # Success must last this long before a label is given, so that a plug bouncing in the opening is none.
 SUCCESS_HELD_S = 0.5
 
@@ -68,14 +66,10 @@ class RosSkills:
         self._label_from_truth = label_from_truth
         self._truth: SimTruth | None = None
         self._gate: GateState | None = None
-        self._localize = node.create_client(
-            LocalizeTarget, "/vital/localize_target", callback_group=callback_group
-        )
+        self._localize = node.create_client(LocalizeTarget, "/vital/localize_target", callback_group=callback_group)
         self._reach = ActionClient(node, ReachTarget, "/vital/reach_target", callback_group=callback_group)
         self._policy = ActionClient(node, RunPolicy, "/vital/run_policy", callback_group=callback_group)
-        node.create_subscription(
-            GateState, "/vital/gate_state", self._on_gate, LATCHED, callback_group=callback_group
-        )
+        node.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED, callback_group=callback_group)
         if label_from_truth:
             node.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1, callback_group=callback_group)
 
@@ -93,9 +87,7 @@ class RosSkills:
             raise VitalError(ErrorCode(answer.error_code), answer.message)
         point = answer.point.point
         self._point = answer.point
-        return Located(
-            (answer.pixel_u, answer.pixel_v), np.array([point.x, point.y, point.z]), answer.message
-        )
+        return Located((answer.pixel_u, answer.pixel_v), np.array([point.x, point.y, point.z]), answer.message)
 
     def reach(self, task: str, located: Located, seed: int) -> Reached:
         """Bring the held object's tip into the hover region. Raises VitalError with the reach node's code."""

@@ -78,9 +78,7 @@ def _with_words(frame: NDArray[np.uint8], lines: list[str]) -> NDArray[np.uint8]
     frame = np.ascontiguousarray(frame)
     for i, line in enumerate(lines):
         for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(
-                frame, line, (8, 20 + 20 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA
-            )
+            cv2.putText(frame, line, (8, 20 + 20 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
     return frame
 
 

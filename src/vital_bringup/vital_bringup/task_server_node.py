@@ -28,9 +28,7 @@ class TaskServer(Node):
         super().__init__("task_server")
         labeller = self.declare_parameter("labeller", "operator").value
         if labeller not in ("operator", "sim_truth"):
-            self.get_logger().warning(
-                f"labeller is '{labeller}', expected operator or sim_truth: operator it is"
-            )
+            self.get_logger().warning(f"labeller is '{labeller}', expected operator or sim_truth: operator it is")
         group = ReentrantCallbackGroup()
         self._skills = RosSkills(self, group, label_from_truth=labeller == "sim_truth")
         self._busy = threading.Lock()
@@ -69,9 +67,7 @@ class TaskServer(Node):
         start = steady_s()
 
         def tell(phase: Phase, message: str) -> None:
-            handle.publish_feedback(
-                RunTask.Feedback(phase=str(phase), message=message, elapsed_s=steady_s() - start)
-            )
+            handle.publish_feedback(RunTask.Feedback(phase=str(phase), message=message, elapsed_s=steady_s() - start))
 
         prompt = goal.prompt or load_task(goal.task).prompt
         with self._busy:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vital_core import safe_file
 from vital_core.clock import Pacer
 from vital_core.errors import ErrorCode, VitalError

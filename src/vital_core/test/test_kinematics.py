@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.cartesian_motion import joint_waypoints, minimum_jerk

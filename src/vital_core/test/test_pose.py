@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vital_core import pose as pose_of
 
 LENGTH = st.floats(-2, 2, allow_nan=False)
@@ -45,7 +46,5 @@ def test_point_down_has_z_down_and_x_along_the_base():
 
 def test_rpy_is_the_urdf_convention():
     pose = pose_of.from_rpy((0, 0, 0), (0.1, -0.4, 0.7))
-    x, y, z = (
-        pose_of.from_vector((0, 0, 0), axis)[:3, :3] for axis in ((0.1, 0, 0), (0, -0.4, 0), (0, 0, 0.7))
-    )
+    x, y, z = (pose_of.from_vector((0, 0, 0), axis)[:3, :3] for axis in ((0.1, 0, 0), (0, -0.4, 0), (0, 0, 0.7)))
     assert np.allclose(pose[:3, :3], z @ y @ x)

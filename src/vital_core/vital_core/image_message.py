@@ -17,9 +17,7 @@ def to_message(image: NDArray, encoding: str, header: Header) -> Image:
     dtype, channels = _TYPES[encoding]
     shape = image.shape[:2] if channels == 1 else (*image.shape[:2], channels)
     if image.shape != shape or image.dtype != dtype:
-        raise ValueError(
-            f"{encoding} needs {dtype} with {channels} channel(s), got {image.dtype} {image.shape}"
-        )
+        raise ValueError(f"{encoding} needs {dtype} with {channels} channel(s), got {image.dtype} {image.shape}")
     message = Image(header=header, encoding=encoding, height=image.shape[0], width=image.shape[1])
     message.step = image.shape[1] * channels * dtype.itemsize
     # rclpy checks a `bytes` element by element; an array is taken as it is.

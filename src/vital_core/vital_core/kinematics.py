@@ -78,10 +78,7 @@ def solve(
     posture = q.copy() if posture_rad is None else np.asarray(posture_rad, dtype=float)
     for _ in range(iterations):
         error = _error_twist(forward(q), target)
-        if (
-            np.linalg.norm(error[:3]) < position_tolerance_m
-            and np.linalg.norm(error[3:]) < rotation_tolerance_rad
-        ):
+        if np.linalg.norm(error[:3]) < position_tolerance_m and np.linalg.norm(error[3:]) < rotation_tolerance_rad:
             return q
         j = jacobian(q)
         pseudo_inverse = j.T @ np.linalg.inv(j @ j.T + damping**2 * np.eye(6))
