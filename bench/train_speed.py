@@ -1,0 +1,68 @@
+"""Measures behaviour cloning's throughput on synthetic pictures: iterations per second of a preset.
+
+    ./vital shell -c "python bench/train_speed.py [--plain]"
+
+`--plain` leaves out the fused kernels and the allocator's setting, for comparison.
+"""
+
+import argparse
+import os
+import resource
+import time
+
+import numpy as np
+import torch
+
+from vital_policy import fused_norm
+from vital_policy.dataset import Demonstrations
+from vital_policy.train_bc import keep_memory
+from vital_policy.trainer import PRESETS, Trainer
+
+FRAMES = 512
+
+
+def demonstrations() -> Demonstrations:
+    """Noise in the shape of demonstrations, four episodes."""
+    rng = np.random.default_rng(0)
+    return Demonstrations(
+        image=rng.integers(0, 256, (FRAMES, 128, 128, 3), dtype=np.uint8),
+        tactile_ut=rng.normal(0, 50, (FRAMES, 15)).astype(np.float32),
+        actions=rng.uniform(-0.01, 0.01, (FRAMES, 10, 7)),
+        mask=np.ones((FRAMES, 10), bool),
+        episode=np.repeat(np.arange(4), FRAMES // 4),
+        sha256="",
+    )
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--plain", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if not options.plain:
+        keep_memory()
+        fused_norm.enable()
+    trainer = Trainer(PRESETS[options.preset], demonstrations())
+    for _ in range(5):
+        trainer.step()
+    faults, times = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []
+    for _ in range(options.steps):
+        start = time.perf_counter()
+        trainer.step()
+        times.append(time.perf_counter() - start)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+    batch = trainer.config.batch
+    median, least = np.median(times), min(times)
+    print(
+        f"{options.preset}, batch {batch}, {options.threads} threads: median {1000 * median:.0f} ms an iteration, "
+        f"least {1000 * least:.0f} ms; {1 / median:.2f} it/s, {batch / median:.0f} samples/s, "
+        f"{faults / options.steps:.0f} page faults an iteration"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""pytest plugin: activate with `-p launch_testing.pytest.hooks`."""

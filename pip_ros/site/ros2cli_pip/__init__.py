@@ -1,0 +1,1 @@
+"""The parts of the `ros2` command that this project uses, for systems without a ROS installation."""

@@ -1,0 +1,318 @@
+"""The gate node itself, in its own process, between real topics: a small arm follows what it publishes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.action import ActionClient
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vital_control.messages import duration, seconds
+from vital_control.trajectory import Trajectory
+from vital_core.errors import ErrorCode
+from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_interfaces.action import ExecuteTrajectory
+from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
+from vital_interfaces.srv import AcquireControl, ClearStop, Stop
+
+PERIOD_S = 1 / 6
+PATIENCE_S = 10.0
+
+
+class ArmNode(Node):
+    """A kinematic arm and a quiet tactile pad at 100 Hz, and everything that a client of the gate needs."""
+
+    def __init__(self, context: rclpy.Context) -> None:
+        super().__init__("arm", context=context)
+        self.trajectory, self.start_s = Trajectory.rest(HOME_RAD), time.monotonic()
+        self.arm_messages: list[JointTrajectory] = []
+        self.gripper_messages: list[JointTrajectory] = []
+        self.states: list[GateState] = []
+        self.diagnostics: list[DiagnosticArray] = []
+        self.field_ut, self.sensors, self.seq = np.zeros(15), True, 0
+        self.joint_states = self.create_publisher(JointState, "/joint_states", 10)
+        self.tactile = self.create_publisher(TactileArray, "/anyskin/tactile", qos_profile_sensor_data)
+        self.command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
+        self.listen("/xarm7_traj_controller/joint_trajectory", JointTrajectory, self.follow)
+        self.listen("/xarm_gripper_traj_controller/joint_trajectory", JointTrajectory, self.gripper_messages.append)
+        self.listen("/diagnostics", DiagnosticArray, self.diagnostics.append)
+        latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.create_subscription(GateState, "/vital/gate_state", self.states.append, latched)
+        self.create_timer(0.01, self.sense)
+        self.acquire = self.create_client(AcquireControl, "/vital/acquire_control")
+        self.stop = self.create_client(Stop, "/vital/stop")
+        self.clear = self.create_client(ClearStop, "/vital/clear_stop")
+        self.execute = ActionClient(self, ExecuteTrajectory, "/vital/execute_trajectory")
+
+    def listen(self, topic: str, kind: type, callback: Callable) -> None:
+        self.create_subscription(kind, topic, callback, 10)
+
+    def follow(self, message: JointTrajectory) -> None:
+        self.arm_messages.append(message)
+        now_s = time.monotonic()
+        q, v = self.trajectory.state(now_s - self.start_s)
+        times = [0.0] + [seconds(p.time_from_start) for p in message.points]
+        positions = [q] + [np.array(p.positions) for p in message.points]
+        velocities = [v] + [np.array(p.velocities) for p in message.points]
+        self.trajectory, self.start_s = Trajectory(np.array(times), np.array(positions), np.array(velocities)), now_s
+
+    def joints(self) -> np.ndarray:
+        return self.trajectory.state(time.monotonic() - self.start_s)[0]
+
+    def sense(self) -> None:
+        if not self.sensors:
+            return
+        message = JointState(name=[*JOINT_NAMES, "drive_joint"], position=[*self.joints().tolist(), 0.0])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self.joint_states.publish(message)
+        self.tactile.publish(TactileArray(magnetometers=5, field_ut=self.field_ut.tolist(), valid=[True] * 5))
+
+    def ask(self, client, **request):
+        assert client.wait_for_service(PATIENCE_S)
+        future = client.call_async(client.srv_type.Request(**request))
+        wait_until(future.done)
+        return future.result()
+
+    def send(self, x_m: float = 0.005, owner: str = "policy", duration_s: float = PERIOD_S) -> int:
+        self.seq += 1
+        now = self.get_clock().now()
+        message = EndEffectorDelta(owner=owner, seq=self.seq, duration_s=duration_s, gripper=1.0)
+        message.header.stamp, message.header.frame_id = now.to_msg(), "link_tcp"
+        message.valid_until = (now + rclpy.duration.Duration(seconds=0.2)).to_msg()
+        message.translation_m.x = x_m
+        self.command.publish(message)
+        return self.seq
+
+    def judged(self, seq: int) -> GateState:
+        """The state that carries the verdict on a command."""
+        wait_until(lambda: any(s.seq == seq for s in list(self.states)))
+        return next(s for s in list(self.states) if s.seq == seq)
+
+    def wait_for_mode(self, mode: int) -> GateState:
+        wait_until(lambda: self.states and self.states[-1].mode == mode)
+        return self.states[-1]
+
+    def run_trajectory(self, goal_rad: np.ndarray, duration_s: float = 1.5) -> ExecuteTrajectory.Result:
+        handle = self.start_trajectory(goal_rad, duration_s)
+        result = handle.get_result_async()
+        wait_until(result.done)
+        return result.result().result
+
+    def start_trajectory(self, goal_rad: np.ndarray, duration_s: float):
+        t = np.linspace(0.0, duration_s, 31)
+        s = t / duration_s
+        start = self.joints()
+        way = start + np.outer(s**3 * (10 - 15 * s + 6 * s**2), goal_rad - start)
+        points = [
+            JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration(float(ti)))
+            for ti, q in zip(t, way, strict=True)
+        ]
+        goal = ExecuteTrajectory.Goal(owner="reach")
+        goal.trajectory = JointTrajectory(joint_names=list(JOINT_NAMES), points=points)
+        assert self.execute.wait_for_server(PATIENCE_S)
+        accepted = self.execute.send_goal_async(goal)
+        wait_until(accepted.done)
+        return accepted.result()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for a condition, or fail after a time that even a loaded machine keeps."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def domain() -> int:
+    """A ROS domain of this module's own."""
+    return 1 + (os.getpid() * 7 + 3) % 100
+
+
+@pytest.fixture
+def gate(domain: int) -> Iterator[subprocess.Popen]:
+    """The gate in its own process."""
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vital_control.gate_node"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    yield process
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+@pytest.fixture
+def arm(domain: int, gate: subprocess.Popen) -> Iterator[ArmNode]:
+    """The arm, spinning in a thread, with the gate up and seeing it."""
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    context = rclpy.Context()
+    context.init(domain_id=domain)
+    node = ArmNode(context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def spin() -> None:
+        with contextlib.suppress(ExternalShutdownException):
+            executor.spin()
+
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    wait_until(lambda: node.states and node.states[-1].joint_state_age_s < 0.1 and node.states[-1].tactile_age_s < 0.1)
+    yield node
+    context.try_shutdown()
+    thread.join(5.0)
+
+
+def own(arm: ArmNode, owner: str = "policy", task: str = "usb_insertion") -> None:
+    answer = arm.ask(arm.acquire, owner=owner, task=task)
+    assert answer.granted and answer.current_owner == owner, answer
+
+
+def test_gate_moves_holds_refuses_stops_and_clears(arm: ArmNode, gate: subprocess.Popen) -> None:
+    """One story through one process: each step would fail without its part of the gate."""
+    assert arm.judged(arm.send()).verdict == GateState.NOT_OWNER
+    assert arm.arm_messages == []
+
+    answer = arm.ask(arm.acquire, owner="policy", task="usb_insertoin")
+    assert not answer.granted and answer.error_code == ErrorCode.UNKNOWN_TASK and "usb_insertion" in answer.message
+    own(arm)
+    answer = arm.ask(arm.acquire, owner="reach")
+    assert not answer.granted and answer.error_code == ErrorCode.NOT_OWNER and answer.current_owner == "policy"
+
+    start = arm.joints()
+    for _ in range(4):
+        assert arm.judged(arm.send()).verdict == GateState.ACCEPTED
+        time.sleep(PERIOD_S)
+    assert arm.states[-1].mode == GateState.MOVING
+    assert all(np.allclose(m.points[-1].velocities, 0.0) for m in arm.arm_messages)
+    assert len(arm.gripper_messages) == 1 and arm.gripper_messages[0].joint_names == ["drive_joint"]
+
+    state = arm.wait_for_mode(GateState.HOLDING)
+    assert (state.owner, state.holds, state.accepted, state.rejected) == ("policy", 1, 4, 1)
+    assert np.abs(arm.joints() - start).max() > 0.02
+    assert arm.judged(arm.send(x_m=0.2)).verdict == GateState.STEP_TOO_LARGE
+    assert arm.judged(arm.send(owner="teleop")).verdict == GateState.NOT_OWNER
+
+    arm.send(x_m=0.02, duration_s=1.0)
+    arm.wait_for_mode(GateState.MOVING)
+    time.sleep(0.2)
+    assert arm.ask(arm.stop, reason="test").success
+    state = arm.wait_for_mode(GateState.LATCHED)
+    assert (state.stop_code, state.stop_reason) == (ErrorCode.STOPPED, "test")
+    time.sleep(0.2)
+    stopped = arm.joints()
+    assert arm.judged(arm.send()).verdict == GateState.STOPPED
+    time.sleep(0.3)
+    np.testing.assert_array_equal(arm.joints(), stopped)
+    assert not arm.ask(arm.clear, operator_name="").success
+    assert arm.ask(arm.clear, operator_name="Ada").success
+    assert arm.wait_for_mode(GateState.IDLE).owner == ""
+
+    wait_until(lambda: any("refused STEP_TOO_LARGE" in str(d) for d in list(arm.diagnostics)))
+    assert gate.poll() is None
+
+
+def test_touch_beyond_the_limit_latches_the_gate(arm: ArmNode) -> None:
+    own(arm)
+    arm.field_ut = np.full(15, 3000.0)
+    state = arm.wait_for_mode(GateState.LATCHED)
+    assert state.stop_code == ErrorCode.FORCE_LIMIT and state.tactile_peak_ut > state.tactile_limit_ut > 0.0
+
+
+def test_lost_sensors_refuse_commands(arm: ArmNode) -> None:
+    own(arm)
+    arm.sensors = False
+    time.sleep(0.5)
+    assert arm.judged(arm.send()).verdict == GateState.NO_JOINT_STATE
+
+
+def test_trajectory_right_after_a_change_of_hands_waits_for_the_arm_to_rest(arm: ArmNode) -> None:
+    own(arm)
+    arm.send(x_m=0.02, duration_s=1.0)
+    arm.wait_for_mode(GateState.MOVING)
+    time.sleep(0.3)
+    assert arm.ask(arm.acquire, owner="policy", release=True).granted
+    own(arm, "reach")
+    result = arm.run_trajectory(arm.joints())
+    assert result.success, result
+
+
+def test_trajectory_action_is_carried_out_refused_and_cancelled(arm: ArmNode) -> None:
+    goal = HOME_RAD + np.array([0.1, 0.02, 0.0, 0.05, 0.0, 0.0, 0.1])
+    result = arm.run_trajectory(goal)
+    assert not result.success and result.verdict == GateState.NOT_OWNER and "acquire_control" in result.message
+    own(arm, "reach")
+    result = arm.run_trajectory(goal)
+    assert result.success and result.error_code == ErrorCode.OK, result
+    np.testing.assert_allclose(arm.joints(), goal, atol=1e-4)
+    result = arm.run_trajectory(goal + np.array([2.0, 0, 0, 0, 0, 0, 0]), 6.0)
+    assert not result.success and result.verdict == GateState.OUT_OF_BOX
+    assert result.error_code == ErrorCode.GATE_REFUSED and "box" in result.message
+
+    handle = arm.start_trajectory(HOME_RAD, 4.0)
+    time.sleep(1.0)
+    cancelled = handle.cancel_goal_async()
+    wait_until(cancelled.done)
+    ended = handle.get_result_async()
+    wait_until(ended.done)
+    assert ended.result().result.error_code == ErrorCode.CANCELLED
+    assert arm.wait_for_mode(GateState.HOLDING).owner == "reach"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_gate_that_is_ended_leaves_the_arm_at_rest(
+    arm: ArmNode, gate: subprocess.Popen, number: signal.Signals
+) -> None:
+    own(arm)
+    arm.send(x_m=0.03, duration_s=1.0)
+    arm.wait_for_mode(GateState.MOVING)
+    time.sleep(0.3)
+    before = len(arm.arm_messages)
+    gate.send_signal(number)
+    assert gate.wait(5.0) == 0
+    wait_until(lambda: len(arm.arm_messages) > before)
+    stop = arm.arm_messages[-1]
+    assert seconds(stop.points[-1].time_from_start) < 0.3
+    np.testing.assert_allclose(stop.points[-1].velocities, 0.0)
+    time.sleep(0.3)
+    rest = arm.joints()
+    time.sleep(0.2)
+    np.testing.assert_array_equal(arm.joints(), rest)
+
+
+def test_dead_gate_leaves_the_arm_at_rest(arm: ArmNode, gate: subprocess.Popen) -> None:
+    own(arm)
+    arm.send(x_m=0.02)
+    arm.wait_for_mode(GateState.MOVING)
+    gate.kill()
+    time.sleep(0.6)
+    rest = arm.joints()
+    time.sleep(0.2)
+    np.testing.assert_array_equal(arm.joints(), rest)
+
+
+def test_bad_parameter_ends_the_gate_with_one_line(domain: int) -> None:
+    for parameter in ("max_joint_speed_rad_s:=9.0", "max_joint_speed_rad_s:=fast", "task:=nothing"):
+        done = subprocess.run(
+            [sys.executable, "-m", "vital_control.gate_node", "--ros-args", "-p", parameter],
+            env={**os.environ, "ROS_DOMAIN_ID": str(domain)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == 2, done
+        assert "Traceback" not in done.stderr and "FATAL" in done.stderr

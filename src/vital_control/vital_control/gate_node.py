@@ -1,0 +1,137 @@
+"""The command gate as a ROS node: converts messages, asks the gate, publishes what it issues."""
+
+from rclpy.duration import Duration
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from vital_control import messages
+from vital_control.execute_action import ExecuteTrajectoryAction
+from vital_control.gate import Gate
+from vital_control.gate_parameters import declare_limits
+from vital_control.gate_reports import GateReports
+from vital_control.trajectory import Trajectory
+from vital_control.verdict import Answer
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_core.task import load_task
+from vital_interfaces.msg import EndEffectorDelta, TactileArray
+from vital_interfaces.srv import AcquireControl, ClearStop, Stop
+
+WATCHDOG_PERIOD_S = 0.02
+TICKS_PER_STATE = 5  # the state at 10 Hz
+ACKNOWLEDGE_S = 0.5
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class GateNode(Node):
+    """`/vital/command` and `/vital/execute_trajectory` in, joint trajectories out; see the package's docstring."""
+
+    def __init__(self) -> None:
+        super().__init__("command_gate")
+        self._arm = self.create_publisher(JointTrajectory, "/xarm7_traj_controller/joint_trajectory", 1)
+        self._gripper = self.create_publisher(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", 1)
+        self.gate = Gate(declare_limits(self), self._issue, self._grip)
+        self._reports = GateReports(self, self.gate)
+        self._action = ExecuteTrajectoryAction(self, self.gate, self._reports.say_change)
+        self._ticks = 0
+        self._listen()
+
+    def _listen(self) -> None:
+        self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
+        self.create_subscription(TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
+        self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 1)
+        self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
+        self.create_service(Stop, "/vital/stop", self._on_stop)
+        self.create_service(ClearStop, "/vital/clear_stop", self._on_clear)
+        self.create_timer(WATCHDOG_PERIOD_S, self._on_tick)
+
+    def _issue(self, trajectory: Trajectory) -> None:
+        self._arm.publish(messages.arm_message(trajectory))
+
+    def _grip(self, closed: float) -> None:
+        self._gripper.publish(messages.gripper_message(closed))
+
+    def _on_joints(self, message: JointState) -> None:
+        self.gate.observe_joints(messages.joints_of(message), steady_s())
+
+    def _on_tactile(self, message: TactileArray) -> None:
+        field, valid, baseline = messages.tactile_of(message)
+        self.gate.observe_tactile(field, valid, steady_s(), baseline, message.baseline_id)
+        self._reports.say_change()
+
+    def _on_command(self, message: EndEffectorDelta) -> None:
+        now_s = steady_s()
+        ros_now_s = self.get_clock().now().nanoseconds * 1e-9
+        self.gate.judge(messages.command_of(message), now_s, ros_now_s)
+        self._reports.judged(message.owner, steady_s() - now_s)
+
+    def _on_acquire(
+        self, request: AcquireControl.Request, response: AcquireControl.Response
+    ) -> AcquireControl.Response:
+        answer = self._turn(request)
+        response.granted, response.error_code, response.message = (
+            answer.granted,
+            int(answer.code),
+            answer.text,
+        )
+        response.current_owner = self.gate.owner
+        self._said(answer)
+        return response
+
+    def _turn(self, request: AcquireControl.Request) -> Answer:
+        if request.release:
+            return self.gate.release(request.owner, steady_s())
+        try:
+            task = load_task(request.task) if request.task else None
+        except VitalError as error:
+            return Answer(False, error.code, error.message)
+        return self.gate.acquire(request.owner, task, steady_s())
+
+    def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
+        answer = self.gate.latch(ErrorCode.STOPPED, request.reason or "no reason given", steady_s())
+        response.success, response.message = answer.granted, answer.text
+        self._reports.say_change()
+        return response
+
+    def _on_clear(self, request: ClearStop.Request, response: ClearStop.Response) -> ClearStop.Response:
+        answer = self.gate.clear(request.operator_name, steady_s())
+        response.success, response.message = answer.granted, answer.text
+        self._said(answer)
+        return response
+
+    def _said(self, answer: Answer) -> None:
+        log = self.get_logger()
+        if answer.granted:
+            log.info(answer.text)
+        else:
+            log.warning(f"{answer.code.name}: {answer.text}")
+        self._reports.say_change()
+
+    def _on_tick(self) -> None:
+        self._ticks += 1
+        regular = self._ticks % TICKS_PER_STATE == 0
+        self.gate.tick(steady_s())
+        self._action.follow(feedback=regular)
+        if regular:
+            self._reports.say_state()
+        else:
+            self._reports.say_change()
+
+    def on_exit(self) -> None:
+        """Bring the arm to rest and see to it that the controller has been told."""
+        self.gate.rest(steady_s())
+        self._arm.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
+        self._reports.say_state()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command gate until SIGINT or SIGTERM."""
+    exit_with(run_node(GateNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What the gate says about itself: `/vital/gate_state`, `/diagnostics` and one log line per event that matters."""
+
+from collections import deque
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from vital_control.gate import Gate
+from vital_control.messages import state_message
+from vital_control.verdict import Mode, Verdict
+from vital_core.clock import steady_s
+from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from vital_interfaces.msg import GateState
+
+
+class GateReports:
+    """Publishes the state when it has changed and whenever it is asked to, and the counters once a second."""
+
+    def __init__(self, node: Node, gate: Gate) -> None:
+        self._node, self._gate = node, gate
+        self._mode = gate.mode
+        self._said: tuple[object, ...] = ()
+        self._judging_s: deque[float] = deque(maxlen=200)
+        latest = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._publisher = node.create_publisher(GateState, "/vital/gate_state", latest)
+        self._diagnostics = Diagnostics(node, self._health)
+        self.say_state()
+
+    def judged(self, owner: str, took_s: float) -> None:
+        """A command has been judged, and its motion issued, in ``took_s``."""
+        self._judging_s.append(took_s)
+        last = self._gate.last
+        if not last.accepted:
+            text = f"refused command {self._gate.last_judged_seq} of '{owner}', {last.verdict.name}: {last.text}"
+            self._node.get_logger().warning(text, throttle_duration_sec=1.0)
+        self.say_change()
+
+    def say_change(self) -> None:
+        """Publish the state if it is another than the one published last."""
+        if self._essence() != self._said:
+            self.say_state()
+
+    def say_state(self) -> None:
+        """Publish the state."""
+        self._log_mode()
+        self._said = self._essence()
+        now = self._node.get_clock().now().to_msg()
+        self._publisher.publish(state_message(self._gate, steady_s(), now))
+
+    def _essence(self) -> tuple[object, ...]:
+        gate = self._gate
+        return gate.mode, gate.owner, gate.stop_code, gate.accepted, gate.rejected
+
+    def _log_mode(self) -> None:
+        gate = self._gate
+        if gate.mode is self._mode:
+            return
+        if gate.mode is Mode.LATCHED:
+            self._node.get_logger().error(f"arm stopped, {gate.stop_code.name}: {gate.stop_reason}")
+        elif gate.mode is Mode.HOLDING and self._mode is Mode.MOVING:
+            self._node.get_logger().info(f"arm held for '{gate.owner}': {gate.hold_reason}")
+        self._mode = gate.mode
+
+    def _health(self) -> Health:
+        gate, now_s = self._gate, steady_s()
+        level, text = OK, f"{gate.mode.name.lower()}, owner {gate.owner or 'none'}"
+        if gate.mode is Mode.LATCHED:
+            level, text = ERROR, f"stopped, {gate.stop_code.name}: {gate.stop_reason}"
+        elif not gate.arm.seen(now_s):
+            level, text = WARN, "no joint states: is the arm connected?"
+        return Health(level, text, self._figures(now_s))
+
+    def _figures(self, now_s: float) -> dict[str, object]:
+        gate = self._gate
+        judging_ms = np.array(self._judging_s or [0.0]) * 1000
+        refused = {f"refused {v.name}": gate.verdicts[v] for v in Verdict if v is not Verdict.ACCEPTED}
+        return {
+            "accepted": gate.accepted,
+            "rejected": gate.rejected,
+            **{name: count for name, count in refused.items() if count},
+            "holds": gate.holds,
+            "adoptions of the measured joints": gate.arm.adoptions,
+            "unusable joint states": gate.arm.unusable_readings,
+            "unusable tactile readings": gate.tactile.unusable_readings,
+            "joint state age s": gate.arm.age_s(now_s),
+            "tactile age s": gate.tactile.age_s(now_s),
+            "tactile peak µT": gate.tactile.peak_ut,
+            "judging median ms": float(np.median(judging_ms)),
+            "judging largest ms": float(judging_ms.max()),
+        }

@@ -1,0 +1,33 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+package_name = "vital_policy"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={package_name: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+        (
+            f"share/{package_name}/checkpoints",
+            sorted(glob("checkpoints/*.safetensors") + glob("checkpoints/*.md")),
+        ),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    maintainer="ViTaL developers",
+    maintainer_email="vital@example.org",
+    description="The local visuo-tactile policy of ViTaL.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "policy_node = vital_policy.policy_node:main",
+            "train_bc = vital_policy.train_bc:main",
+            "evaluate = vital_policy.evaluate:main",
+        ]
+    },
+)

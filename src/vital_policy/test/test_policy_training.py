@@ -1,0 +1,250 @@
+"""Trainer, checkpoint, model card and evaluation."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import Observation
+from vital_policy import evaluate
+from vital_policy.checkpoint import load_checkpoint
+from vital_policy.dataset import load_demonstrations
+from vital_policy.inference import LocalPolicy
+from vital_policy.model_card import write_model_card
+from vital_policy.policy import Policy
+from vital_policy.trainer import PRESETS, TrainConfig, Trainer, chunk_loss, learning_rate
+
+
+@pytest.fixture
+def demos(tmp_path: Path, write_demo) -> Path:
+    for number in range(3):
+        write_demo(tmp_path / "demos", number, frames=20)
+    return tmp_path / "demos"
+
+
+@pytest.fixture
+def tiny(tiny_config) -> TrainConfig:
+    return TrainConfig(
+        iterations=6, batch=4, ema_decay=0.9, cosine=True, warmup=2, holdout_episodes=1, policy=tiny_config
+    )
+
+
+def test_paper_preset_is_the_papers():
+    paper = PRESETS["paper"]
+    assert (paper.iterations, paper.batch, paper.learning_rate, paper.cosine) == (20_000, 256, 1e-4, False)
+    assert paper.policy.transformer.dropout == 0.1
+
+
+def test_loss_leaves_out_what_is_masked():
+    target, predicted = torch.zeros(2, 3, 7), torch.zeros(2, 3, 7)
+    predicted[:, 2] = 100.0
+    predicted[0, 0] = 1.0
+    mask = torch.tensor([[True, True, False], [True, True, False]])
+    assert chunk_loss(predicted, target, mask).item() == pytest.approx(0.25)
+
+
+def test_learning_rate_warms_up_and_falls_to_a_twentieth():
+    config = dataclasses.replace(PRESETS["cpu"], iterations=1000, warmup=100)
+    assert learning_rate(config, 0) == pytest.approx(config.learning_rate / 100)
+    assert learning_rate(config, 100) == pytest.approx(config.learning_rate)
+    assert learning_rate(config, 1000) == pytest.approx(config.learning_rate / 20)
+
+
+def test_trainer_learns(demos: Path, tiny: TrainConfig):
+    config = dataclasses.replace(tiny, iterations=60, learning_rate=3e-3, cosine=False)
+    trainer = Trainer(config, load_demonstrations(demos, "usb_insertion", 10))
+    losses = [trainer.step() for _ in range(60)]
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
+    assert trainer.validation_loss() < np.mean(losses[:5])
+
+
+def test_resumed_trainer_repeats_the_losses_exactly(demos: Path, tiny: TrainConfig):
+    data = load_demonstrations(demos, "usb_insertion", 10)
+    whole, first, second = (Trainer(tiny, data) for _ in range(3))
+    expected = [whole.step() for _ in range(6)]
+    for _ in range(3):
+        first.step()
+    second.restore({name: value.clone() for name, value in first.state().items()}, 3)
+    assert [second.step() for _ in range(3)] == expected[3:]
+    for ours, theirs in zip(second.shipped_weights.values(), whole.shipped_weights.values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+TRAIN = """
+import dataclasses, sys
+from vital_policy import train_bc, trainer
+from vital_policy.policy import PolicyConfig
+from vital_policy.transformer import TransformerConfig
+small = PolicyConfig(keypoints=8, transformer=TransformerConfig(layers=1, heads=2, width=16))
+trainer.PRESETS["cpu"] = dataclasses.replace(trainer.PRESETS["paper"], batch=4, policy=small, holdout_episodes=1)
+train_bc.LOG_EVERY = 1
+train_bc.main(sys.argv[1:])
+"""
+
+
+def _train(demos: Path, out: Path, *options: str) -> list[str]:
+    base = ["--task", "usb_insertion", "--demos", str(demos), "--out", str(out), "--iterations", "12", "--threads", "1"]
+    return [sys.executable, "-c", TRAIN, *base, *options]
+
+
+def _losses(out: Path) -> dict[int, float]:
+    lines = (out / "usb_insertion.log.jsonl").read_text().splitlines()
+    return {record["iteration"]: record["loss"] for record in map(json.loads, lines)}
+
+
+def test_killed_training_goes_on_with_the_losses_it_would_have_had(demos: Path, tmp_path: Path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(_train(demos, whole), check=True, capture_output=True)
+    process = subprocess.Popen(_train(demos, killed, "--save-every", "0"), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (killed / "usb_insertion.state.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with safe_open(killed / "usb_insertion.state.safetensors", framework="pt") as file:
+        reached = int(file.metadata()["iteration"])
+    subprocess.run(_train(demos, killed, "--resume"), check=True, capture_output=True)
+    assert reached >= 1
+    assert _losses(killed) == _losses(whole)
+    weights = [load_checkpoint(out / "usb_insertion.safetensors").policy.state_dict() for out in (whole, killed)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert "Made by" in (whole / "usb_insertion.md").read_text()
+
+
+def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    subprocess.run(_train(demos, out), check=True, capture_output=True)
+    done = subprocess.run(_train(demos, out, "--resume", "--seed", "5"), capture_output=True, text=True)
+    assert done.returncode == 2 and "BAD_PARAMETER" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_training_without_demonstrations_is_one_clear_line(tmp_path: Path):
+    done = subprocess.run(_train(tmp_path / "none", tmp_path / "out"), capture_output=True, text=True)
+    assert done.returncode == 2 and "no demonstration" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_full_checkpoint_is_small_and_comes_back(tmp_path: Path, new_checkpoint):
+    path = new_checkpoint(tmp_path / "usb_insertion.safetensors", Policy().config)
+    assert path.stat().st_size < 20e6
+    checkpoint = load_checkpoint(path, task="usb_insertion", rate_hz=6.0)
+    assert checkpoint.policy.parameter_count() == 7_599_494
+    assert checkpoint.provenance.seed == 7 and checkpoint.provenance.steps == 123
+    assert len(checkpoint.sha256) == 64
+
+
+def test_missing_checkpoint_names_the_path_and_the_command(tmp_path: Path):
+    with pytest.raises(VitalError) as refused:
+        load_checkpoint(tmp_path / "usb_insertion.safetensors", task="usb_insertion")
+    assert refused.value.code is ErrorCode.NO_CHECKPOINT
+    assert "train_bc --task usb_insertion" in refused.value.message and str(tmp_path) in refused.value.message
+
+
+def _rewrite(path: Path, header: dict[str, str | None], tensors: dict[str, torch.Tensor] | None = None) -> None:
+    with safe_open(path, framework="pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        changed = {**file.metadata(), **header}
+    kept |= tensors or {}
+    save_file(kept, path, {k: v for k, v in changed.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("header", "tensors", "said"),
+    [
+        ({"task": "plug_in_socket"}, {}, "task is 'plug_in_socket', expected 'usb_insertion'"),
+        ({"frame": "link_base"}, {}, "frame is 'link_base'"),
+        ({"control_rate_hz": "10"}, {}, "control_rate_hz is '10', expected '6'"),
+        ({"image_size_px": "96"}, {}, "image_size_px is '96'"),
+        ({"format": "vital_policy/0"}, {}, "format is"),
+        ({"normalisation": None}, {}, "unreadable header"),
+        ({"normalisation": '{"action_centre": [0]}'}, {}, "unreadable header"),
+        ({"policy": '{"touch": false}'}, {}, "does not match its own hash"),
+        ({}, {"action_token": torch.zeros(3)}, "action_token has shape (3,), expected (16,)"),
+        ({}, {"action_token": torch.full((16,), torch.nan)}, "not finite"),
+    ],
+)
+def test_checkpoint_that_does_not_fit_is_refused(checkpoint_path: Path, header, tensors, said):
+    _rewrite(checkpoint_path, header, tensors)
+    with pytest.raises(VitalError) as refused:
+        load_checkpoint(checkpoint_path, task="usb_insertion", rate_hz=6.0)
+    assert refused.value.code is ErrorCode.BAD_CHECKPOINT and said in refused.value.message
+
+
+def test_damaged_checkpoint_is_refused(checkpoint_path: Path):
+    checkpoint_path.write_bytes(checkpoint_path.read_bytes()[:5000])
+    with pytest.raises(VitalError) as refused:
+        load_checkpoint(checkpoint_path)
+    assert refused.value.code is ErrorCode.BAD_CHECKPOINT
+
+
+def test_policy_forgets_the_last_episode(checkpoint_path: Path):
+    policy, rng = LocalPolicy.load(checkpoint_path), np.random.default_rng(0)
+    seen = [
+        Observation(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8), rng.normal(0, 50, 15).astype(np.float32))
+        for _ in range(4)
+    ]
+    first = [policy.act(o).to_array() for o in seen]
+    policy.reset()
+    np.testing.assert_array_equal(first, [policy.act(o).to_array() for o in seen])
+
+
+def test_batched_inference_is_the_same_code_path(checkpoint_path: Path):
+    policy, rng = LocalPolicy.load(checkpoint_path), np.random.default_rng(0)
+    image, tactile = rng.integers(0, 256, (3, 128, 128, 3), dtype=np.uint8), rng.normal(0, 50, (3, 15))
+    together = policy.chunks(image, tactile)
+    alone = np.concatenate([policy.chunks(image[i : i + 1], tactile[i : i + 1]) for i in range(3)])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+class Coin(gymnasium.Env):
+    """Succeeds after three steps on even seeds, runs out of time on odd ones."""
+
+    observation_space = gymnasium.spaces.Dict(
+        {
+            "image": gymnasium.spaces.Box(0, 255, (128, 128, 3), np.uint8),
+            "tactile": gymnasium.spaces.Box(-np.inf, np.inf, (15,), np.float32),
+        }
+    )
+    action_space = gymnasium.spaces.Box(-1.0, 2.0, (7,), np.float64)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.lucky, self.left = seed % 2 == 0, 3
+        return self._seen(), {"success": False}
+
+    def step(self, action):
+        self.left -= 1
+        done = self.left == 0
+        info = {"success": done and self.lucky, "failure": "" if self.lucky else "timeout"}
+        return self._seen(), 0.0, done and self.lucky, done and not self.lucky, info
+
+    def _seen(self):
+        return {"image": np.zeros((128, 128, 3), np.uint8), "tactile": np.zeros(15, np.float32)}
+
+
+def test_evaluation_counts_successes_and_kinds_of_failure(checkpoint_path: Path, tmp_path: Path):
+    policy = LocalPolicy.load(checkpoint_path)
+    trials = [evaluate.run_trial(Coin(), policy, seed) for seed in range(1000, 1007)]
+    settings = evaluate.Settings("usb_insertion", checkpoint_path, "Coin")
+    report = evaluate.report_of(settings, trials, "evaluate ...")
+    assert (report["successes"], report["trials"], report["failures"]) == (4, 7, {"timeout": 3})
+    low, high = report["wilson_95"]
+    assert 0.2 < low < 4 / 7 < high < 0.9
+    card = write_model_card(checkpoint_path, json.loads(json.dumps(report))).read_text()
+    assert "4 of 7 trials" in card and "timeout 3" in card and "seed" in card
+
+
+def test_unknown_environment_is_one_clear_line(checkpoint_path: Path):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(["--task", "usb_insertion", "--checkpoint", str(checkpoint_path), "--env", "nowhere:Nothing-v0"])
+    assert left.value.code == 2

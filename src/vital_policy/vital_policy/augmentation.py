@@ -1,0 +1,62 @@
+"""Random crop and colour jitter on a whole batch (paper, A1; values from its release).
+
+Composited backgrounds, when there are any, go under the picture before the crop.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Shift by up to pad_px each way; brightness, contrast and saturation factors of 1 +- the given value."""
+
+    pad_px: int = 4
+    brightness: float = 0.3
+    contrast: float = 0.3
+    saturation: float = 0.2
+
+
+def to_network(image: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, channels last in memory."""
+    return (image.float() / 127.5 - 1.0).permute(0, 3, 1, 2)
+
+
+def random_crop(image: Tensor, pad_px: int, generator: torch.Generator) -> Tensor:
+    """(B, H, W, 3) uint8 -> same, shifted by up to ``pad_px`` each way with the border repeated."""
+    batch, height, width, _ = image.shape
+    dy, dx = torch.randint(-pad_px, pad_px + 1, (2, batch, 1), generator=generator)
+    rows = (torch.arange(height) + dy).clamp_(0, height - 1)  # (B, H)
+    columns = (torch.arange(width) + dx).clamp_(0, width - 1)  # (B, W)
+    pixels = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)  # (B, H W)
+    pixels += torch.arange(batch)[:, None] * (height * width)
+    return image.reshape(-1, 3).index_select(0, pixels.flatten()).view_as(image)
+
+
+def colour_jitter(image: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, jittered and clipped to the valid range.
+
+    Brightness, contrast (about the mean grey) and saturation (about each pixel's grey) are all affine in
+    colour, so the three are one 3x3 matrix and an offset per picture.
+    """
+    strength = torch.tensor([augmentation.brightness, augmentation.contrast, augmentation.saturation])
+    factors = 1.0 + strength * (2.0 * torch.rand(len(image), 3, generator=generator) - 1.0)
+    brightness, contrast, saturation = factors.T[:, :, None]  # (B, 1) each
+    pixels = image.flatten(1, 2).float()  # (B, H W, 3), 0..255
+    luma = torch.tensor(LUMA)
+    mean_grey = pixels.mean(1) @ luma[:, None]  # (B, 1)
+    # Rows of the matrix: output channel; it keeps a share of the channel and adds a share of the grey.
+    mix = saturation[:, :, None] * torch.eye(3) + (1.0 - saturation[:, :, None]) * luma.expand(3, 3)
+    matrix = (brightness * contrast)[:, :, None] * mix / 127.5
+    offset = brightness * (1.0 - contrast) * mean_grey / 127.5 - 1.0
+    jittered = torch.baddbmm(offset[:, :, None], pixels, matrix.transpose(1, 2)).clamp_(-1.0, 1.0)
+    return jittered.view(image.shape).permute(0, 3, 1, 2)
+
+
+def augment(image: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, channels last, cropped and jittered."""
+    return colour_jitter(random_crop(image, augmentation.pad_px, generator), augmentation, generator)

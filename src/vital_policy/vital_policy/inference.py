@@ -1,0 +1,54 @@
+"""The policy as the robot runs it: one code path for the node and for evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action, Observation
+from vital_policy.augmentation import to_network
+from vital_policy.checkpoint import Checkpoint, load_checkpoint
+from vital_policy.ensemble import TemporalEnsemble
+
+WARM_UP_RUNS = 5
+
+
+class LocalPolicy:
+    """Observation in, action out, with the temporal ensemble in between. `reset` begins an episode."""
+
+    def __init__(self, checkpoint: Checkpoint, *, ensemble_decay: float = 0.01) -> None:
+        self.checkpoint = checkpoint
+        self._policy = checkpoint.policy.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._ensemble = TemporalEnsemble(ensemble_decay)
+        blank = Observation(np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8), np.zeros(TACTILE_VALUES, np.float32))
+        for _ in range(WARM_UP_RUNS):
+            self.act(blank)
+        self.reset()
+
+    @classmethod
+    def load(
+        cls, path: Path, *, task: str | None = None, rate_hz: float | None = None, ensemble_decay: float = 0.01
+    ) -> "LocalPolicy":
+        """Read a checkpoint and warm up. Raises VitalError as `load_checkpoint` does."""
+        return cls(load_checkpoint(path, task=task, rate_hz=rate_hz), ensemble_decay=ensemble_decay)
+
+    def reset(self) -> None:
+        """Begin an episode: no prediction of the last one is left."""
+        self._ensemble.reset()
+
+    def skip(self) -> None:
+        """A tick without a fit observation: time passes for the predictions."""
+        self._ensemble.skip()
+
+    def chunks(self, image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(B, 128, 128, 3) uint8 and (B, 15) µT -> (B, chunk, 7) in m, rad: the network alone, for many at once."""
+        tactile = torch.from_numpy(self.checkpoint.normaliser.normalise_tactile(tactile_ut))
+        with torch.inference_mode():
+            normalised = self._policy(to_network(torch.from_numpy(image)), tactile)
+        return self.checkpoint.normaliser.restore_actions(normalised.numpy())
+
+    def act(self, observation: Observation) -> Action:
+        """The action for this tick."""
+        chunk = self.chunks(observation.image[None], observation.tactile_ut[None])[0]
+        return Action.from_array(self._ensemble.step(chunk))

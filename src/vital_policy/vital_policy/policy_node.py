@@ -1,0 +1,145 @@
+"""The local policy as a ROS node: `/vital/run_policy` runs it at the task's control rate.
+
+Sensors in, one `/vital/command` and one `/vital/policy_state` a tick. The ticks have a thread of their own, so
+that no callback delays them; the gate holds the arm when they stop.
+"""
+
+import threading
+
+import torch
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.task import Future
+
+from vital_core.clock import steady_s
+from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.errors import VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_interfaces.action import RunPolicy
+from vital_interfaces.msg import EndEffectorDelta, PolicyState
+from vital_policy import policy_messages
+from vital_policy.episode import Episode, EpisodeEnd, TickTimes
+from vital_policy.episode_services import EpisodeServices
+from vital_policy.inference import LocalPolicy
+from vital_policy.policy_parameters import declare
+from vital_policy.policy_sensors import PolicySensors
+from vital_policy.run_goal import episode_length_s
+from vital_policy.tick import EpisodeFigures, PolicyTick, TickResult
+
+JOIN_S = 2.0
+FIRST_READINGS_S = 2.0
+
+
+class PolicyNode(Node):
+    """See the module's docstring."""
+
+    def __init__(self) -> None:
+        super().__init__("policy_node")
+        torch.set_num_threads(1)
+        given = declare(self)
+        self._task, self._give_up_after = given.task, given.give_up_after
+        path = given.checkpoint
+        self._policy = LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz)
+        self._sensors = PolicySensors(self)
+        self._tick = PolicyTick(self._policy, self._sensors.readings, given.max_age_s)
+        self._episode: Episode | None = None
+        self._thread: threading.Thread | None = None
+        self._seq = 0
+        self._counts = {"episodes": 0, "commands": 0, "observations_refused": 0}
+        self._last = "no episode yet"
+        self._command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
+        self._state = self.create_publisher(PolicyState, "/vital/policy_state", 10)
+        self._ask = EpisodeServices(self)
+        self._server = ActionServer(
+            self, RunPolicy, "/vital/run_policy", self._execute, cancel_callback=self._on_cancel
+        )
+        self._diagnostics = Diagnostics(self, self._health)
+        self.get_logger().info(f"{self._task.name}: {path.name} {self._policy.checkpoint.sha256[:12]}, ready")
+
+    def _on_cancel(self, _handle: ServerGoalHandle) -> CancelResponse:
+        if self._episode is not None:
+            self._episode.cancel()
+        return CancelResponse.ACCEPT
+
+    async def _execute(self, handle: ServerGoalHandle) -> RunPolicy.Result:
+        try:
+            duration_s = episode_length_s(handle.request, self._task, busy=self._episode is not None)
+        except VitalError as error:
+            self.get_logger().error(str(error))
+            handle.abort()
+            return policy_messages.refusal(error)
+        episode, ended = Episode(self._tick, self._task.period_s, self._give_up_after), Future()
+        self._episode = episode
+        self._thread = threading.Thread(target=self._run, args=(episode, handle, duration_s, ended), daemon=True)
+        start_s = steady_s()
+        self._thread.start()
+        end: EpisodeEnd = await ended
+        self._episode = None
+        self._note(episode.figures, end)
+        if handle.is_cancel_requested:
+            handle.canceled()
+        elif end.completed:
+            handle.succeed()
+        else:
+            handle.abort()
+        return policy_messages.result_of(end, episode.figures, steady_s() - start_s, self._task.period_s)
+
+    def _run(self, episode: Episode, handle: ServerGoalHandle, duration_s: float, ended: Future) -> None:
+        """The episode's own thread: baseline, control, ticks, and control given back."""
+
+        def act(result: TickResult, times: TickTimes) -> None:
+            self._publish(result, times)
+            handle.publish_feedback(RunPolicy.Feedback(ticks=episode.figures.ticks + 1))
+
+        try:
+            self._sensors.begin(self._ask.take_baseline())
+            self._ask.acquire(self._task.name)
+            try:
+                self._sensors.readings.wait(FIRST_READINGS_S)
+                end = episode.run(duration_s, act)
+            finally:
+                self._ask.release()
+        except VitalError as error:
+            end = EpisodeEnd(False, error.code, error.message)
+        if self.executor is not None:
+            self.executor.create_task(ended.set_result, end)
+
+    def _publish(self, result: TickResult, times: TickTimes) -> None:
+        self._seq += 1
+        now_ns = self.get_clock().now().nanoseconds
+        if result.action is not None:
+            period_s = self._task.period_s
+            self._command.publish(policy_messages.command(result.action, self._seq, result.stamp_ns, now_ns, period_s))
+        sha256 = self._policy.checkpoint.sha256
+        self._state.publish(policy_messages.state(self._task.name, self._seq, now_ns, sha256, result, times))
+
+    def _note(self, figures: EpisodeFigures, end: EpisodeEnd) -> None:
+        self._counts["episodes"] += 1
+        self._counts["commands"] += figures.sent
+        self._counts["observations_refused"] += figures.refused
+        self._last = f"{end.message}; {figures.summary(self._task.period_s)}"
+        self.get_logger().info(self._last)
+
+    def _health(self) -> Health:
+        episode, counts = self._episode, {**self._counts, "images_refused": self._sensors.images_refused}
+        if episode is None:
+            return Health(OK, self._last, counts)
+        refused = episode.figures.refused_in_a_row
+        return Health(WARN if refused else OK, "running", {**counts, "refused_in_a_row": refused})
+
+    def on_exit(self) -> None:
+        """End the episode: no command follows, and the arm is given back."""
+        if self._episode is not None and self._thread is not None:
+            self._episode.cancel()
+            self._thread.join(JOIN_S)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the local policy until SIGINT or SIGTERM."""
+    exit_with(run_node(PolicyNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()

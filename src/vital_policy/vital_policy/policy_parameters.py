@@ -1,0 +1,47 @@
+"""The policy node's parameters: type, default, range and description in one place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import Task, load_task
+from vital_policy.shipped import checkpoint_folder
+
+
+@dataclass(frozen=True)
+class PolicyParameters:
+    """What the node was started with."""
+
+    task: Task
+    checkpoint: Path
+    max_age_s: float
+    give_up_after: int
+
+
+def declare(node: Node) -> PolicyParameters:
+    """Declare and read the parameters. Raises VitalError for one that cannot be."""
+    try:
+        return _declare(node)
+    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
+
+
+def _declare(node: Node) -> PolicyParameters:
+    def value(name: str, default: Any, text: str, **limits: list) -> Any:
+        return node.declare_parameter(name, default, ParameterDescriptor(description=text, **limits)).value
+
+    age = FloatingPointRange(from_value=0.02, to_value=2.0)
+    refused = IntegerRange(from_value=1, to_value=600)
+    task = load_task(value("task", "usb_insertion", "the skill to load"))
+    folder = Path(value("checkpoint_dir", str(checkpoint_folder()), "folder of <task>.safetensors"))
+    return PolicyParameters(
+        task=task,
+        checkpoint=folder / f"{task.name}.safetensors",
+        max_age_s=value("max_age_s", 0.25, "oldest reading to act on, s", floating_point_range=[age]),
+        give_up_after=value("give_up_after", 6, "unfit observations in a row that end it", integer_range=[refused]),
+    )

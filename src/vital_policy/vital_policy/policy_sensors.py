@@ -1,0 +1,47 @@
+"""The policy node's two sensors: subscriptions that keep the newest reading of each, with its age."""
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from sensor_msgs.msg import Image
+
+from vital_core import image_message
+from vital_core.errors import VitalError
+from vital_interfaces.msg import TactileArray
+from vital_policy.policy_messages import tactile_of
+from vital_policy.tick import Readings
+
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class PolicySensors:
+    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`."""
+
+    def __init__(self, node: Node) -> None:
+        self.readings, self.images_refused = Readings(), 0
+        self._node, self._baseline_id = node, 0
+        node.create_subscription(Image, "/wrist_camera/image_raw", self._on_image, NEWEST)
+        node.create_subscription(TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
+
+    def begin(self, baseline_id: int) -> None:
+        """Forget what was seen; tactile readings count from this baseline on."""
+        self._baseline_id = baseline_id
+        self.readings.clear()
+
+    def _age_s(self, stamp: Time) -> float:
+        return (self._node.get_clock().now() - stamp).nanoseconds * 1e-9
+
+    def _on_image(self, message: Image) -> None:
+        stamp = Time.from_msg(message.header.stamp)
+        try:
+            image = image_message.from_message(message, "rgb8")
+        except VitalError as error:
+            self.images_refused += 1
+            self._node.get_logger().warning(str(error), throttle_duration_sec=5.0)
+            return
+        self.readings.put_image(image, self._age_s(stamp), stamp.nanoseconds)
+
+    def _on_tactile(self, message: TactileArray) -> None:
+        tactile_ut = tactile_of(message)
+        if tactile_ut is not None and message.baseline_id >= self._baseline_id:
+            self.readings.put_tactile(tactile_ut, self._age_s(Time.from_msg(message.header.stamp)))

@@ -1,0 +1,178 @@
+"""One tick of the local policy without ROS: readings in, action or refusal out, and an episode's figures."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode
+from vital_core.observation import TACTILE_VALUES, Action, Observation
+from vital_core.statistics import percentile
+from vital_policy.inference import LocalPolicy
+
+# A stamp this far ahead of the clock is a fault of clocks, not of rounding.
+STAMP_TOLERANCE_S = 0.02
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A sensor's value, the steady time at which it came, and how old its stamp said it was then, s."""
+
+    value: NDArray
+    received_s: float
+    age_at_receipt_s: float
+    stamp_ns: int = 0
+
+    def age_s(self, now_s: float) -> float:
+        """Age at steady time ``now_s``; negative when the stamp lies in the future."""
+        return now_s - self.received_s + self.age_at_receipt_s
+
+
+class Readings:
+    """The newest image and tactile reading; written by the subscriptions, read by the tick."""
+
+    def __init__(self, now: Callable[[], float] = steady_s) -> None:
+        self._now, self._lock = now, threading.Lock()
+        self._image: Reading | None = None
+        self._tactile: Reading | None = None
+        self._both = threading.Event()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until both have come since `clear`; False when they did not within ``timeout_s``."""
+        return self._both.wait(timeout_s)
+
+    def clear(self) -> None:
+        """Forget both: what was seen before this moment is not to be acted on."""
+        with self._lock:
+            self._image = self._tactile = None
+            self._both.clear()
+
+    def put_image(self, image: NDArray[np.uint8], stamp_age_s: float, stamp_ns: int = 0) -> None:
+        """(128, 128, 3) uint8, ``stamp_age_s`` old by its stamp."""
+        reading = self._reading(image, stamp_age_s, stamp_ns)
+        with self._lock:
+            self._image = reading
+            if self._tactile is not None:
+                self._both.set()
+
+    def put_tactile(self, tactile_ut: NDArray[np.float32], stamp_age_s: float) -> None:
+        """(15,) µT above the baseline; NaN where a magnetometer is not valid."""
+        reading = self._reading(tactile_ut, stamp_age_s, 0)
+        with self._lock:
+            self._tactile = reading
+            if self._image is not None:
+                self._both.set()
+
+    def _reading(self, value: NDArray, stamp_age_s: float, stamp_ns: int) -> Reading:
+        rounded = 0.0 if -STAMP_TOLERANCE_S <= stamp_age_s < 0.0 else stamp_age_s
+        return Reading(value, self._now(), rounded, stamp_ns)
+
+    def observe(self) -> tuple[Observation, int] | str:
+        """Observation and the image's stamp (ns), or what is missing."""
+        with self._lock:
+            image, tactile = self._image, self._tactile
+        if image is None:
+            return "no wrist image has come yet"
+        if tactile is None:
+            return "no tactile reading with a baseline has come yet"
+        now_s = self._now()
+        return Observation(image.value, tactile.value, image.age_s(now_s), tactile.age_s(now_s)), image.stamp_ns
+
+
+def tactile_above_baseline(
+    field_ut: NDArray[np.float32], baseline_ut: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """(15,) field minus baseline, NaN for magnetometers that are not valid; None without a baseline."""
+    if len(baseline_ut) != len(field_ut) or len(field_ut) != TACTILE_VALUES or len(valid) * 3 != TACTILE_VALUES:
+        return None
+    above = (field_ut - baseline_ut).astype(np.float32)
+    above[np.repeat(~valid, 3)] = np.nan
+    return above
+
+
+@dataclass(frozen=True)
+class TickResult:
+    """What one tick decided. action None: the observation was not fit to act on, and code and message say why."""
+
+    action: Action | None
+    base: Action | None
+    code: ErrorCode = ErrorCode.OK
+    message: str = ""
+    image_age_s: float = float("nan")
+    tactile_age_s: float = float("nan")
+    stamp_ns: int = 0
+
+
+@dataclass
+class EpisodeFigures:
+    """Counters and times of one episode; ``give_up_after`` refusals in a row end it."""
+
+    give_up_after: int
+    ticks: int = 0
+    sent: int = 0
+    refused: int = 0
+    refused_in_a_row: int = 0
+    tick_s: list[float] = field(default_factory=list)
+    starts_s: list[float] = field(default_factory=list)
+
+    def note(self, result: TickResult, started_s: float, took_s: float) -> None:
+        """Count one tick that began at steady time ``started_s``."""
+        self.ticks += 1
+        self.starts_s.append(started_s)
+        self.tick_s.append(took_s)
+        if result.action is None:
+            self.refused += 1
+            self.refused_in_a_row += 1
+        else:
+            self.sent += 1
+            self.refused_in_a_row = 0
+
+    @property
+    def lost(self) -> bool:
+        """True when too many observations in a row were refused."""
+        return self.refused_in_a_row >= self.give_up_after
+
+    def tick_ms(self, percent: float) -> float:
+        """Percentile of the tick time, ms."""
+        return 1000 * percentile(self.tick_s, percent)
+
+    def jitter_ms(self, period_s: float, percent: float) -> float:
+        """Percentile of |time between ticks - period|, ms."""
+        return 1000 * percentile(list(np.abs(np.diff(self.starts_s) - period_s)), percent)
+
+    def summary(self, period_s: float) -> str:
+        """The figures as an operator reads them."""
+        return (
+            f"{self.ticks} ticks, {self.refused} refused, median {self.tick_ms(50):.1f} ms, "
+            f"p99 {self.tick_ms(99):.1f} ms, jitter p99 {self.jitter_ms(period_s, 99):.1f} ms"
+        )
+
+
+class PolicyTick:
+    """Newest readings -> checked observation -> action. A residual is added to the base action where there is one."""
+
+    def __init__(self, policy: LocalPolicy, readings: Readings, max_age_s: float) -> None:
+        self._policy, self._readings, self._max_age_s = policy, readings, max_age_s
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        self._policy.reset()
+
+    def run(self) -> TickResult:
+        """One tick."""
+        seen = self._readings.observe()
+        if isinstance(seen, str):
+            self._policy.skip()
+            return TickResult(None, None, ErrorCode.STALE_OBSERVATION, seen)
+        observation, stamp_ns = seen
+        ages = observation.image_age_s, observation.tactile_age_s
+        if problem := observation.problem(self._max_age_s):
+            self._policy.skip()
+            in_time = all(0.0 <= age <= self._max_age_s for age in ages)
+            code = ErrorCode.BAD_OBSERVATION if in_time else ErrorCode.STALE_OBSERVATION
+            return TickResult(None, None, code, problem, *ages)
+        base = self._policy.act(observation)
+        return TickResult(base, base, ErrorCode.OK, "", *ages, stamp_ns)

@@ -1,0 +1,187 @@
+"""Behaviour cloning: one iteration, its exact state, and nothing about files, clocks or the command line.
+
+Every random number of iteration i follows from (seed, i), so a run resumed from its state at i repeats what
+the uninterrupted run would have done.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vital_policy.augmentation import Augmentation, augment, to_network
+from vital_policy.dataset import Demonstrations
+from vital_policy.normalisation import Normaliser
+from vital_policy.policy import Policy, PolicyConfig
+from vital_policy.transformer import TransformerConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a policy is trained. The defaults are the paper's (A1); ``preset('cpu')`` fits two cores.
+
+    ema_decay: 0 ships the last weights, otherwise their running average. cosine: the rate falls to a
+    twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16.
+    """
+
+    iterations: int = 20_000
+    batch: int = 256
+    learning_rate: float = 1e-4
+    warmup: int = 0
+    cosine: bool = False
+    ema_decay: float = 0.0
+    bf16: bool = False
+    seed: int = 0
+    holdout_episodes: int = 2
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if not self.learning_rate > 0.0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "paper": TrainConfig(),
+    "cpu": TrainConfig(
+        iterations=4000,
+        batch=64,
+        learning_rate=5e-4,
+        warmup=200,
+        cosine=True,
+        ema_decay=0.998,
+        bf16=True,
+        policy=PolicyConfig(transformer=TransformerConfig(dropout=0.0)),
+    ),
+}
+
+
+def learning_rate(config: TrainConfig, iteration: int) -> float:
+    """Rate of the given iteration: linear warm-up, then flat or half a cosine down to 5 %."""
+    if iteration < config.warmup:
+        return config.learning_rate * (iteration + 1) / config.warmup
+    if not config.cosine:
+        return config.learning_rate
+    fraction = (iteration - config.warmup) / max(1, config.iterations - config.warmup)
+    return config.learning_rate * (0.05 + 0.95 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, fraction))))
+
+
+def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error of (B, K, 7) chunks over the actions (B, K) that exist."""
+    error = (predicted.float() - target).square().mean(-1)
+    return (error * mask).sum() / mask.sum().clamp(min=1)
+
+
+def split_holdout(demos: Demonstrations, episodes: int) -> tuple[Demonstrations, Demonstrations | None]:
+    """Training and validation parts: the last ``episodes`` recordings are held out."""
+    if episodes == 0:
+        return demos, None
+    if episodes >= demos.episodes:
+        raise ValueError(f"cannot hold out {episodes} of {demos.episodes} episodes")
+    held = demos.episode >= demos.episodes - episodes
+    return demos.subset(~held), demos.subset(held)
+
+
+class Trainer:
+    """Weights, optimiser and data of one run; `step` is one iteration."""
+
+    def __init__(self, config: TrainConfig, demos: Demonstrations) -> None:
+        self.config, self.iteration = config, 0
+        self.demos, self.validation = split_holdout(demos, config.holdout_episodes)
+        real = self.demos.actions[self.demos.mask]
+        self.normaliser = Normaliser.fit(real, self.demos.tactile_ut)
+        torch.manual_seed(config.seed)
+        policy = Policy(config.policy)
+        self.policy: Policy = policy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimiser = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
+        self._average = {name: value.clone() for name, value in self.policy.state_dict().items()}
+        self._image = torch.from_numpy(self.demos.image)
+        self._tactile = torch.from_numpy(self.normaliser.normalise_tactile(self.demos.tactile_ut))
+        self._target = torch.from_numpy(self.normaliser.normalise_actions(self.demos.actions))
+        self._mask = torch.from_numpy(self.demos.mask)
+        # Adam's moments exist from the first step on; a state to resume from needs them from the start.
+        for parameter in self.policy.parameters():
+            self._optimiser.state[parameter] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+
+    def step(self) -> float:
+        """One iteration; returns its loss."""
+        config = self.config
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.iteration)
+        torch.manual_seed(config.seed * 1_000_003 + self.iteration)  # for the dropout
+        index = torch.randint(len(self.demos), (config.batch,), generator=generator)
+        image = augment(self._image[index], config.augmentation, generator)
+        self.policy.train()
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
+            predicted = self.policy(image, self._tactile[index])
+        loss = chunk_loss(predicted, self._target[index], self._mask[index])
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(config, self.iteration)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimiser.step()
+        self.iteration += 1
+        self._follow()
+        return loss.item()
+
+    def _follow(self) -> None:
+        """Move the running average of the weights; it starts as a plain mean so that it soon forgets the start."""
+        decay = min(self.config.ema_decay, (1 + self.iteration) / (10 + self.iteration))
+        ours = list(self._average.values())
+        theirs = [value.detach() for value in self.policy.state_dict().values()]
+        if self.config.ema_decay == 0.0:
+            torch._foreach_copy_(ours, theirs)
+        else:
+            torch._foreach_lerp_(ours, theirs, 1.0 - decay)
+
+    @property
+    def shipped_weights(self) -> dict[str, Tensor]:
+        """The weights that a checkpoint carries: the running average, or the last ones when ema_decay is 0."""
+        return self._average
+
+    def validation_loss(self, batch: int = 256) -> float:
+        """Loss of the shipped weights on the held-out episodes, without augmentation; NaN when there are none."""
+        demos = self.validation
+        if demos is None:
+            return math.nan
+        chosen = np.linspace(0, len(demos) - 1, min(len(demos), batch)).astype(int)
+        tactile = torch.from_numpy(self.normaliser.normalise_tactile(demos.tactile_ut[chosen]))
+        target = torch.from_numpy(self.normaliser.normalise_actions(demos.actions[chosen]))
+        image = to_network(torch.from_numpy(demos.image[chosen]))
+        self.policy.eval()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
+            predicted = torch.func.functional_call(self.policy, self._average, (image, tactile))
+        return chunk_loss(predicted, target, torch.from_numpy(demos.mask[chosen])).item()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that moves during training, by name."""
+        tensors = {f"weights.{name}": value for name, value in self.policy.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self._average.items()}
+        for name, parameter in self.policy.named_parameters():
+            moments = self._optimiser.state[parameter]
+            tensors |= {f"adam.{key}.{name}": moments[key] for key in ("step", "exp_avg", "exp_avg_sq")}
+        return {name: value.detach().contiguous() for name, value in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor], iteration: int) -> None:
+        """Continue from `state` as it was at ``iteration``. Raises KeyError or RuntimeError when it does not fit."""
+        with torch.no_grad():
+            for name, value in self.policy.state_dict().items():
+                value.copy_(tensors[f"weights.{name}"])
+                self._average[name].copy_(tensors[f"average.{name}"])
+            for name, parameter in self.policy.named_parameters():
+                for key, moment in self._optimiser.state[parameter].items():
+                    moment.copy_(tensors[f"adam.{key}.{name}"])
+        self.iteration = iteration

@@ -1,0 +1,27 @@
+from setuptools import find_packages, setup
+
+package_name = "vital_sim"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={package_name: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    entry_points={
+        "console_scripts": [
+            "sim_node = vital_sim.sim_node:main",
+            "collect_demos = vital_sim.demos:main",
+            "validate = vital_sim.validity:main",
+        ]
+    },
+    maintainer="ViTaL developers",
+    maintainer_email="vital@example.org",
+    description="MuJoCo world, tasks, Gymnasium environment, sim node and scripted demonstrator.",
+    license="Apache-2.0",
+)

@@ -1,0 +1,1 @@
+"""The simulated robot, sensors and tasks of ViTaL."""
