@@ -7,7 +7,6 @@
 
 import argparse
 import multiprocessing
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 
 from vital_core.observation import Observation
-from vital_policy.checkpoint import Checkpoint, save_checkpoint
+from vital_policy.checkpoint import Checkpoint
 from vital_policy.episode import Episode
 from vital_policy.inference import LocalPolicy
 from vital_policy.normalisation import Normaliser
@@ -25,12 +24,10 @@ from vital_policy.tick import PolicyTick, Readings
 PERIOD_S = 1 / 6
 
 
-def untrained() -> Path:
-    """A checkpoint of the full network with random weights: as fast as a trained one."""
+def untrained() -> LocalPolicy:
+    """The full network with random weights: as fast as a trained one."""
     normaliser = Normaliser(np.zeros(7), np.ones(7), np.full(15, 100.0))
-    path = Path(tempfile.mkdtemp()) / "usb_insertion.safetensors"
-    save_checkpoint(path, Checkpoint("usb_insertion", Policy(), normaliser, 6.0))
-    return path
+    return LocalPolicy(Checkpoint("usb_insertion", Policy().eval(), normaliser, 6.0))
 
 
 def burn() -> None:
@@ -56,7 +53,7 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    policy = LocalPolicy.load(options.checkpoint or untrained())
+    policy = LocalPolicy.load(options.checkpoint) if options.checkpoint else untrained()
     seen, _ = FreshReadings().observe()
     ticks_ms = []
     for _ in range(options.ticks):

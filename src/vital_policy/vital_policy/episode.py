@@ -72,11 +72,19 @@ class Episode:
         )
 
 
+def _go_first() -> None:
+    """Real-time scheduling for this thread, or a better niceness, as far as the system allows."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), TICK_NICENESS)
+
+
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """No garbage collection, and a higher priority for this thread, while the episode runs."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), TICK_NICENESS)
+    _go_first()
     gc.collect()
     gc.disable()
     try:

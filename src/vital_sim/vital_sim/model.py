@@ -10,6 +10,7 @@ from vital_core.xarm7 import FLANGE_TO_TCP_M, JOINTS
 from vital_sim import scene as scenery
 from vital_sim.arm import ArmConfig
 from vital_sim.connectors import Box, Connector, housing_boxes, object_boxes
+from vital_sim.mounts import add_cameras
 from vital_sim.scene import SceneConfig
 
 BOX, CAPSULE, CYLINDER, PLANE = (
@@ -47,8 +48,10 @@ class ContactConfig:
     grasp_limit: tuple[float, ...] = (35.0, 35.0, 45.0, 0.6, 0.6, 0.6)
 
 
-def build(connector: Connector, contact: ContactConfig, arm: ArmConfig, scene: SceneConfig) -> mujoco.MjSpec:
-    """The uncompiled model of one task."""
+def build(
+    connector: Connector, contact: ContactConfig, arm: ArmConfig, scene: SceneConfig, held_object: str
+) -> mujoco.MjSpec:
+    """The uncompiled model of one task; ``held_object`` names the look of the target."""
     spec = mujoco.MjSpec()
     _set_options(spec, contact)
     _add_table(spec)
@@ -56,7 +59,8 @@ def build(connector: Connector, contact: ContactConfig, arm: ArmConfig, scene: S
     link7 = _add_arm(spec, arm)
     gripper = _add_gripper(link7, connector)
     _add_held_object(gripper, connector, contact)
-    scenery.decorate(spec, scene)
+    scenery.decorate(spec, scene, held_object)
+    add_cameras(spec)
     return spec
 
 

@@ -79,7 +79,7 @@ class World:
         self.scene = scene or SceneConfig()
         self.config = config or WorldConfig()
         self.connector = self.config.connector or connector_for(task.held_object)
-        self.spec = modelling.build(self.connector, self.config.contact, self.config.arm, self.scene)
+        self.spec = modelling.build(self.connector, self.config.contact, self.config.arm, self.scene, task.held_object)
         self.model = self.spec.compile()
         self.data = mujoco.MjData(self.model)
         self._find_parts()

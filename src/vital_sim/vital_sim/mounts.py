@@ -1,0 +1,54 @@
+"""Where the two cameras are, and how they see: mounts, windows, focal lengths.
+
+Optical frames have z along the view, x to the right and y down.
+"""
+
+import mujoco
+import numpy as np
+from numpy.typing import ArrayLike
+
+from vital_core import pose as pose_of
+from vital_core.pose import Pose
+
+# The wrist camera looks past the fingers at the held object's tip: from the start region (tip 10 cm above the
+# opening, 3 cm aside) to contact the opening stays in the window, and at contact a pixel is about 0.5 mm.
+WRIST_POSITION_M = (0.060, 0.0, -0.060)
+WRIST_TILT_RAD = float(np.deg2rad(21.5))
+WRIST_WINDOW_RAD = float(np.deg2rad(30.0))
+WRIST_RENDER_PX = 160
+WRIST_RENDER_RAD = float(np.deg2rad(32.0))
+SCENE_WIDTH_PX, SCENE_HEIGHT_PX = 640, 480
+SCENE_FOCAL_PX = 610.0
+SCENE_POSITION_M = (1.02, 0.22, 0.55)
+SCENE_LOOKS_AT_M = (0.44, 0.0, 0.05)
+
+
+def _looking(position: ArrayLike, forward: ArrayLike, right: ArrayLike) -> Pose:
+    """Pose of an optical frame from its view direction and the direction to the right of the picture."""
+    z = np.asarray(forward, dtype=float) / np.linalg.norm(forward)
+    x = np.asarray(right, dtype=float)
+    x = x - z * (x @ z)
+    x /= np.linalg.norm(x)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
+    pose[:3, 3] = position
+    return pose
+
+
+T_TCP_WRIST_CAMERA = _looking(
+    WRIST_POSITION_M, (-np.sin(WRIST_TILT_RAD), 0.0, np.cos(WRIST_TILT_RAD)), (0.0, -1.0, 0.0)
+)
+_TO_SCENE = np.subtract(SCENE_LOOKS_AT_M, SCENE_POSITION_M)
+T_BASE_SCENE_CAMERA = _looking(SCENE_POSITION_M, _TO_SCENE, np.cross(_TO_SCENE, (0.0, 0.0, 1.0)))
+
+
+def add_cameras(spec: mujoco.MjSpec) -> None:
+    """Add both cameras to a model under construction."""
+    for name, body, pose, angle in (
+        ("wrist_camera", spec.body("gripper"), T_TCP_WRIST_CAMERA, WRIST_RENDER_RAD),
+        ("scene_camera", spec.worldbody, T_BASE_SCENE_CAMERA, 2 * np.arctan(SCENE_HEIGHT_PX / 2 / SCENE_FOCAL_PX)),
+    ):
+        # MuJoCo's cameras look along their own -z with y up.
+        turned = pose @ pose_of.from_rpy((0, 0, 0), (np.pi, 0, 0))
+        x, y, z, w = pose_of.to_quaternion(turned)
+        body.add_camera(name=name, pos=list(pose[:3, 3]), quat=[w, x, y, z], fovy=float(np.rad2deg(angle)))

@@ -1,0 +1,145 @@
+"""Things that stand about: distractors built of primitives, and the details of the targets' housings."""
+
+import mujoco
+import numpy as np
+
+BOX, CYLINDER, SPHERE, CAPSULE, ELLIPSOID = (
+    mujoco.mjtGeom.mjGEOM_BOX,
+    mujoco.mjtGeom.mjGEOM_CYLINDER,
+    mujoco.mjtGeom.mjGEOM_SPHERE,
+    mujoco.mjtGeom.mjGEOM_CAPSULE,
+    mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+)
+_UNSEEN = {"contype": 0, "conaffinity": 0, "mass": 0.0}
+_UNDER_THE_TABLE = [0.45, 0.0, -0.6]
+
+# name -> (height of the point to click, m; parts as (type, position m, size m, colour or None for the episode's)).
+PROPS: dict[str, tuple[float, tuple]] = {
+    "mug": (
+        0.045,
+        (
+            (CYLINDER, (0, 0, 0.045), (0.035, 0.045, 0), None),
+            (CYLINDER, (0, 0, 0.0885), (0.029, 0.002, 0), (0.15, 0.1, 0.08)),
+            (CAPSULE, (0.047, 0, 0.045), (0.006, 0.020, 0), None),
+        ),
+    ),
+    "ball": (0.03, ((SPHERE, (0, 0, 0.03), (0.03, 0, 0), None),)),
+    "block": (0.02, ((BOX, (0, 0, 0.02), (0.02, 0.02, 0.02), None),)),
+    "bottle": (
+        0.07,
+        (
+            (CYLINDER, (0, 0, 0.07), (0.030, 0.07, 0), None),
+            (CYLINDER, (0, 0, 0.165), (0.012, 0.025, 0), None),
+            (CYLINDER, (0, 0, 0.195), (0.014, 0.008, 0), (0.9, 0.9, 0.9)),
+        ),
+    ),
+    "tape roll": (
+        0.012,
+        (
+            (CYLINDER, (0, 0, 0.012), (0.045, 0.012, 0), None),
+            (CYLINDER, (0, 0, 0.0125), (0.025, 0.0122, 0), (0.75, 0.65, 0.5)),
+        ),
+    ),
+    "screwdriver": (
+        0.012,
+        (
+            (BOX, (0, 0, 0.012), (0.045, 0.011, 0.011), None),
+            (BOX, (0.085, 0, 0.012), (0.045, 0.003, 0.003), (0.7, 0.7, 0.72)),
+        ),
+    ),
+}
+
+
+def _body_name(name: str) -> str:
+    return f"prop_{name.replace(' ', '_')}"
+
+
+def add_props(spec: mujoco.MjSpec) -> None:
+    """Add every distractor, out of view."""
+    for name, (_, parts) in PROPS.items():
+        body = spec.worldbody.add_body(name=_body_name(name), pos=_UNDER_THE_TABLE)
+        for i, (kind, position, size, colour) in enumerate(parts):
+            rgba = [*(colour or (0.5, 0.3, 0.3)), 1.0]
+            paint = "own" if colour else "free"
+            body.add_geom(
+                name=f"{_body_name(name)}_{i}_{paint}", type=kind, pos=position, size=size, rgba=rgba, **_UNSEEN
+            )
+
+
+def place_props(model: mujoco.MjModel, count: int, rng: np.random.Generator, taken: list[np.ndarray]) -> None:
+    """Stand ``count`` distractors on the table, clear of the places in ``taken`` (x, y in m) and of each other."""
+    names = list(PROPS)
+    shown = set(rng.permutation(len(names))[:count])
+    places = list(taken)
+    for i, name in enumerate(names):
+        body = model.body(_body_name(name))
+        model.body_pos[body.id] = _UNDER_THE_TABLE
+        if i not in shown:
+            continue
+        for _ in range(60):
+            place = rng.uniform([0.22, -0.38], [0.68, 0.38])
+            if min(np.linalg.norm(place - p) for p in places) > 0.10:
+                places.append(place)
+                model.body_pos[body.id] = [*place, 0.0]
+                break
+        yaw = rng.uniform(-np.pi, np.pi)
+        model.body_quat[body.id] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+        _paint(model, body, rng.uniform(0.05, 0.95, 3))
+
+
+def _paint(model: mujoco.MjModel, body: mujoco.MjsBody, colour: np.ndarray) -> None:
+    first = model.body_geomadr[body.id]
+    for geom in range(first, first + model.body_geomnum[body.id]):
+        if model.geom(geom).name.endswith("_free"):
+            model.geom_rgba[geom, :3] = colour
+
+
+def shown_props(model: mujoco.MjModel) -> dict[str, np.ndarray]:
+    """Point to click (3,) in `link_base`, m, of each distractor that stands on the table."""
+    points = {}
+    for name, (height_m, _) in PROPS.items():
+        position = model.body_pos[model.body(_body_name(name)).id]
+        if position[2] >= 0.0:
+            points[name] = position + np.array([0.0, 0.0, height_m])
+    return points
+
+
+def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, housing_m: tuple[float, float]) -> None:
+    """What tells a USB port from a wall socket at a distance; beside or below the mouth, never over it."""
+    x, y = housing_m[0] / 2, housing_m[1] / 2
+    if held_object == "usb_stick":
+        shell = [0.12, 0.14, 0.20, 1.0]
+        body.add_geom(
+            name=f"{prefix}_hub", type=BOX, pos=[0, y + 0.014, -0.022], size=[x, 0.014, 0.020], rgba=shell, **_UNSEEN
+        )
+        body.add_geom(
+            name=f"{prefix}_led",
+            type=BOX,
+            pos=[0, y + 0.014, -0.0015],
+            size=[0.003, 0.003, 0.001],
+            rgba=[0.2, 0.9, 1.0, 1.0],
+            **_UNSEEN,
+        )
+        body.add_geom(
+            name=f"{prefix}_cable",
+            type=CAPSULE,
+            pos=[0, y + 0.05, -0.03],
+            size=[0.003, 0.025, 0],
+            quat=[0.7071, 0.7071, 0, 0],
+            rgba=[0.05, 0.05, 0.05, 1],
+            **_UNSEEN,
+        )
+    else:
+        white = [0.96, 0.96, 0.94, 1.0]
+        body.add_geom(
+            name=f"{prefix}_plate", type=CYLINDER, pos=[0, 0, -0.010], size=[0.043, 0.003, 0], rgba=white, **_UNSEEN
+        )
+        for name, sign in (("a", 1.0), ("b", -1.0)):
+            body.add_geom(
+                name=f"{prefix}_screw_{name}",
+                type=CYLINDER,
+                pos=[0, sign * (y - 0.007), 0.0],
+                size=[0.003, 0.0008, 0],
+                rgba=[0.6, 0.6, 0.62, 1],
+                **_UNSEEN,
+            )

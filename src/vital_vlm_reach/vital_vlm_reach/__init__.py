@@ -1,0 +1,1 @@
+"""From a sentence and an RGB-D view to a hover pose above the target."""

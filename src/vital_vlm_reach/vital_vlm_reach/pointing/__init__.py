@@ -1,0 +1,5 @@
+"""Pointing: where in a picture is the thing that a sentence names?"""
+
+from vital_vlm_reach.pointing.interface import Pointing, PointingModel
+
+__all__ = ["Pointing", "PointingModel"]
