@@ -28,7 +28,8 @@ class Episode:
     """One demonstration at 30 Hz, T frames.
 
     image (T, 128, 128, 3) uint8; tactile_ut (T, 15) float32; t_base_tcp, t_base_tcp_target (T, 4, 4) float64;
-    gripper (T,) float32.
+    gripper (T,) float32. t_base_tcp_intended (T, 4, 4): where the demonstrator wanted the TCP one control period
+    later, for demonstrators that can tell it from the noise of their hand; otherwise the commands speak.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Episode:
     t_base_tcp: NDArray[np.float64]
     t_base_tcp_target: NDArray[np.float64]
     gripper: NDArray[np.float32]
+    t_base_tcp_intended: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -103,6 +105,8 @@ def _check_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
         "t_base_tcp_target": ((frames, 4, 4), "float64"),
         "gripper": ((frames,), "float32"),
     }
+    if "t_base_tcp_intended" in arrays:
+        expected["t_base_tcp_intended"] = expected["t_base_tcp_target"]
     for name, (shape, dtype) in expected.items():
         got = arrays[name]
         if got.shape != shape or got.dtype != dtype:
@@ -121,7 +125,8 @@ def read_episode(path: Path, task: str) -> Episode:
             _check_header(path, file.metadata() or {}, task)
             if missing := sorted(set(names) - set(file.keys())):
                 raise _refuse(path, f"has no {', '.join(missing)}")
-            arrays = {name: file.get_tensor(name) for name in names}
+            optional = sorted({"t_base_tcp_intended"} & set(file.keys()))
+            arrays = {name: file.get_tensor(name) for name in (*names, *optional)}
     except (SafetensorError, OSError) as error:
         raise _refuse(path, f"cannot be read ({error}); record it again or remove it") from error
     _check_arrays(path, arrays)
@@ -136,9 +141,16 @@ def relative_vectors(t_a_b: NDArray[np.float64], t_a_c: NDArray[np.float64]) -> 
 
 
 def frame_actions(episode: Episode) -> NDArray[np.float64]:
-    """(T - 4, 7): the 6 Hz action that begins at each frame."""
+    """(T - 4, 7): the 6 Hz action that begins at each frame.
+
+    The pose commanded at the period's end relative to the one measured at its start; where the demonstrator's
+    intention is known, that in its place (noise injected into a demonstrator, Laskey et al. 2017).
+    """
     last = FRAMES_PER_ACTION - 1
-    deltas = relative_vectors(episode.t_base_tcp[:-last], episode.t_base_tcp_target[last:])
+    if episode.t_base_tcp_intended is None:
+        deltas = relative_vectors(episode.t_base_tcp[:-last], episode.t_base_tcp_target[last:])
+    else:
+        deltas = relative_vectors(episode.t_base_tcp[:-last], episode.t_base_tcp_intended[:-last])
     return np.concatenate([deltas, episode.gripper[last:, None]], axis=1)
 
 
