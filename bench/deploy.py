@@ -1,6 +1,6 @@
 """Deploys every task in simulation and prints what was reached, from the deployments' own reports.
 
-    ./vital shell -c "python bench/deploy.py --trials 20 --seed 1000"
+./vital shell -c "python bench/deploy.py --trials 20 --seed 1000"
 """
 
 import argparse

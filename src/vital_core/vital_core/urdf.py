@@ -28,8 +28,8 @@ GRIPPER_FRAME = "xarm_gripper_base_link"
 WRIST_CAMERA_FRAME = "wrist_camera_optical_frame"
 GRIPPER_CLOSED_RAD = 0.85
 # Nominal mount of the wrist camera beside the gripper, in link_tcp: m, and URDF roll, pitch, yaw in rad.
-WRIST_CAMERA_XYZ_M = (0.07, 0.0, -0.07)
-WRIST_CAMERA_RPY_RAD = (0.0, 0.0, float(np.pi / 2))
+WRIST_CAMERA_XYZ_M = (0.060, 0.0, -0.060)
+WRIST_CAMERA_RPY_RAD = (float(np.deg2rad(21.5)), 0.0, float(-np.pi / 2))
 _PLUGINS = {"mock": "mock_components/GenericSystem"}
 _WHITE, _DARK = "0.92 0.92 0.93 1", "0.15 0.15 0.16 1"
 
@@ -66,9 +66,7 @@ BODIES: Mapping[str, Body] = {
     "link1": Body(2.4, (Rod((0, 0, -0.06), (0, 0, 0.0), 0.058),)),
     "link2": Body(1.9, (Rod((0, -0.05, 0), (0, -0.243, 0), 0.055),)),
     "link3": Body(1.7, (Rod((0, 0, 0), (0.0525, 0, 0), 0.052),)),
-    "link4": Body(
-        1.8, (Rod((0, 0, 0), (0.0775, -0.06, 0), 0.050), Rod((0.0775, -0.06, 0), (0.0775, -0.27, 0), 0.042))
-    ),
+    "link4": Body(1.8, (Rod((0, 0, 0), (0.0775, -0.06, 0), 0.050), Rod((0.0775, -0.06, 0), (0.0775, -0.27, 0), 0.042))),
     "link5": Body(1.4, (Rod((0, 0, -0.02), (0, 0, 0.0), 0.046),)),
     "link6": Body(1.4, (Rod((0, 0, 0), (0.076, 0.0, 0), 0.045), Rod((0.076, 0.0, 0), (0.076, 0.055, 0), 0.042))),
     "link7": Body(0.2, (Rod((0, 0, -0.025), (0, 0, -0.012), 0.036),)),

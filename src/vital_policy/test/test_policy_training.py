@@ -220,12 +220,12 @@ class Coin(gymnasium.Env):
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         self.lucky, self.left = seed % 2 == 0, 3
-        return self._seen(), {"success": False}
+        return self._seen(), {"outcome": "running"}
 
     def step(self, action):
         self.left -= 1
         done = self.left == 0
-        info = {"success": done and self.lucky, "failure": "" if self.lucky else "timeout"}
+        info = {"outcome": "running" if not done else "success" if self.lucky else "time_out", "refused": ""}
         return self._seen(), 0.0, done and self.lucky, done and not self.lucky, info
 
     def _seen(self):
@@ -237,11 +237,11 @@ def test_evaluation_counts_successes_and_kinds_of_failure(checkpoint_path: Path,
     trials = [evaluate.run_trial(Coin(), policy, seed) for seed in range(1000, 1007)]
     settings = evaluate.Settings("usb_insertion", checkpoint_path, "Coin")
     report = evaluate.report_of(settings, trials, "evaluate ...")
-    assert (report["successes"], report["trials"], report["failures"]) == (4, 7, {"timeout": 3})
+    assert (report["successes"], report["trials"], report["failures"]) == (4, 7, {"time_out": 3})
     low, high = report["wilson_95"]
     assert 0.2 < low < 4 / 7 < high < 0.9
     card = write_model_card(checkpoint_path, json.loads(json.dumps(report))).read_text()
-    assert "4 of 7 trials" in card and "timeout 3" in card and "seed" in card
+    assert "4 of 7 trials" in card and "time_out 3" in card and "seed" in card
 
 
 def test_unknown_environment_is_one_clear_line(checkpoint_path: Path):

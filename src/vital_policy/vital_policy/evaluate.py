@@ -44,31 +44,36 @@ class Settings:
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial. failure: empty on success, otherwise what the environment called it."""
+    """One finished trial. failure: empty on success, otherwise the environment's name for the outcome."""
 
     seed: int
     success: bool
     failure: str
     steps: int
+    actions_refused: int
     episode_return: float
     tick_median_ms: float
 
 
 def run_trial(environment: gymnasium.Env, policy: LocalPolicy, seed: int) -> Trial:
-    """One episode from ``seed`` to its end."""
+    """One episode from ``seed`` to its end.
+
+    The environment's info tells the outcome ("success" or a kind of failure) and whether it refused an action.
+    """
     seen, info = environment.reset(seed=seed)
     policy.reset()
     ticks_ms: list[float] = []
-    total, terminated, truncated = 0.0, False, False
+    total, refused, terminated, truncated = 0.0, 0, False, False
     while not (terminated or truncated):
         start = time.perf_counter()
         action = policy.act(Observation(seen["image"], seen["tactile"]))
         ticks_ms.append(1000 * (time.perf_counter() - start))
         seen, reward, terminated, truncated, info = environment.step(action.to_array())
         total += float(reward)
-    success = bool(info["success"])
-    failure = "" if success else str(info.get("failure") or ("timeout" if truncated else "terminated"))
-    return Trial(seed, success, failure, len(ticks_ms), total, percentile(ticks_ms, 50))
+        refused += bool(info.get("refused"))
+    outcome = str(info["outcome"])
+    success = outcome == "success"
+    return Trial(seed, success, "" if success else outcome, len(ticks_ms), refused, total, percentile(ticks_ms, 50))
 
 
 _worker: tuple[gymnasium.Env, LocalPolicy] | None = None

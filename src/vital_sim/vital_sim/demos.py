@@ -167,9 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         SceneConfig(background=options.background)
         episodes = options.episodes or load_task(options.task).demonstrations
-        failed = collect(
-            options.task, episodes, options.seed, options.out, options.background, options.workers
-        )
+        failed = collect(options.task, episodes, options.seed, options.out, options.background, options.workers)
     except VitalError as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(2)

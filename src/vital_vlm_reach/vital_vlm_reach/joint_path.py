@@ -9,17 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-SAME_POINT_RAD = 1e-6
+# Waypoints nearer than this are one: 0.1 mm at the TCP.
+SAME_POINT_RAD = 1e-4
+_NO_LENGTH_RAD = 1e-9
 
 
 class JointPath:
-    """Through (n, 7) waypoints, n >= 2, with each corner cut by ``rounding`` (0 to 1) of what its neighbours allow.
+    """Through (n, 7) waypoints, n >= 2, each corner cut by ``rounding`` (above 0, to 1) of what its neighbours allow.
 
     Between unit directions d0 and d1, over a piece of length h: q' = d0 + (d1 - d0) (3 x^2 - 2 x^3), x = u / h.
     Its curvature is zero at both ends, as on the straight pieces that it joins.
     """
 
     def __init__(self, waypoints_rad: ArrayLike, rounding: float = 1.0) -> None:
+        if not 0.0 < rounding <= 1.0:
+            raise ValueError(f"rounding is {rounding}, expected more than 0 and at most 1")
         points = distinct(waypoints_rad)
         steps = np.diff(points, axis=0)
         lengths = np.linalg.norm(steps, axis=1)
@@ -30,11 +34,11 @@ class JointPath:
         s = 0.0
         for i, (direction, length) in enumerate(zip(directions, lengths, strict=True)):
             straight = length - cuts[i] - cuts[i + 1]
-            if straight > SAME_POINT_RAD:
+            if straight > _NO_LENGTH_RAD:
                 starts.append(s)
                 coefficients.append(_straight(points[i] + cuts[i] * direction, direction))
                 s += straight
-            if cuts[i + 1] > 0.0:
+            if i + 1 < len(directions):
                 starts.append(s)
                 coefficients.append(_corner(points[i + 1], direction, directions[i + 1], cuts[i + 1]))
                 s += 2 * cuts[i + 1]

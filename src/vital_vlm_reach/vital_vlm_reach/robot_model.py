@@ -143,4 +143,3 @@ def touching_text(pairs: Sequence[tuple[str, str]]) -> str:
     """`link5 and table, xarm_gripper_base_link and keep_out`, shortened for an operator."""
     told = [f"{a.replace(GRIPPER_FRAME, 'gripper')} and {b.replace(GRIPPER_FRAME, 'gripper')}" for a, b in pairs[:3]]
     return ", ".join(told) + (f" and {len(pairs) - 3} more" if len(pairs) > 3 else "")
-

@@ -122,9 +122,11 @@ def _profile(path: JointPath, limits: MotionLimits) -> ruckig.Trajectory:
 
 def _joint_states(path: JointPath, profile: ruckig.Trajectory, times_s: Array) -> tuple[Array, Array, Array, Array]:
     """Joint position, speed, acceleration and jerk, each (m, 7), by the chain rule."""
-    rows = [profile.at_time(float(t), return_jerk=True) if False else profile.at_time(float(t)) for t in times_s]
+    rows = [profile.at_time(float(t)) for t in times_s]
     s, ds, dds = (np.array(column, dtype=float).reshape(-1, 1) for column in zip(*rows, strict=True))
-    ddds = np.gradient(dds[:, 0], times_s)[:, None] if len(times_s) > 1 else np.zeros_like(dds)
+    section = profile.profiles[0][0]
+    ends = np.cumsum(section.t)
+    ddds = np.array(section.j)[np.minimum(np.searchsorted(ends, times_s), len(ends) - 1)][:, None]
     q, first, second, third = path.derivatives(s[:, 0])
     velocity = first * ds
     acceleration = second * ds**2 + first * dds

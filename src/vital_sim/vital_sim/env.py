@@ -1,0 +1,148 @@
+"""One task as a Gymnasium environment: 6 Hz, wrist image and touch in, TCP deltas out.
+
+| | |
+|---|---|
+| action | (7,) float32: TCP-frame translation (m), rotation vector (rad), gripper (0 open, 1 closed) |
+| observation | image (128, 128, 3) uint8 RGB; tactile (15,) float32, µT, field minus the episode's baseline |
+| reward | 1 when the episode succeeds, otherwise 0; with ``dense`` minus the L1 distance (m) of tip to goal |
+| terminated | success that has lasted `SUCCESS_HELD_S`, or touch beyond the task's limit |
+| truncated | the task's episode length is over |
+
+A step follows the law of the command gate: target = measured TCP pose times the delta. An action beyond the
+task's step limits, or out of its workspace, is refused as the gate would: no motion, ``info["refused"]`` says why.
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from vital_core import pose as pose_of
+from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES
+from vital_core.task import load_task
+from vital_sim.cameras import WristCamera
+from vital_sim.expert import sample_start
+from vital_sim.motion import track
+from vital_sim.scene import SceneConfig
+from vital_sim.tactile import largest_field_ut
+from vital_sim.world import Truth, World, WorldConfig
+
+SUCCESS_HELD_S = 0.5
+BASELINE_SAMPLES = 5
+TACTILE_RANGE_UT = 50_000.0
+
+
+class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
+    """The environment of one task; see the module's table."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 6}  # noqa: RUF012
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        scene: SceneConfig | None = None,
+        config: WorldConfig | None = None,
+        dense: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        self.task = load_task(task)
+        self.world = World(self.task, scene=scene, config=config)
+        self.dense, self.render_mode = dense, render_mode
+        self._camera = WristCamera(self.world.model)
+        self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
+        self._baseline = np.zeros(TACTILE_VALUES, np.float32)
+        self._success_s = 0.0
+        step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
+        low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
+        self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self.observation_space = spaces.Dict(
+            {
+                "image": spaces.Box(0, 255, self._image.shape, np.uint8),
+                "tactile": spaces.Box(-TACTILE_RANGE_UT, TACTILE_RANGE_UT, (TACTILE_VALUES,), np.float32),
+            }
+        )
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """A new target, in-hand offset, look and start pose; all follow from ``seed``."""
+        super().reset(seed=seed)
+        episode = int(self.np_random.integers(2**31)) if seed is None else seed
+        self.world.reset(episode)
+        self.world.reset(episode, start=sample_start(self.world, self.world.rng))
+        self._camera.reset(episode)
+        self._success_s = 0.0
+        readings = []
+        for _ in range(BASELINE_SAMPLES):
+            self.world.advance(0.01)
+            readings.append(self.world.tactile_ut())
+        self._baseline = np.median(readings, axis=0).astype(np.float32)
+        return self._observe(), self._info(self.world.truth(), "running", "")
+
+    def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
+        """One control period (1/6 s)."""
+        refused = self._carry_out(np.asarray(action, dtype=float))
+        observation, truth = self._observe(), self.world.truth()
+        self._success_s = self._success_s + self.task.period_s if truth.success else 0.0
+        succeeded = self._success_s >= SUCCESS_HELD_S
+        too_hard = largest_field_ut(observation["tactile"]) > self.task.tactile_limit_ut
+        over = self.world.time_s >= self.task.episode_s - 1e-6
+        outcome = "success" if succeeded else "force_limit" if too_hard else "time_out" if over else "running"
+        terminated = succeeded or too_hard
+        reward = float(succeeded) - (self._distance_m(truth) if self.dense else 0.0)
+        return observation, reward, terminated, over and not terminated, self._info(truth, outcome, refused)
+
+    def _carry_out(self, action: NDArray) -> str:
+        """Move, or stand still and return why."""
+        task, world = self.task, self.world
+        shift, turn = float(np.linalg.norm(action[:3])), float(np.linalg.norm(action[3:6]))
+        refused = ""
+        if not np.isfinite(action).all():
+            refused = "the action has a value that is not finite"
+        elif shift > task.max_step_m or turn > task.max_step_rad:
+            refused = (
+                f"step of {1000 * shift:.1f} mm and {turn:.3f} rad, at most {1000 * task.max_step_m:.1f} mm "
+                f"and {task.max_step_rad:.3f} rad allowed"
+            )
+        else:
+            target = world.t_base_tcp() @ pose_of.from_vector(action[:3], action[3:6])
+            inside = np.all(target[:3, 3] >= task.workspace_lower_m) and np.all(target[:3, 3] <= task.workspace_upper_m)
+            if not inside:
+                refused = f"target {np.round(target[:3, 3], 3)} m is outside the workspace box"
+            elif not track(world, target, task.period_s):
+                return "target is out of the arm's reach"
+        if refused:
+            world.advance(task.period_s)
+        return refused
+
+    def _observe(self) -> dict[str, NDArray]:
+        self._image = self._camera.render(self.world.data)
+        tactile = (self.world.tactile_ut() - self._baseline).astype(np.float32)
+        return {"image": self._image, "tactile": tactile}
+
+    def _distance_m(self, truth: Truth) -> float:
+        """L1 distance of the tip from where it is fully in."""
+        goal = truth.t_base_target @ pose_of.from_vector((0, 0, -self.task.success_depth_m), (0, 0, 0))
+        return float(np.abs(truth.t_base_tip[:3, 3] - goal[:3, 3]).sum())
+
+    def _info(self, truth: Truth, outcome: str, refused: str) -> dict[str, Any]:
+        return {
+            "outcome": outcome,
+            "refused": refused,
+            "success": truth.success,
+            "depth_m": truth.depth_m,
+            "lateral_m": truth.lateral_m,
+            "contact_force_n": truth.contact_force_n,
+            "time_s": self.world.time_s,
+        }
+
+    def render(self) -> NDArray[np.uint8]:
+        """The wrist image of the last observation."""
+        return self._image
+
+    def close(self) -> None:
+        """Free the renderer."""
+        self._camera.close()

@@ -1,0 +1,169 @@
+"""The simulated robot as a ROS node: joint trajectories in, sensors out, at real time."""
+
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from trajectory_msgs.msg import JointTrajectory
+
+from vital_core import image_message
+from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_interfaces.msg import SimTruth, TactileArray
+from vital_interfaces.srv import ResetScene, TakeBaseline
+from vital_sim import sim_messages as to
+from vital_sim.sim_session import SimSession, Sinks
+
+ANSWER_S = 20.0
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class SimNode(Node):
+    """Stands where the arm, its gripper and its sensors stand on the robot."""
+
+    def __init__(self) -> None:
+        super().__init__("vital_sim")
+        declare = self.declare_parameter
+        task, seed = declare("task", "usb_insertion").value, declare("seed", 0).value
+        background = declare("background", "green").value
+        self._gripper_rad = to.GRIPPER_CLOSED_RAD
+        self._refused = 0
+        self._advertise()
+        self.session = SimSession(task, seed, background, self._sinks())
+        self.create_subscription(JointTrajectory, "/xarm7_traj_controller/joint_trajectory", self._on_trajectory, 1)
+        self.create_subscription(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", self._on_gripper, 1)
+        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
+        self.create_service(ResetScene, "/vital/reset_scene", self._on_reset)
+        self._diagnostics = Diagnostics(self, self._health)
+
+    def _advertise(self) -> None:
+        def sensor(kind: type, topic: str):
+            return self.create_publisher(kind, topic, qos_profile_sensor_data)
+
+        self._joints = sensor(JointState, "/joint_states")
+        self._tactile = sensor(TactileArray, "/anyskin/tactile")
+        self._wrist = sensor(Image, "/wrist_camera/image_raw")
+        self._wrist_info = sensor(CameraInfo, "/wrist_camera/camera_info")
+        self._colour = sensor(Image, "/camera/camera/color/image_raw")
+        self._colour_info = sensor(CameraInfo, "/camera/camera/color/camera_info")
+        self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw")
+        self._truth = self.create_publisher(SimTruth, "/sim/truth", 1)
+        self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
+        self._frames_sent = False
+
+    def _sinks(self) -> Sinks:
+        return Sinks(
+            joints=self._send_joints,
+            tactile=self._send_tactile,
+            wrist=self._send_wrist,
+            scene=self._send_scene,
+            truth=lambda truth, seed, episode: self._truth.publish(
+                to.truth_message(truth, self.session.task, seed, episode, self._now())
+            ),
+            wants_wrist=lambda: self._wrist.get_subscription_count() > 0,
+            wants_scene=lambda: self._colour.get_subscription_count() + self._depth.get_subscription_count() > 0,
+        )
+
+    def _now(self):
+        return self.get_clock().now().to_msg()
+
+    def _send_joints(self, positions, velocities) -> None:
+        if not self._frames_sent:
+            self._send_frames()
+        self._joints.publish(to.joint_message(positions, velocities, self._gripper_rad, self._now()))
+
+    def _send_frames(self) -> None:
+        session, stamp = self.session, self._now()
+        scene = session.scene_camera
+        wrist = to.transform_message(TCP_FRAME, session.wrist_camera.frame_id, session.wrist_camera.t_tcp_camera, stamp)
+        base = to.transform_message(BASE_FRAME, scene.frame_id, scene.t_base_camera, stamp)
+        self._static.publish(TFMessage(transforms=[wrist, base]))
+        self._frames_sent = True
+
+    def _send_tactile(self, field_ut, valid: bool) -> None:
+        s = self.session
+        self._tactile.publish(to.tactile_message(field_ut, valid, s.baseline, s.baseline_id, self._now()))
+
+    def _send_wrist(self, image) -> None:
+        camera, stamp = self.session.wrist_camera, self._now()
+        header = Header(frame_id=camera.frame_id, stamp=stamp)
+        self._wrist.publish(image_message.to_message(image, "rgb8", header))
+        height, width = image.shape[:2]
+        self._wrist_info.publish(
+            to.camera_info(camera.camera_matrix, width, height, "equidistant", camera.frame_id, stamp)
+        )
+
+    def _send_scene(self, colour, depth_mm) -> None:
+        camera, stamp = self.session.scene_camera, self._now()
+        header = Header(frame_id=camera.frame_id, stamp=stamp)
+        height, width = depth_mm.shape
+        self._colour_info.publish(
+            to.camera_info(camera.camera_matrix, width, height, "plumb_bob", camera.frame_id, stamp)
+        )
+        self._depth.publish(image_message.to_message(depth_mm, "16UC1", header))
+        self._colour.publish(image_message.to_message(colour, "rgb8", header))
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        points = to.points_of(message, JOINT_NAMES)
+        if isinstance(points, str):
+            self._refused += 1
+            self.get_logger().error(f"joint trajectory refused: {points}")
+        else:
+            self.session.follow(points)
+
+    def _on_gripper(self, message: JointTrajectory) -> None:
+        points = to.points_of(message, (to.GRIPPER_JOINT,))
+        if isinstance(points, str):
+            self._refused += 1
+            self.get_logger().error(f"gripper trajectory refused: {points}")
+        else:
+            self._gripper_rad = float(points.positions[-1, 0])
+
+    def _on_baseline(self, request: TakeBaseline.Request, response: TakeBaseline.Response) -> TakeBaseline.Response:
+        baseline = self.session.take_baseline(request.samples or 5).result(ANSWER_S)
+        response.success, response.message = True, "median of the readings taken"
+        response.baseline_id, response.baseline_ut = self.session.baseline_id, baseline.tolist()
+        return response
+
+    def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
+        try:
+            response.episode = self.session.reset(request.task, request.seed).result(ANSWER_S)
+            response.success = True
+            response.message = f"scene {request.seed} of {self.session.task}"
+        except VitalError as error:
+            response.error_code, response.message = int(error.code), error.message
+        except TimeoutError:
+            response.error_code, response.message = int(ErrorCode.TIMEOUT), "the simulation did not answer"
+        return response
+
+    def _health(self) -> Health:
+        s = self.session
+        if s.failure is not None:
+            raise VitalError(ErrorCode.INTERNAL, f"the simulation ended: {s.failure}")
+        slow = s.real_time_factor < 0.95
+        message = "slower than real time" if slow else "at real time"
+        counts = {f"{name}_sent": n for name, n in s.frames_sent.items()}
+        values = {
+            "real_time_factor": s.real_time_factor,
+            "frames_dropped": s.frames_dropped,
+            "trajectories_refused": self._refused,
+            "episode": s.episode,
+        }
+        return Health(WARN if slow else OK, message, values | counts)
+
+    def on_exit(self) -> None:
+        """End the simulation's thread before the publishers go."""
+        self.session.close()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point."""
+    exit_with(run_node(SimNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""The world in real time: physics and cameras in one thread, sensors handed out on their own schedules.
+
+MuJoCo and its renderers are touched by that thread alone; everything else asks it (`request`). When the machine
+is too slow the world falls behind the clock instead of skipping physics, and sensor frames are dropped, counted.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.clock import steady_s
+from vital_core.errors import VitalError
+from vital_core.task import load_task
+from vital_sim.cameras import SceneCamera, WristCamera
+from vital_sim.joint_trajectory import Points, TrajectoryExecution
+from vital_sim.scene import SceneConfig
+from vital_sim.world import Truth, World
+
+TICK_S = 0.01
+# Further behind the clock than this, the clock is let go: no burst of catching up.
+MOST_BEHIND_S = 0.1
+
+
+@dataclass
+class Sinks:
+    """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks."""
+
+    joints: Callable[[NDArray, NDArray], None]
+    tactile: Callable[[NDArray, bool], None]
+    wrist: Callable[[NDArray], None]
+    scene: Callable[[NDArray, NDArray], None]
+    truth: Callable[[Truth, int, int], None]
+    wants_wrist: Callable[[], bool]
+    wants_scene: Callable[[], bool]
+    periods_s: dict[str, float] = field(
+        default_factory=lambda: {"joints": 0.01, "tactile": 0.01, "wrist": 1 / 30, "scene": 0.2, "truth": 0.05}
+    )
+
+
+class SimSession:
+    """One world and its thread."""
+
+    def __init__(self, task: str, seed: int, background: str, sinks: Sinks) -> None:
+        load_task(task)
+        self._scene = SceneConfig(background=background)
+        self._sinks = sinks
+        self._asked: list[tuple[Callable[[], Any], Future]] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._start = (task, seed)
+        self.baseline = np.zeros(0, np.float32)
+        self.baseline_id = 0
+        self.episode = 0
+        self.seed = seed
+        self.task = task
+        self.real_time_factor = 1.0
+        self.frames_dropped = 0
+        self.failure: BaseException | None = None
+        self.frames_sent: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
+        self._thread.start()
+
+    def request(self, work: Callable[[], Any]) -> Future:
+        """Have ``work`` done in the simulation's thread, between two ticks."""
+        future: Future = Future()
+        with self._lock:
+            self._asked.append((work, future))
+        return future
+
+    def follow(self, points: Points) -> Future:
+        """Carry out a joint trajectory from now on."""
+        return self.request(lambda: self._execution.start(points, self.world.time_s))
+
+    def reset(self, task: str, seed: int) -> Future:
+        """A new scene of ``task``; the future ends after each sensor has shown it once."""
+        return self.request(lambda: self._lay_scene(task or self.task, seed))
+
+    def take_baseline(self, samples: int) -> Future:
+        """Median of fresh tactile readings (15,), µT."""
+        return self.request(lambda: self._take_baseline(samples))
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join(3.0)
+
+    def _run(self) -> None:
+        try:
+            self._build(self._start[0])
+            self._lay_scene(*self._start)
+            self._loop()
+        except Exception as error:  # the node reports it and ends
+            self.failure = error
+
+    def _build(self, task: str) -> None:
+        for camera in ("wrist_camera", "scene_camera"):
+            if hasattr(self, camera):
+                getattr(self, camera).close()
+        self.world = World(load_task(task), scene=self._scene)
+        self.wrist_camera = WristCamera(self.world.model)
+        self.scene_camera = SceneCamera(self.world.model)
+        self.task = task
+
+    def _lay_scene(self, task: str, seed: int) -> int:
+        if task != self.task:
+            load_task(task)
+            self._build(task)
+        self.world.reset(seed)
+        self.wrist_camera.reset(seed)
+        self.scene_camera.reset(seed)
+        self._execution = TrajectoryExecution(self.world.commanded_joints)
+        self.seed, self.episode = seed, self.episode + 1
+        self._due = dict.fromkeys(self._sinks.periods_s, 0.0)
+        self._origin_s = steady_s() - self.world.time_s
+        for name in ("joints", "tactile", "truth"):
+            self._send(name)
+        return self.episode
+
+    def _take_baseline(self, samples: int) -> NDArray[np.float32]:
+        readings = []
+        for _ in range(samples):
+            self._tick()
+            readings.append(self.world.tactile_ut())
+        self.baseline = np.median(readings, axis=0).astype(np.float32)
+        self.baseline_id += 1
+        return self.baseline
+
+    def _loop(self) -> None:
+        measured_s, simulated_s = steady_s(), self.world.time_s
+        while not self._stopping.is_set():
+            self._answer()
+            self._tick()
+            self._send_due()
+            behind_s = steady_s() - self._origin_s - self.world.time_s
+            if behind_s > MOST_BEHIND_S:
+                self._origin_s += behind_s
+            elif behind_s < 0.0:
+                self._stopping.wait(-behind_s)
+            if steady_s() - measured_s >= 1.0:
+                advanced_s = self.world.time_s - simulated_s
+                if advanced_s > 0.0:
+                    self.real_time_factor = advanced_s / (steady_s() - measured_s)
+                measured_s, simulated_s = steady_s(), self.world.time_s
+
+    def _answer(self) -> None:
+        with self._lock:
+            asked, self._asked = self._asked, []
+        for work, future in asked:
+            try:
+                future.set_result(work())
+            except (VitalError, ValueError) as error:
+                future.set_exception(error)
+
+    def _tick(self) -> None:
+        position, _ = self._execution.sample(self.world.time_s + TICK_S)
+        self.world.command_joints(position)
+        self.world.advance(TICK_S)
+
+    def _send_due(self) -> None:
+        now_s = self.world.time_s
+        for name, period_s in self._sinks.periods_s.items():
+            if now_s + 1e-6 >= self._due[name]:
+                missed = int((now_s - self._due[name]) / period_s)
+                self.frames_dropped += missed
+                self._due[name] += (missed + 1) * period_s
+                self._send(name)
+
+    def _send(self, name: str) -> None:
+        sinks, world = self._sinks, self.world
+        if name == "joints":
+            sinks.joints(world.joints_rad, world.joint_velocities)
+        elif name == "tactile":
+            reading = world.tactile_ut()
+            sinks.tactile(reading, bool(world.tactile_valid(reading)))
+        elif name == "truth":
+            sinks.truth(world.truth(), self.seed, self.episode)
+        elif name == "wrist" and sinks.wants_wrist():
+            sinks.wrist(self.wrist_camera.render(world.data))
+        elif name == "scene" and sinks.wants_scene():
+            sinks.scene(*self.scene_camera.render(world.data))
+        else:
+            return
+        self.frames_sent[name] = self.frames_sent.get(name, 0) + 1

@@ -1,0 +1,149 @@
+"""The arm as the reach sees it: joint readings, control from the gate, a trajectory carried out by the gate.
+
+The calls block and are for a thread beside the spinning executor; each has a time limit.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.xarm7 import JOINT_NAMES
+from vital_interfaces.action import ExecuteTrajectory
+from vital_interfaces.msg import GateState
+from vital_interfaces.srv import AcquireControl
+from vital_vlm_reach.reach_messages import trajectory_message
+from vital_vlm_reach.timing import JointMotion
+
+OWNER = "reach"
+ANSWER_S = 3.0
+CANCEL_S = 3.0
+EXTRA_MOTION_S = 5.0
+_POLL_S = 0.02
+
+
+class JointReadings:
+    """Newest joint positions while it listens; make and close it in the executor's thread."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._changed = threading.Condition()
+        self._count, self._positions = 0, np.zeros(7)
+        self._subscription = node.create_subscription(JointState, "/joint_states", self._take, qos_profile_sensor_data)
+
+    def _take(self, message: JointState) -> None:
+        positions = dict(zip(message.name, message.position, strict=False))
+        if all(name in positions for name in JOINT_NAMES):
+            with self._changed:
+                self._positions = np.array([positions[name] for name in JOINT_NAMES])
+                self._count += 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_subscription(self._subscription)
+
+    def next(self, timeout_s: float = ANSWER_S) -> NDArray[np.float64]:
+        """(7,) rad, the next reading. Raises VitalError(SENSOR_FAULT)."""
+        with self._changed:
+            seen = self._count
+            if not self._changed.wait_for(lambda: self._count > seen, timeout_s):
+                raise VitalError(
+                    ErrorCode.SENSOR_FAULT,
+                    f"nothing on /joint_states with joint1 to joint7 within {timeout_s:g} s: is the arm connected?",
+                )
+            return self._positions
+
+    def settled(self, *, within_rad: float = 3e-4, for_s: float = 0.1, timeout_s: float = 2.0) -> NDArray[np.float64]:
+        """(7,) rad once no joint has moved by more than ``within_rad`` over ``for_s``, at the latest after
+        ``timeout_s``."""
+        deadline_s = steady_s() + timeout_s
+        reference, since_s = self.next(), steady_s()
+        while steady_s() < deadline_s and steady_s() - since_s < for_s:
+            reading = self.next()
+            if np.abs(reading - reference).max() > within_rad:
+                reference, since_s = reading, steady_s()
+        return self.next()
+
+
+class GateCalls:
+    """The command gate's service and action."""
+
+    def __init__(self, node: Node) -> None:
+        self._control = node.create_client(AcquireControl, "/vital/acquire_control")
+        self._execute = ActionClient(node, ExecuteTrajectory, "/vital/execute_trajectory")
+
+    def acquire(self, task: str) -> None:
+        """Take the arm with the task's limits. Raises VitalError with the gate's code."""
+        name = self._control.srv_name
+        if not self._control.wait_for_service(timeout_sec=ANSWER_S):
+            raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
+        answer = _result(self._control.call_async(AcquireControl.Request(owner=OWNER, task=task)), name)
+        if not answer.granted:
+            raise VitalError(ErrorCode(answer.error_code or ErrorCode.GATE_REFUSED), answer.message)
+
+    def release(self) -> None:
+        """Give the arm back without waiting for the answer: the gate holds it in any case."""
+        if self._control.service_is_ready():
+            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))
+
+    def execute(self, motion: JointMotion, cancelled: threading.Event, on_progress: Callable[[float], None]) -> None:
+        """Carry out a motion to its end. Raises VitalError: CANCELLED, TRAJECTORY_REFUSED, the gate's code,
+        REACH_TIMEOUT, NODE_LOST."""
+        name = "/vital/execute_trajectory"
+        if not self._execute.wait_for_server(timeout_sec=ANSWER_S):
+            raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
+        goal = ExecuteTrajectory.Goal(owner=OWNER, trajectory=trajectory_message(motion))
+        sent = self._execute.send_goal_async(goal, lambda m: on_progress(m.feedback.progress))
+        handle = _result(sent, name)
+        if not handle.accepted:
+            raise VitalError(ErrorCode.TRAJECTORY_REFUSED, f"{name} did not take the trajectory: see the gate's log")
+        result = self._follow(handle, motion.duration_s + EXTRA_MOTION_S, cancelled)
+        if result.success:
+            return
+        if cancelled.is_set():
+            raise VitalError(ErrorCode.CANCELLED, "cancelled while moving; the arm is at rest")
+        code = ErrorCode(result.error_code or ErrorCode.GATE_REFUSED)
+        if result.verdict != GateState.ACCEPTED and code is ErrorCode.GATE_REFUSED:
+            code = ErrorCode.TRAJECTORY_REFUSED
+        raise VitalError(code, f"the gate did not carry out the trajectory: {result.message}")
+
+    def _follow(self, handle: Any, timeout_s: float, cancelled: threading.Event) -> Any:
+        """The action's result; asks the gate to stop on a cancel, or when the time is up."""
+        future = handle.get_result_async()
+        deadline_s = steady_s() + timeout_s
+        ended = threading.Event()
+        future.add_done_callback(lambda _: ended.set())
+        while not ended.wait(_POLL_S):
+            late = steady_s() > deadline_s
+            if not (late or cancelled.is_set()):
+                if not self._execute.server_is_ready():
+                    raise VitalError(ErrorCode.NODE_LOST, "the command gate went away while the arm was moving")
+                continue
+            handle.cancel_goal_async()
+            stopped = ended.wait(CANCEL_S)
+            if late or not stopped:
+                raise VitalError(
+                    ErrorCode.REACH_TIMEOUT,
+                    f"the gate did not finish within {timeout_s:.1f} s"
+                    + ("" if stopped else f" nor stop within {CANCEL_S:g} s of being asked"),
+                )
+        return future.result().result
+
+
+def _result(future: Future, name: str, timeout_s: float = ANSWER_S) -> Any:
+    answered = threading.Event()
+    future.add_done_callback(lambda _: answered.set())
+    if not answered.wait(timeout_s):
+        future.cancel()
+        raise VitalError(ErrorCode.TIMEOUT, f"{name} did not answer within {timeout_s:g} s")
+    return future.result()

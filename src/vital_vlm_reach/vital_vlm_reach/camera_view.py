@@ -1,0 +1,95 @@
+"""One look through the scene's RGB-D camera: subscribed to only while somebody waits for it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.task import Future
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, Image
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.image_message import from_message
+from vital_vlm_reach.lifting import Camera
+
+TOPICS = {
+    "colour image": (Image, "/camera/camera/color/image_raw"),
+    "aligned depth": (Image, "/camera/camera/aligned_depth_to_color/image_raw"),
+    "camera info": (CameraInfo, "/camera/camera/color/camera_info"),
+}
+# Colour and depth further apart in time than this may show different scenes.
+MAX_APART_S = 0.2
+
+
+@dataclass(frozen=True)
+class View:
+    """(H, W, 3) uint8 RGB, (H, W) uint16 depth in mm aligned to it, the camera and its frame."""
+
+    rgb: NDArray[np.uint8]
+    depth_mm: NDArray[np.uint16]
+    camera: Camera
+    frame_id: str
+
+
+class CameraView:
+    """Collects the first colour image, depth image and camera info that belong together.
+
+    Make it, await `arrived` and `close` it in the executor's thread; then `read`.
+    """
+
+    def __init__(self, node: Node, timeout_s: float) -> None:
+        self._node, self._timeout_s = node, timeout_s
+        self._latest: dict[str, Image | CameraInfo] = {}
+        self.arrived: Future = Future()
+        self._subscriptions = [
+            node.create_subscription(kind, topic, lambda m, n=name: self._take(n, m), qos_profile_sensor_data)
+            for name, (kind, topic) in TOPICS.items()
+        ]
+        self._timer = node.create_timer(timeout_s, self._finish)
+
+    def _take(self, name: str, message: Image | CameraInfo) -> None:
+        self._latest[name] = message
+        if len(self._latest) == len(TOPICS) and self._apart_s() <= MAX_APART_S:
+            self._finish()
+
+    def _apart_s(self) -> float:
+        stamps = [
+            Time.from_msg(self._latest[name].header.stamp).nanoseconds for name in ("colour image", "aligned depth")
+        ]
+        return abs(stamps[0] - stamps[1]) * 1e-9
+
+    def _finish(self) -> None:
+        if not self.arrived.done():
+            self.arrived.set_result(None)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_timer(self._timer)
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def read(self) -> View:
+        """What was seen. Raises VitalError: NO_CAMERA, NO_CALIBRATION, BAD_OBSERVATION."""
+        missing = [f"{name} ({topic})" for name, (_, topic) in TOPICS.items() if name not in self._latest]
+        if missing:
+            raise VitalError(
+                ErrorCode.NO_CAMERA,
+                f"nothing within {self._timeout_s:g} s of {', '.join(missing)}: is the camera running?",
+            )
+        if (apart_s := self._apart_s()) > MAX_APART_S:
+            raise VitalError(
+                ErrorCode.NO_CAMERA,
+                f"colour and depth are {apart_s:.2f} s apart, at most {MAX_APART_S} s: enable the camera's sync",
+            )
+        info = self._latest["camera info"]
+        rgb = from_message(self._latest["colour image"], "rgb8")
+        if rgb.shape[:2] != (info.height, info.width):
+            raise VitalError(
+                ErrorCode.NO_CALIBRATION,
+                f"camera_info is for {info.width}x{info.height}, the picture is {rgb.shape[1]}x{rgb.shape[0]}",
+            )
+        camera = Camera(info.width, info.height, np.array(info.k).reshape(3, 3), tuple(info.d))
+        depth = from_message(self._latest["aligned depth"], "16UC1")
+        return View(rgb, depth, camera, info.header.frame_id)

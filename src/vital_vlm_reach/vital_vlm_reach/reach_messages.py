@@ -1,0 +1,81 @@
+"""Messages of the reach to and from its own types."""
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import PointStamped, PoseStamped, TransformStamped
+from numpy.typing import NDArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vital_core import pose as pose_of
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.pose import Pose
+from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES
+from vital_vlm_reach.timing import JointMotion
+
+
+def trajectory_message(motion: JointMotion) -> JointTrajectory:
+    """The motion with positions, velocities and accelerations; stamp zero: from now."""
+    message = JointTrajectory(joint_names=list(JOINT_NAMES))
+    for t, q, v, a in zip(
+        motion.times_s, motion.positions_rad, motion.velocities_rad_s, motion.accelerations_rad_s2, strict=True
+    ):
+        nanoseconds = round(float(t) * 1e9)
+        message.points.append(
+            JointTrajectoryPoint(
+                positions=q.tolist(),
+                velocities=v.tolist(),
+                accelerations=a.tolist(),
+                time_from_start=Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9),
+            )
+        )
+    return message
+
+
+def motion_of(message: JointTrajectory) -> JointMotion:
+    """The motion in a trajectory message. Raises VitalError(PLAN_FAILED) when it lacks a joint or velocities."""
+    try:
+        order = [list(message.joint_names).index(name) for name in JOINT_NAMES]
+        times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
+        columns = [[getattr(p, field) for p in message.points] for field in ("positions", "velocities")]
+        positions, velocities = (np.array(rows, dtype=float)[:, order] for rows in columns)
+    except (ValueError, IndexError) as error:
+        raise VitalError(
+            ErrorCode.PLAN_FAILED,
+            f"the planned trajectory is for {', '.join(message.joint_names) or 'no joint'} with "
+            f"{len(message.points)} points, expected joint1 to joint7 with positions and velocities",
+        ) from error
+    return JointMotion(np.array(times), positions, velocities, np.gradient(velocities, times, axis=0))
+
+
+def point_message(point_m: NDArray[np.float64], stamp: Time) -> PointStamped:
+    """A point (3,) in `link_base`."""
+    message = PointStamped()
+    message.header.frame_id, message.header.stamp = BASE_FRAME, stamp
+    message.point.x, message.point.y, message.point.z = map(float, point_m)
+    return message
+
+
+def point_of(message: PointStamped) -> NDArray[np.float64]:
+    """(3,) m. Raises VitalError(BAD_PARAMETER) when it is not given in `link_base`."""
+    if message.header.frame_id not in (BASE_FRAME, ""):
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER, f"the point is in '{message.header.frame_id}', expected '{BASE_FRAME}'"
+        )
+    return np.array([message.point.x, message.point.y, message.point.z])
+
+
+def pose_message(t_base: Pose, stamp: Time) -> PoseStamped:
+    """A pose in `link_base`."""
+    message = PoseStamped()
+    message.header.frame_id, message.header.stamp = BASE_FRAME, stamp
+    p, o = message.pose.position, message.pose.orientation
+    p.x, p.y, p.z = map(float, t_base[:3, 3])
+    o.x, o.y, o.z, o.w = map(float, pose_of.to_quaternion(t_base))
+    return message
+
+
+def transform_of(message: TransformStamped) -> tuple[str, str, Pose]:
+    """Parent, child, and the child's pose in the parent; frame names without a leading slash."""
+    t, r = message.transform.translation, message.transform.rotation
+    pose = pose_of.from_quaternion((t.x, t.y, t.z), (r.x, r.y, r.z, r.w))
+    return message.header.frame_id.lstrip("/"), message.child_frame_id.lstrip("/"), pose

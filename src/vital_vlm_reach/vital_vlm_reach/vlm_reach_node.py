@@ -1,0 +1,156 @@
+"""Localisation and reach as a ROS node: `/vital/localize_target` and `/vital/reach_target`.
+
+Pointing and planning have threads of their own, so that neither holds up the executor. The camera and the
+joint states are listened to only while a request needs them.
+"""
+
+from typing import Any
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from tf2_msgs.msg import TFMessage
+
+from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_core.task import load_task
+from vital_interfaces.action import ReachTarget
+from vital_interfaces.srv import LocalizeTarget
+from vital_vlm_reach.arm_calls import GateCalls, JointReadings
+from vital_vlm_reach.background import Work, in_background
+from vital_vlm_reach.camera_view import CameraView
+from vital_vlm_reach.frames import FixedFrames
+from vital_vlm_reach.localization import Located, localize
+from vital_vlm_reach.planners import make_planner
+from vital_vlm_reach.pointing import PointingModel
+from vital_vlm_reach.pointing_models import load_pointing_model
+from vital_vlm_reach.reach_messages import point_message, point_of, pose_message, transform_of
+from vital_vlm_reach.reach_parameters import declare
+from vital_vlm_reach.reach_run import ReachOutcome, ReachRun
+
+LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+JOIN_S = 2.0
+
+
+class VlmReachNode(Node):
+    """See the module's docstring. pointing: instead of the model that the parameter names."""
+
+    def __init__(self, pointing: PointingModel | None = None, **options: Any) -> None:
+        super().__init__("vlm_reach_node", **options)
+        self._given = declare(self)
+        self._pointing = pointing or load_pointing_model(self._given.pointing_model)
+        self._planner = make_planner(self._given.planner, self, self._given.speed_scale)
+        self._frames = FixedFrames()
+        self._gate = GateCalls(self)
+        self._run: ReachRun | None = None
+        self._work: Work | None = None
+        self._counts = {"localized": 0, "not_localized": 0, "reached": 0, "not_reached": 0}
+        self._last, self._level = "nothing asked yet", OK
+        self.create_subscription(TFMessage, "/tf_static", self._on_frames, LATCHED)
+        self.create_service(LocalizeTarget, "/vital/localize_target", self._on_localize)
+        self._server = ActionServer(
+            self, ReachTarget, "/vital/reach_target", self._execute, cancel_callback=self._on_cancel
+        )
+        self._diagnostics = Diagnostics(self, lambda: Health(self._level, self._last, self._counts))
+        self.get_logger().info(f"pointing by '{self._given.pointing_model}', planning by '{self._given.planner}'")
+
+    def _on_frames(self, message: TFMessage) -> None:
+        for transform in message.transforms:
+            self._frames.add(*transform_of(transform))
+
+    async def _on_localize(
+        self, request: LocalizeTarget.Request, response: LocalizeTarget.Response
+    ) -> LocalizeTarget.Response:
+        try:
+            located = await self._look(request.prompt)
+        except VitalError as error:
+            response.error_code, response.message = int(error.code), error.message
+            self._note("not_localized", str(error), WARN)
+            return response
+        response.success, response.message = True, located.message
+        response.pixel_u, response.pixel_v = located.pixel_uv
+        response.confidence = located.confidence
+        response.point = point_message(located.point_m, self.get_clock().now().to_msg())
+        self._note("localized", f"'{request.prompt}': {located.message}", OK)
+        return response
+
+    async def _look(self, prompt: str) -> Located:
+        view = CameraView(self, self._given.camera_timeout_s)
+        try:
+            await view.arrived
+        finally:
+            view.close()
+        window_px = self._given.depth_window_px
+        work = in_background(
+            self, lambda: localize(prompt, view.read(), self._pointing, self._frames, window_px=window_px)
+        )
+        return (await work.done)()
+
+    def _on_cancel(self, _handle: ServerGoalHandle) -> CancelResponse:
+        if self._run is not None:
+            self._run.cancel()
+        return CancelResponse.ACCEPT
+
+    async def _execute(self, handle: ServerGoalHandle) -> ReachTarget.Result:
+        try:
+            outcome = await self._reach(handle)
+        except VitalError as error:
+            outcome = ReachOutcome(error.code, error.message)
+        succeeded = outcome.code is ErrorCode.OK
+        if succeeded:
+            handle.succeed()
+        elif outcome.code is ErrorCode.CANCELLED and handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        told = outcome.message if succeeded else str(VitalError(outcome.code, outcome.message))
+        self._note("reached" if succeeded else "not_reached", told, OK if succeeded else WARN)
+        result = ReachTarget.Result(success=succeeded, error_code=int(outcome.code), message=outcome.message)
+        if outcome.t_base_tcp_goal is not None:
+            result.goal = pose_message(outcome.t_base_tcp_goal, self.get_clock().now().to_msg())
+        result.error_m, result.planning_s = outcome.error_m, outcome.planning_s
+        return result
+
+    async def _reach(self, handle: ServerGoalHandle) -> ReachOutcome:
+        goal = handle.request
+        if self._run is not None:
+            raise VitalError(ErrorCode.BUSY, "a reach is under way: wait for it or cancel it")
+        task = load_task(goal.task) if goal.task else self._given.task
+        target_m = point_of(goal.point)
+        joints = JointReadings(self)
+        run = self._run = ReachRun(self._planner, self._gate, joints)
+
+        def tell(phase: str, progress: float) -> None:
+            if handle.is_active:
+                handle.publish_feedback(ReachTarget.Feedback(phase=phase, progress=progress))
+
+        try:
+            self._work = in_background(self, lambda: run.run(task, target_m, int(goal.seed), tell))
+            return (await self._work.done)()
+        finally:
+            self._run = None
+            joints.close()
+
+    def _note(self, counter: str, text: str, level: int) -> None:
+        self._counts[counter] += 1
+        self._last, self._level = text, level
+        log = self.get_logger()
+        log.info(text) if level == OK else log.warning(text)
+
+    def on_exit(self) -> None:
+        """Call off a reach under way: the gate brings the arm to rest."""
+        if self._run is not None and self._work is not None:
+            self._run.cancel()
+            self._work.thread.join(JOIN_S)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node until SIGINT or SIGTERM."""
+    exit_with(run_node(VlmReachNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()
