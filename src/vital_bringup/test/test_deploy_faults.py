@@ -95,9 +95,7 @@ class System:
         raise AssertionError(f"'{words}' did not appear in: {output}\n{self.log.read_text()[-2000:]}")
 
     def kill_node(self, executable: str) -> None:
-        group = subprocess.run(
-            ["pgrep", "-s", str(self.process.pid), "-f", executable], capture_output=True, text=True
-        )
+        group = subprocess.run(["pgrep", "-s", str(self.process.pid), "-f", executable], capture_output=True, text=True)
         pids = [int(p) for p in group.stdout.split() if int(p) != self.process.pid]
         assert pids, f"no process of {executable}"
         for pid in pids:

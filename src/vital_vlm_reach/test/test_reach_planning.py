@@ -162,10 +162,10 @@ def test_shapes_that_always_touch_are_not_checked():
     assert scene.touching(HOME_RAD) == []
 
 
-def test_a_folded_arm_touches_itself():
+def test_a_hand_folded_back_onto_the_forearm_is_a_collision():
     scene = CollisionScene(RobotModel(), (), tip_offset_m=TASK.tip_offset_m)
-    folded = np.array([0.0, 0.9, 0.0, 3.0, 0.0, 0.0, 0.0])
-    assert ("link1", "xarm_gripper_base_link") in scene.touching(folded)
+    assert scene.touching([0.0, 0.0, 0.0, 2.4, 0.0, -1.5, 0.0]) == [("link4", "link7")]
+    assert not scene.in_collision([0.0, 0.0, 0.0, 2.4, 0.0, 0.0, 0.0])
 
 
 def test_the_margin_counts_as_touching():

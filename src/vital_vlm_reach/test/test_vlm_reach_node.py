@@ -44,7 +44,6 @@ K = np.array([[610.0, 0, 320], [0, 610.0, 240], [0, 0, 1]])
 NODE = """
 import sys
 import numpy as np
-from rclpy.experimental.events_executor import EventsExecutor
 from vital_core.node_main import run_node
 from vital_vlm_reach.pointing import Pointing
 from vital_vlm_reach.vlm_reach_node import VlmReachNode
@@ -58,7 +57,7 @@ class Reddest:
         rows, columns = np.nonzero(rgb[..., 0] > 200)
         return Pointing((float(columns.mean()), float(rows.mean())), 0.97, "USB port")
 
-sys.exit(run_node(lambda: VlmReachNode(pointing=Reddest()), make_executor=EventsExecutor))
+sys.exit(run_node(lambda: VlmReachNode(pointing=Reddest())))
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from tf2_msgs.msg import TFMessage
@@ -27,9 +27,10 @@ from vital_vlm_reach.localization import Located, localize
 from vital_vlm_reach.planners import make_planner
 from vital_vlm_reach.pointing import PointingModel
 from vital_vlm_reach.pointing_models import load_pointing_model
-from vital_vlm_reach.reach_messages import point_message, point_of, pose_message, transform_of
+from vital_vlm_reach.reach_messages import point_of, transform_of
 from vital_vlm_reach.reach_parameters import declare
 from vital_vlm_reach.reach_run import ReachOutcome, ReachRun
+from vital_vlm_reach.request_answers import fill_located, reach_result
 
 LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 JOIN_S = 2.0
@@ -50,9 +51,16 @@ class VlmReachNode(Node):
         self._counts = {"localized": 0, "not_localized": 0, "reached": 0, "not_reached": 0}
         self._last, self._level = "nothing asked yet", OK
         self.create_subscription(TFMessage, "/tf_static", self._on_frames, LATCHED)
-        self.create_service(LocalizeTarget, "/vital/localize_target", self._on_localize)
+        # A request that awaits something would keep everything else in its group from running.
+        requests = ReentrantCallbackGroup()
+        self.create_service(LocalizeTarget, "/vital/localize_target", self._on_localize, callback_group=requests)
         self._server = ActionServer(
-            self, ReachTarget, "/vital/reach_target", self._execute, cancel_callback=self._on_cancel
+            self,
+            ReachTarget,
+            "/vital/reach_target",
+            self._execute,
+            cancel_callback=self._on_cancel,
+            callback_group=requests,
         )
         self._diagnostics = Diagnostics(self, lambda: Health(self._level, self._last, self._counts))
         self.get_logger().info(f"pointing by '{self._given.pointing_model}', planning by '{self._given.planner}'")
@@ -70,10 +78,7 @@ class VlmReachNode(Node):
             response.error_code, response.message = int(error.code), error.message
             self._note("not_localized", str(error), WARN)
             return response
-        response.success, response.message = True, located.message
-        response.pixel_u, response.pixel_v = located.pixel_uv
-        response.confidence = located.confidence
-        response.point = point_message(located.point_m, self.get_clock().now().to_msg())
+        fill_located(response, located, self.get_clock().now().to_msg())
         self._note("localized", f"'{request.prompt}': {located.message}", OK)
         return response
 
@@ -108,11 +113,7 @@ class VlmReachNode(Node):
             handle.abort()
         told = outcome.message if succeeded else str(VitalError(outcome.code, outcome.message))
         self._note("reached" if succeeded else "not_reached", told, OK if succeeded else WARN)
-        result = ReachTarget.Result(success=succeeded, error_code=int(outcome.code), message=outcome.message)
-        if outcome.t_base_tcp_goal is not None:
-            result.goal = pose_message(outcome.t_base_tcp_goal, self.get_clock().now().to_msg())
-        result.error_m, result.planning_s = outcome.error_m, outcome.planning_s
-        return result
+        return reach_result(outcome, self.get_clock().now().to_msg())
 
     async def _reach(self, handle: ServerGoalHandle) -> ReachOutcome:
         goal = handle.request
@@ -149,7 +150,7 @@ class VlmReachNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until SIGINT or SIGTERM."""
-    exit_with(run_node(VlmReachNode, make_executor=EventsExecutor, args=args))
+    exit_with(run_node(VlmReachNode, args=args))
 
 
 if __name__ == "__main__":

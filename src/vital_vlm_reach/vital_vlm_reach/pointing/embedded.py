@@ -32,8 +32,12 @@ def default_weights() -> Path:
 def save_weights(path: Path, network: PointingNetwork, facts: dict[str, str]) -> None:
     """Write the weights in half precision with a header."""
     header = {"format": FORMAT, "width": str(WIDTH_PX), "height": str(HEIGHT_PX), "buckets": str(BUCKETS), **facts}
-    tensors = {name: t.detach().half().contiguous() for name, t in network.state_dict().items()}
+    tensors = {name: _compact(t) for name, t in network.state_dict().items()}
     safe_file.write_bytes(path, save(tensors, header))
+
+
+def _compact(tensor: torch.Tensor) -> torch.Tensor:
+    return (tensor.detach().half() if tensor.is_floating_point() else tensor).contiguous()
 
 
 def _read(path: Path) -> PointingNetwork:
@@ -46,7 +50,7 @@ def _read(path: Path) -> PointingNetwork:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         expected = {"format": FORMAT, "width": str(WIDTH_PX), "height": str(HEIGHT_PX), "buckets": str(BUCKETS)}
         got = {name: header.get(name) for name in expected}
         if got != expected:

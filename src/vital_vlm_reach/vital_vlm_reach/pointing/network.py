@@ -9,7 +9,7 @@ from vital_vlm_reach.pointing.text import BUCKETS
 WIDTH_PX, HEIGHT_PX = 320, 240
 STRIDE = 4
 TEXT_WIDTH = 96
-CHANNELS = (24, 48, 96, 128)
+CHANNELS = (16, 32, 64, 96)
 
 
 class TextEncoder(nn.Module):
@@ -28,13 +28,13 @@ class TextEncoder(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with group norm; the first may halve the picture; a sentence may scale and shift it."""
+    """Two 3x3 convolutions with batch norm; the first may halve the picture; a sentence may scale and shift it."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, film: bool) -> None:
         super().__init__()
         self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList([nn.GroupNorm(8, outputs) for _ in range(2)])
+        self.norms = nn.ModuleList([nn.BatchNorm2d(outputs) for _ in range(2)])
         self.film = nn.Linear(TEXT_WIDTH, 2 * outputs) if film else None
 
     def forward(self, x: Tensor, text: Tensor) -> Tensor:

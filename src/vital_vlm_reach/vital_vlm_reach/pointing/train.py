@@ -96,7 +96,9 @@ def train(pictures: list[Picture], folder: Path, steps: int, batch: int, seed: i
         optimiser.step()
         if (step + 1) % LOG_EVERY == 0:
             pace = (step + 1 - first) / (time.monotonic() - start)
-            log.info("%5d / %d  where %.3f  in view %.3f  %.2f it/s", step + 1, steps, where, present, pace)
+            log.info(
+                "%5d / %d  where %.3f  in view %.3f  %.2f it/s", step + 1, steps, where.item(), present.item(), pace
+            )
         if (step + 1) % SAVE_EVERY == 0:
             save_file({**network.state_dict(), "steps": torch.tensor(step + 1)}, state)
     return network.eval()

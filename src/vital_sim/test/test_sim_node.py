@@ -1,0 +1,138 @@
+"""The simulation node over real DDS."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_interfaces.msg import SimTruth, TactileArray
+from vital_interfaces.srv import ResetScene, TakeBaseline
+
+DOMAIN = "76"
+ENVIRONMENT = {**os.environ, "ROS_DOMAIN_ID": DOMAIN}
+COMMAND = [sys.executable, "-m", "vital_sim.sim_node", "--ros-args"]
+
+
+class Listener(Node):
+    def __init__(self, context):
+        super().__init__("listener", context=context)
+        self.latest, self.counts = {}, {}
+        for kind, topic in (
+            (JointState, "/joint_states"),
+            (Image, "/wrist_camera/image_raw"),
+            (TactileArray, "/anyskin/tactile"),
+            (Image, "/camera/camera/aligned_depth_to_color/image_raw"),
+            (SimTruth, "/sim/truth"),
+        ):
+            self.create_subscription(kind, topic, lambda m, t=topic: self.take(t, m), qos_profile_sensor_data)
+        self.trajectory = self.create_publisher(JointTrajectory, "/xarm7_traj_controller/joint_trajectory", 1)
+        self.reset = self.create_client(ResetScene, "/vital/reset_scene")
+        self.baseline = self.create_client(TakeBaseline, "/anyskin/take_baseline")
+
+    def take(self, topic, message):
+        self.latest[topic] = message
+        self.counts[topic] = self.counts.get(topic, 0) + 1
+
+
+class Talk:
+    def __init__(self):
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=int(DOMAIN))
+        self.node = Listener(self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def spin(self, seconds, until=lambda: False):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not until():
+            self.executor.spin_once(timeout_sec=0.05)
+        return until()
+
+    def call(self, client, request):
+        assert client.wait_for_service(10.0)
+        future = client.call_async(request)
+        assert self.spin(20.0, future.done)
+        return future.result()
+
+
+@pytest.fixture(scope="module")
+def talk():
+    process = subprocess.Popen(COMMAND, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    talk = Talk()
+    try:
+        assert talk.spin(30.0, lambda: len(talk.node.latest) == 5), f"only {sorted(talk.node.latest)} came"
+        yield talk
+    finally:
+        talk.executor.shutdown()
+        rclpy.shutdown(context=talk.context)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=15)
+        assert process.returncode == 0 and "Traceback" not in errors
+
+
+def test_sensors_come_at_their_rates(talk):
+    talk.node.counts.clear()
+    talk.spin(3.0)
+    counts = talk.node.counts
+    assert counts["/wrist_camera/image_raw"] >= 3 * 30 * 0.6
+    assert counts["/joint_states"] >= 3 * 50
+    assert counts["/camera/camera/aligned_depth_to_color/image_raw"] >= 3 * 5 * 0.6
+
+
+def test_arm_follows_a_trajectory_and_stays_at_its_end(talk):
+    goal = HOME_RAD + 0.1
+    point = JointTrajectoryPoint(positions=goal.tolist())
+    point.time_from_start.sec = 1
+    talk.node.trajectory.publish(JointTrajectory(joint_names=list(JOINT_NAMES), points=[point]))
+    arrived = talk.spin(
+        6.0, lambda: np.abs(np.array(talk.node.latest["/joint_states"].position[:7]) - goal).max() < 2e-3
+    )
+    assert arrived
+
+
+def test_malformed_trajectory_moves_nothing(talk):
+    before = np.array(talk.node.latest["/joint_states"].position[:7])
+    point = JointTrajectoryPoint(positions=[float("nan")] * 7)
+    talk.node.trajectory.publish(JointTrajectory(joint_names=list(JOINT_NAMES), points=[point]))
+    talk.spin(1.0)
+    assert np.abs(np.array(talk.node.latest["/joint_states"].position[:7]) - before).max() < 2e-3
+
+
+def test_reset_lays_another_scene_with_the_arm_at_home(talk):
+    answer = talk.call(talk.node.reset, ResetScene.Request(task="plug_in_socket", seed=9))
+    assert answer.success
+    talk.spin(0.5)
+    truth = talk.node.latest["/sim/truth"]
+    assert (truth.task, truth.seed, truth.episode) == ("plug_in_socket", 9, answer.episode)
+    assert np.abs(np.array(talk.node.latest["/joint_states"].position[:7]) - HOME_RAD).max() < 2e-3
+
+
+def test_reset_to_an_unknown_task_is_refused_with_its_code(talk):
+    answer = talk.call(talk.node.reset, ResetScene.Request(task="make_coffee", seed=1))
+    assert not answer.success and answer.error_code == 10
+
+
+def test_baseline_is_what_the_tactile_reading_says_at_rest(talk):
+    answer = talk.call(talk.node.baseline, TakeBaseline.Request(samples=5))
+    talk.spin(0.5)
+    reading = talk.node.latest["/anyskin/tactile"]
+    assert answer.success and reading.baseline_id == answer.baseline_id
+    assert np.abs(np.array(reading.field_ut) - np.array(reading.baseline_ut)).max() < 30.0
+
+
+def test_unknown_task_ends_the_node_with_one_line():
+    done = subprocess.run(
+        [*COMMAND, "-p", "task:=make_coffee"], env=ENVIRONMENT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 2 and "UNKNOWN_TASK 10" in done.stderr and "Traceback" not in done.stderr
