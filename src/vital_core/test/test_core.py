@@ -111,3 +111,17 @@ def test_wilson_interval_matches_the_published_example():
 def test_percentile_ignores_what_was_not_measured():
     assert percentile([1.0, math.nan, 3.0], 50) == 2.0
     assert math.isnan(percentile([], 50))
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (50, 100, 0.404, 0.596), (95, 100, 0.888, 0.978)],
+)
+def test_wilson_interval(successes, trials, low, high):
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-3)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (-1, 5), (6, 5)])
+def test_wilson_refuses_impossible_counts(successes, trials):
+    with pytest.raises(ValueError, match="successes of"):
+        wilson_interval(successes, trials)

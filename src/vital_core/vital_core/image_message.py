@@ -9,7 +9,11 @@ from std_msgs.msg import Header
 
 from vital_core.errors import ErrorCode, VitalError
 
-_TYPES = {"rgb8": (np.dtype(np.uint8), 3), "mono8": (np.dtype(np.uint8), 1), "16UC1": (np.dtype("<u2"), 1)}
+_TYPES: dict[str, tuple[np.dtype, int]] = {
+    "rgb8": (np.dtype(np.uint8), 3),
+    "mono8": (np.dtype(np.uint8), 1),
+    "16UC1": (np.dtype("<u2"), 1),
+}
 
 
 def to_message(image: NDArray, encoding: str, header: Header) -> Image:

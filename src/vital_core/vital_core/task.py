@@ -97,4 +97,5 @@ def parse_task(name: str, values: dict[str, Any]) -> Task:
             ErrorCode.BAD_PARAMETER,
             f"task file {name}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}",
         )
-    return Task(name=name, **{k: tuple(map(float, v)) if isinstance(v, list) else v for k, v in values.items()})
+    fields_of: dict[str, Any] = {k: tuple(map(float, v)) if isinstance(v, list) else v for k, v in values.items()}
+    return Task(name=name, **fields_of)

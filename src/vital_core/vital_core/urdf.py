@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.xarm7 import (
@@ -22,7 +23,7 @@ from vital_core.xarm7 import (
     Joint,
 )
 
-Vector = Sequence[float]
+Vector = ArrayLike
 
 GRIPPER_FRAME = "xarm_gripper_base_link"
 WRIST_CAMERA_FRAME = "wrist_camera_optical_frame"
@@ -180,7 +181,7 @@ def _add_body(link: ET.Element, body: Body) -> None:
                     ET.SubElement(material, "color", rgba=body.colour)
 
 
-def _primitives(shape: Rod | Block) -> Iterator[tuple[ET.Element, Vector, Vector]]:
+def _primitives(shape: Rod | Block) -> Iterator[tuple[ET.Element, ArrayLike, ArrayLike]]:
     """(geometry, xyz, rpy) of the URDF primitives that make up a shape."""
     if isinstance(shape, Block):
         yield ET.Element("box", size=_text(shape.size_m)), shape.centre_m, (0, 0, 0)

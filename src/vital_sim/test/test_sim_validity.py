@@ -7,7 +7,6 @@ import pytest
 
 from vital_core.task import load_task
 from vital_sim import probes, validity
-from vital_sim.wilson import wilson
 
 TASKS = ("usb_insertion", "plug_in_socket")
 
@@ -39,20 +38,6 @@ def test_touch_alone_tells_the_direction_of_a_contact_error(name):
 @pytest.mark.parametrize("name", TASKS)
 def test_tactile_limit_stands_for_a_dangerous_contact_force(name):
     assert 25.0 <= probes.force_at_tactile_limit_n(load_task(name), presses=4) <= 45.0
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (50, 100, 0.404, 0.596), (95, 100, 0.888, 0.978)],
-)
-def test_wilson_interval(successes, trials, low, high):
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-3)
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (-1, 5), (6, 5)])
-def test_wilson_refuses_impossible_counts(successes, trials):
-    with pytest.raises(ValueError, match="expected 0 <= successes <= trials"):
-        wilson(successes, trials)
 
 
 def test_command_line_writes_the_figures_it_shows(tmp_path, monkeypatch, capsys):

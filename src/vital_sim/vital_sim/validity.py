@@ -12,10 +12,10 @@ from rich.table import Table
 
 from vital_core.errors import VitalError
 from vital_core.safe_file import write_json
+from vital_core.statistics import wilson_interval
 from vital_core.task import Task, load_task, task_names
 from vital_sim import probes
 from vital_sim.model import ContactConfig
-from vital_sim.wilson import wilson
 
 FIRST_SEED = 10_000
 CONTROLLERS = ("expert", "human", "blind")
@@ -67,7 +67,7 @@ def _counted(name: str, successes: int, trials: int, least: float | None, most: 
     share = successes / trials
     passed = (least is None or share >= least) and (most is None or share <= most)
     wanted = f">= {least:.0%}" if least is not None else f"<= {most:.0%}" if most is not None else "reported"
-    return Check(name, share, "of trials", wanted, passed, wilson(successes, trials), f"{successes}/{trials}")
+    return Check(name, share, "of trials", wanted, passed, wilson_interval(successes, trials), f"{successes}/{trials}")
 
 
 def _rate_checks(coarse: Rates, fine: Rates) -> list[Check]:

@@ -1,6 +1,7 @@
 """One look through the scene's RGB-D camera: subscribed to only while somebody waits for it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class CameraView:
         self._latest: dict[str, Image | CameraInfo] = {}
         self.arrived: Future = Future()
         self._subscriptions = [
-            node.create_subscription(kind, topic, lambda m, n=name: self._take(n, m), qos_profile_sensor_data)
+            node.create_subscription(kind, topic, partial(self._take, name), qos_profile_sensor_data)
             for name, (kind, topic) in TOPICS.items()
         ]
         self._timer = node.create_timer(timeout_s, self._finish)

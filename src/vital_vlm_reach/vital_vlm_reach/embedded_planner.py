@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_core import pose as pose_of
 from vital_core.cartesian_motion import joint_waypoints
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
@@ -30,6 +29,7 @@ _LIFT_POINTS = 6
 _LIFT_CLEARANCE_M = 0.02
 _ENCODER_TOLERANCE_RAD = 0.02
 _ROUNDINGS = (1.0, 0.5, 0.2)
+_SEARCHES = 4
 _CHECK_SPACING_S = 0.005
 
 
@@ -106,12 +106,16 @@ class EmbeddedPlanner:
             motion = self._timed(np.vstack([start, waypoints]), check)
             if motion is not None:
                 return motion, "cartesian"
-        path = find_path(check, start, goals, seed=problem.seed, budget_s=BUDGET_S)
-        motion = None if path is None else self._timed(path, check)
-        if motion is None:
-            at = ", ".join(f"{v:.3f}" for v in pose_of.to_vector(problem.t_base_tcp_goal)[:3])
-            raise VitalError(ErrorCode.PLAN_FAILED, f"found no way around the obstacles to the TCP position ({at}) m")
-        return motion, "sampled"
+        # A sampled path may graze the margin between two of the search's own checks; then another is sought.
+        for attempt in range(_SEARCHES):
+            path = find_path(check, start, goals, seed=_SEARCHES * problem.seed + attempt, budget_s=BUDGET_S)
+            if path is None:
+                break
+            motion = self._timed(path, check)
+            if motion is not None:
+                return motion, "sampled"
+        at = ", ".join(f"{v:.3f}" for v in problem.t_base_tcp_goal[:3, 3])
+        raise VitalError(ErrorCode.PLAN_FAILED, f"found no way around the obstacles to the TCP position ({at}) m")
 
     def _timed(self, waypoints: Array, check: StateCheck) -> JointMotion | None:
         """The fastest allowed motion through waypoints: corners as round as the scene allows, or a stop at each."""

@@ -19,7 +19,7 @@ def sample_start_pose(task: Task, target_m: ArrayLike, seed: int) -> Pose:
     """
     target = np.asarray(target_m, dtype=float)
     if target.shape != (3,) or not np.isfinite(target).all():
-        raise VitalError(ErrorCode.BAD_PARAMETER, f"the point is {target_m}, expected three finite values in m")
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"the point is {target.tolist()}, expected three finite values in m")
     if seed < CENTRE_SEED:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"the seed is {seed}, expected 0 or more, or -1 for the centre")
     offset = np.zeros(3)

@@ -4,7 +4,7 @@ Pointing and planning have threads of their own, so that neither holds up the ex
 joint states are listened to only while a request needs them.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
@@ -34,6 +34,7 @@ from vital_vlm_reach.request_answers import fill_located, reach_result
 
 LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 JOIN_S = 2.0
+Answer: TypeAlias = LocalizeTarget.Response
 
 
 class VlmReachNode(Node):
@@ -55,23 +56,17 @@ class VlmReachNode(Node):
         requests = ReentrantCallbackGroup()
         self.create_service(LocalizeTarget, "/vital/localize_target", self._on_localize, callback_group=requests)
         self._server = ActionServer(
-            self,
-            ReachTarget,
-            "/vital/reach_target",
-            self._execute,
-            cancel_callback=self._on_cancel,
+            self, ReachTarget, "/vital/reach_target", self._execute, cancel_callback=self._on_cancel,
             callback_group=requests,
-        )
+        )  # fmt: skip
         self._diagnostics = Diagnostics(self, lambda: Health(self._level, self._last, self._counts))
-        self.get_logger().info(f"pointing by '{self._given.pointing_model}', planning by '{self._given.planner}'")
+        self.get_logger().info(f"ready: pointing {self._given.pointing_model}, planning {self._given.planner}")
 
     def _on_frames(self, message: TFMessage) -> None:
         for transform in message.transforms:
             self._frames.add(*transform_of(transform))
 
-    async def _on_localize(
-        self, request: LocalizeTarget.Request, response: LocalizeTarget.Response
-    ) -> LocalizeTarget.Response:
+    async def _on_localize(self, request: LocalizeTarget.Request, response: Answer) -> Answer:
         try:
             located = await self._look(request.prompt)
         except VitalError as error:
@@ -88,10 +83,8 @@ class VlmReachNode(Node):
             await view.arrived
         finally:
             view.close()
-        window_px = self._given.depth_window_px
-        work = in_background(
-            self, lambda: localize(prompt, view.read(), self._pointing, self._frames, window_px=window_px)
-        )
+        px = self._given.depth_window_px
+        work = in_background(self, lambda: localize(prompt, view.read(), self._pointing, self._frames, window_px=px))
         return (await work.done)()
 
     def _on_cancel(self, _handle: ServerGoalHandle) -> CancelResponse:
@@ -138,11 +131,10 @@ class VlmReachNode(Node):
     def _note(self, counter: str, text: str, level: int) -> None:
         self._counts[counter] += 1
         self._last, self._level = text, level
-        log = self.get_logger()
-        log.info(text) if level == OK else log.warning(text)
+        (self.get_logger().info if level == OK else self.get_logger().warning)(text)
 
     def on_exit(self) -> None:
-        """Call off a reach under way: the gate brings the arm to rest."""
+        """Call off a reach under way."""
         if self._run is not None and self._work is not None:
             self._run.cancel()
             self._work.thread.join(JOIN_S)

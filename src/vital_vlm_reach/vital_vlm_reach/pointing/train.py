@@ -25,7 +25,7 @@ from vital_vlm_reach.pointing.renders import Picture, load_set, render_set, save
 from vital_vlm_reach.pointing.text import encode
 
 log = logging.getLogger("train_pointing")
-LOG_EVERY, SAVE_EVERY = 50, 250
+LOG_EVERY, SAVE_EVERY = 50, 100
 ABSENT_SHARE = 0.35
 
 
@@ -100,7 +100,8 @@ def train(pictures: list[Picture], folder: Path, steps: int, batch: int, seed: i
                 "%5d / %d  where %.3f  in view %.3f  %.2f it/s", step + 1, steps, where.item(), present.item(), pace
             )
         if (step + 1) % SAVE_EVERY == 0:
-            save_file({**network.state_dict(), "steps": torch.tensor(step + 1)}, state)
+            weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+            save_file({**weights, "steps": torch.tensor(step + 1)}, state)
     return network.eval()
 
 
