@@ -30,6 +30,15 @@ def test_action_is_the_target_at_the_periods_end_in_the_frame_of_the_measured_po
     np.testing.assert_allclose(actions[:, 2], 0.005, atol=1e-9)
 
 
+def test_intended_pose_is_the_label_where_a_demonstration_has_one(tmp_path, write_demo):
+    intended = np.stack([pose_of.point_down((0.45, 0.01, 0.19 - 0.001 * k)) for k in range(30)])
+    episode = read_episode(write_demo(tmp_path, frames=30, t_base_tcp_intended=intended), "usb_insertion")
+    actions = frame_actions(episode)
+    for t in (0, 25):
+        expected = pose_of.to_vector(pose_of.inverse(episode.t_base_tcp[t]) @ intended[t])
+        np.testing.assert_allclose(actions[t, :6], expected, atol=1e-12)
+
+
 def test_chunks_take_every_fifth_frame_and_are_masked_past_the_end():
     actions = np.arange(23.0)[:, None].repeat(7, 1)
     chunks, mask = chunks_of(actions, 10)

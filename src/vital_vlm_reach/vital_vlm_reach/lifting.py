@@ -12,6 +12,8 @@ from vital_core.pose import Pose
 
 MIN_DEPTH_MM, MAX_DEPTH_MM = 100, 4000
 MIN_READINGS = 5
+# 22 mm at 0.8 m and 610 px: wider than a connector's slot, so that its rim outweighs what is seen inside.
+WINDOW_PX = 17
 # Depths further apart than this belong to different surfaces.
 _SURFACE_GAP_MM = 12
 # A surface that fills less of the window than this is stray readings.
@@ -51,7 +53,12 @@ class Camera:
 
 
 def lift_pixel(
-    pixel_uv: ArrayLike, depth_mm: NDArray[np.uint16], camera: Camera, t_base_camera: Pose, *, window_px: int = 9
+    pixel_uv: ArrayLike,
+    depth_mm: NDArray[np.uint16],
+    camera: Camera,
+    t_base_camera: Pose,
+    *,
+    window_px: int = WINDOW_PX,
 ) -> NDArray[np.float64]:
     """(3,) point in `link_base`, m, that a pixel (column, row) of the colour image shows.
 
@@ -69,7 +76,7 @@ def lift_pixel(
     return (t_base_camera @ in_camera)[:3]
 
 
-def surface_depth_mm(pixel_uv: ArrayLike, depth_mm: NDArray[np.uint16], *, window_px: int = 9) -> float:
+def surface_depth_mm(pixel_uv: ArrayLike, depth_mm: NDArray[np.uint16], *, window_px: int = WINDOW_PX) -> float:
     """Depth, mm, of the nearest solid surface around a pixel; raises VitalError(NO_DEPTH).
 
     The window may look past a small object onto what is behind it, hardly ever past what is behind onto the

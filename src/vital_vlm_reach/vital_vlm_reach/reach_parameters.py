@@ -9,6 +9,7 @@ from rclpy.node import Node
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
+from vital_vlm_reach.lifting import WINDOW_PX
 
 
 @dataclass(frozen=True)
@@ -45,5 +46,5 @@ def _declare(node: Node) -> ReachParameters:
         planner=value("planner", "embedded", "embedded, or moveit (needs a running move_group)"),
         speed_scale=value("speed_scale", 0.5, "share of the planning limits used", floating_point_range=[scale]),
         camera_timeout_s=value("camera_timeout_s", 3.0, "wait for a picture, s", floating_point_range=[timeout]),
-        depth_window_px=value("depth_window_px", 9, "width of the depth window, px", integer_range=[window]),
+        depth_window_px=value("depth_window_px", WINDOW_PX, "width of the depth window, px", integer_range=[window]),
     )

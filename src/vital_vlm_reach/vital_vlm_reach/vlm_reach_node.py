@@ -1,7 +1,6 @@
 """Localisation and reach as a ROS node: `/vital/localize_target` and `/vital/reach_target`.
 
-Pointing and planning have threads of their own, so that neither holds up the executor. The camera and the
-joint states are listened to only while a request needs them.
+Pointing and planning have threads of their own; camera and joint states are heard only while they are needed.
 """
 
 from typing import Any, TypeAlias
@@ -131,7 +130,8 @@ class VlmReachNode(Node):
     def _note(self, counter: str, text: str, level: int) -> None:
         self._counts[counter] += 1
         self._last, self._level = text, level
-        (self.get_logger().info if level == OK else self.get_logger().warning)(text)
+        # Each severity needs a call of its own: rclpy refuses one that changes it.
+        self.get_logger().info(text) if level == OK else self.get_logger().warning(text)
 
     def on_exit(self) -> None:
         """Call off a reach under way."""
