@@ -1,0 +1,109 @@
+"""Demonstration files hold what they promise, and recording can be interrupted and goes on."""
+
+import cv2
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from vital_core import pose as pose_of
+from vital_core.task import load_task
+from vital_sim import demos
+
+TASK = "usb_insertion"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two recorded episodes."""
+    made = tmp_path_factory.mktemp("demos")
+    assert demos.collect(TASK, 2, 0, made, "green", workers=1) >= 0
+    return made
+
+
+def read(path):
+    """Tensors and metadata of one file."""
+    with safe_open(path, framework="np") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+
+def test_file_has_the_contracts_tensors_and_metadata(folder):
+    tensors, metadata = read(folder / "episode_0000.safetensors")
+    frames = len(tensors["image"])
+    assert {name: (value.dtype.name, value.shape) for name, value in tensors.items()} == {
+        "image": ("uint8", (frames, 128, 128, 3)),
+        "tactile_ut": ("float32", (frames, 15)),
+        "t_base_tcp": ("float64", (frames, 4, 4)),
+        "t_base_tcp_target": ("float64", (frames, 4, 4)),
+        "t_base_tcp_intended": ("float64", (frames, 4, 4)),
+        "gripper": ("float32", (frames,)),
+    }
+    expected = {"format": "vital_demo/1", "task": TASK, "rate_hz": "30", "success": "true", "frame": "link_tcp"}
+    assert expected.items() <= metadata.items()
+    assert int(metadata["seed"]) % demos.RETRY_STRIDE == 0
+
+
+def test_six_hertz_actions_are_within_the_gates_limits(folder):
+    task = load_task(TASK)
+    for path in folder.glob("episode_*.safetensors"):
+        tensors, _ = read(path)
+        measured, target = tensors["t_base_tcp"], tensors["t_base_tcp_target"]
+        for start in range(len(measured) - 4):
+            step, angle = pose_of.distance(measured[start], target[start + 4])
+            assert step < task.max_step_m and angle < task.max_step_rad
+
+
+def test_measured_pose_follows_the_target_in_force(folder):
+    tensors, _ = read(folder / "episode_0000.safetensors")
+    error = tensors["t_base_tcp"][6:, :3, 3] - tensors["t_base_tcp_target"][5:-1, :3, 3]
+    assert np.linalg.norm(error, axis=1).max() < 0.004
+
+
+def test_touch_starts_at_its_baseline_and_feels_the_insertion(folder):
+    touch = np.abs(read(folder / "episode_0000.safetensors")[0]["tactile_ut"]).max(axis=1)
+    assert touch[:5].max() < 20.0
+    assert touch.max() > 50.0
+
+
+def test_episode_ends_with_half_a_second_of_holding_still(folder):
+    tensors, _ = read(folder / "episode_0000.safetensors")
+    assert np.ptp(tensors["t_base_tcp"][-demos.HOLD_FRAMES + 8 :, :3, 3], axis=0).max() < 0.0015
+    assert tensors["t_base_tcp"][-1, 2, 3] == pytest.approx(tensors["t_base_tcp"][:, 2, 3].min(), abs=0.001)
+
+
+def test_whole_episodes_are_kept_and_a_torn_one_is_recorded_again(folder):
+    kept, torn = folder / "episode_0000.safetensors", folder / "episode_0001.safetensors"
+    untouched, content = kept.stat().st_mtime_ns, torn.read_bytes()
+    torn.write_bytes(content[: len(content) // 2])
+    assert not demos.is_whole(torn)
+    demos.collect(TASK, 2, 0, folder, "green", workers=1)
+    assert kept.stat().st_mtime_ns == untouched
+    again, _ = read(torn)
+    assert np.isfinite(again["t_base_tcp"]).all() and demos.is_whole(torn)
+    assert not list(folder.glob(".*"))
+
+
+def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
+    seeds = []
+
+    class FailsTwice:
+        def record(self, seed):
+            seeds.append(seed)
+            return {"gripper": np.ones(3, np.float32)} if len(seeds) == 3 else None
+
+    monkeypatch.setitem(demos._recorders, (TASK, "green"), FailsTwice())
+    assert demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
+    assert seeds == [4, 4 + demos.RETRY_STRIDE, 4 + 2 * demos.RETRY_STRIDE]
+    assert read(tmp_path / "episode_0000.safetensors")[1]["seed"] == str(seeds[-1])
+
+
+def test_contact_sheet_has_one_row_an_episode(folder, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    demos.main(["--task", TASK, "--episodes", "2", "--out", str(folder), "--workers", "1", "--sheet", str(sheet)])
+    assert cv2.imread(str(sheet)).shape == (2 * 128, 8 * 128, 3)
+
+
+def test_unknown_task_is_refused_with_the_nearest_name(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        demos.main(["--task", "usb_insertoin", "--out", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "usb_insertion" in capsys.readouterr().err
