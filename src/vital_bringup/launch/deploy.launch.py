@@ -90,7 +90,7 @@ def check_arguments(context: LaunchContext) -> None:
             refuse("[BAD_PARAMETER 11] hardware:=robot needs robot_ip:=<address of the control box>")
         if not Path(text("calibration", context)).is_file():
             refuse("[NO_CALIBRATION 27] hardware:=robot needs calibration:=<file with the cameras' poses>")
-    needed = {"mock": ["controller_manager"], "robot": ["xarm_moveit_config", "realsense2_camera"]}
+    needed = {"mock": ["controller_manager"], "robot": ["xarm_moveit_config", "realsense2_camera", "vital_perception"]}
     packages = needed.get(text("hardware", context), []) + ["rviz2"] * (text("rviz", context) == "true")
     for package in packages:
         try:

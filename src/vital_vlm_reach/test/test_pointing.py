@@ -1,0 +1,70 @@
+"""The shipped pointing weights, on scenes and sentences that they were not trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_vlm_reach.pointing.embedded import EmbeddedPointing, save_weights
+from vital_vlm_reach.pointing.network import PointingNetwork, peak, target_heat
+from vital_vlm_reach.pointing.renders import KINDS, Studio
+from vital_vlm_reach.pointing.text import encode
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "pointing.safetensors"
+PROMPTS = {
+    "usb_insertion": ("insert the USB stick into the USB port", "put the thumb drive into the usb slot"),
+    "plug_in_socket": ("plug the plug into the socket", "where is the wall outlet?"),
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return EmbeddedPointing.load(WEIGHTS)
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.default], ids=lambda k: k.task)
+def test_shipped_weights_point_within_three_pixels_on_deployed_scenes(model, kind):
+    studio, errors = Studio(kind), []
+    for seed in range(7_000_000, 7_000_004):
+        full, picture = studio.shoot(seed)
+        (u, v) = next(iter(picture.seen.values()))
+        for prompt in PROMPTS[kind.task]:
+            answer = model.point(full, prompt)
+            assert answer.pixel_uv is not None, f"{prompt}: {answer.message}"
+            errors.append(np.hypot(answer.pixel_uv[0] - 2 * u, answer.pixel_uv[1] - 2 * v))
+        assert model.point(full, "find the banana").pixel_uv is None
+        assert model.point(full, prompt) == model.point(full, prompt)
+    studio.camera.close()
+    assert np.median(errors) < 3.0
+
+
+def test_empty_sentence_names_nothing(model):
+    assert model.point(np.zeros((480, 640, 3), np.uint8), "  ").pixel_uv is None
+
+
+def test_missing_weights_name_the_command_that_makes_them(tmp_path):
+    with pytest.raises(VitalError, match="train_pointing") as refusal:
+        EmbeddedPointing.load(tmp_path / "none.safetensors")
+    assert refusal.value.code is ErrorCode.NO_CHECKPOINT
+
+
+@pytest.mark.parametrize("change", ["torn", "header"])
+def test_garbled_weights_are_refused(tmp_path, change):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, PointingNetwork(), {"format": "other/9"} if change == "header" else {})
+    if change == "torn":
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(VitalError) as refusal:
+        EmbeddedPointing.load(path)
+    assert refusal.value.code is ErrorCode.BAD_CHECKPOINT
+
+
+def test_peak_finds_the_blob_to_a_fraction_of_a_cell():
+    uv = torch.tensor([[100.5, 61.0], [240.0, 200.0]])
+    assert (peak(target_heat(uv).clamp(min=1e-6).log()) - uv).abs().max() < 0.5
+
+
+def test_sentences_of_any_length_and_alphabet_encode():
+    assert encode("").sum() == 0 and encode("é ü 漢").shape == encode("one " * 100).shape
