@@ -156,7 +156,11 @@ def run_trials(node: Deployment, stopping: threading.Event) -> int:
         if stopping.is_set():
             break
         trials.append(trial)
-        (say if trial.completed else node.get_logger().error)(trial.line(s.trials))
+        # rclpy's loggers allow one severity per line of code.
+        if trial.completed:
+            say(trial.line(s.trials))
+        else:
+            node.get_logger().error(trial.line(s.trials))
         if s.report:
             settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
             report.write(Path(s.report), settings, trials)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from vital_sim.env import VitalEnv
+from vital_core import pose as pose_of
+from vital_sim.env import SUCCESS_HELD_S, VitalEnv
+from vital_sim.expert import ScriptedExpert
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,20 @@ def test_pressing_beyond_the_limit_terminates_without_reward(env):
         if terminated or truncated:
             break
     assert info["outcome"] == "force_limit" and terminated and reward == 0.0
+
+
+def test_experts_intended_deltas_succeed_and_success_must_last(env):
+    env.reset(seed=4)
+    inside_s, terminated, truncated = 0.0, False, False
+    while not (terminated or truncated):
+        intended = ScriptedExpert(env.world).command().intended
+        delta = pose_of.to_vector(pose_of.inverse(env.world.t_base_tcp()) @ intended)
+        _, reward, terminated, truncated, info = env.step(np.array([*delta, 1.0]))
+        assert info["refused"] == "" and reward == float(terminated)
+        inside_s = inside_s + env.task.period_s if info["success"] else 0.0
+        assert terminated == (inside_s >= SUCCESS_HELD_S)
+    assert info["outcome"] == "success" and not truncated
+    assert info["depth_m"] >= env.task.success_depth_m
 
 
 def test_dense_reward_is_minus_the_distance():

@@ -104,6 +104,9 @@ class SimSession:
         self.world = World(load_task(task), scene=self._scene)
         self.wrist_camera = WristCamera(self.world.model)
         self.scene_camera = SceneCamera(self.world.model)
+        # A renderer's first picture takes long; taken here, it does not hold up the joint states later.
+        self.wrist_camera.render(self.world.data)
+        self.scene_camera.render(self.world.data)
         self.task = task
 
     def _lay_scene(self, task: str, seed: int) -> int:
