@@ -168,8 +168,10 @@ def brain_nodes(context: LaunchContext) -> list:
     task = {"task": LaunchConfiguration("task")}
     policy = {"checkpoint_dir": text("checkpoint_dir", context)} if text("checkpoint_dir", context) else {}
     calibration = {"calibration_file": text("calibration", context)}
+    # Checking a whole trajectory can keep the gate from its joint states for longer than the gate's own default.
+    gate = {"max_joint_state_age_s": 0.6}
     return [
-        project_node("gate_node", "vital_control", parameters=[task]),
+        project_node("gate_node", "vital_control", parameters=[{**task, **gate}]),
         project_node("policy_node", "vital_policy", parameters=[{**task, **policy}]),
         project_node("vlm_reach_node", "vital_vlm_reach", parameters=[task]),
         project_node("task_server", parameters=[{"labeller": "sim_truth" if simulated else "operator"}]),
