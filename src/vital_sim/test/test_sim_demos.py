@@ -6,6 +6,7 @@ import pytest
 from safetensors import safe_open
 
 from vital_core import pose as pose_of
+from vital_core.errors import VitalError
 from vital_core.task import load_task
 from vital_sim import demos
 
@@ -94,6 +95,35 @@ def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
     assert demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
     assert seeds == [4, 4 + demos.RETRY_STRIDE, 4 + 2 * demos.RETRY_STRIDE]
     assert read(tmp_path / "episode_0000.safetensors")[1]["seed"] == str(seeds[-1])
+
+
+def test_expert_that_never_succeeds_is_given_up(tmp_path, monkeypatch):
+    class NeverSucceeds:
+        def record(self, seed):
+            return None
+
+    monkeypatch.setitem(demos._recorders, (TASK, "green"), NeverSucceeds())
+    with pytest.raises(VitalError, match="failed 10 times"):
+        demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("task", "seed", "background"),
+    [("plug_in_socket", 0, "green"), (TASK, 1, "green"), (TASK, 0, "plain"), (TASK, demos.RETRY_STRIDE, "green")],
+)
+def test_folder_of_another_recording_is_refused_and_left_alone(folder, task, seed, background):
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    with pytest.raises(VitalError, match="record into another folder"):
+        demos.collect(task, 2, seed, folder, background, workers=1)
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_no_episodes_at_all_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        demos.main(["--task", TASK, "--episodes", "0", "--out", str(tmp_path / "none")])
+    assert stopped.value.code == 2
+    assert "at least 1" in capsys.readouterr().err
 
 
 def test_contact_sheet_has_one_row_an_episode(folder, tmp_path):

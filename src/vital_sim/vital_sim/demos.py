@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from vital_core import safe_file
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
 from vital_sim.cameras import WristCamera
 from vital_sim.expert import PERIOD_S, RATE_HZ, ScriptedExpert, sample_start
@@ -34,6 +34,7 @@ HOLD_FRAMES = 15
 LIMIT_S = 20.0
 # An attempt that fails is not kept; the next seed is tried, far from every other episode's.
 RETRY_STRIDE = 1000
+MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Recorder:
                     "t_base_tcp": world.t_base_tcp(),
                     "t_base_tcp_target": command.target.copy(),
                     "t_base_tcp_intended": command.intended.copy(),
-                    "gripper": np.float32(1.0),
+                    "gripper": np.array(1.0, np.float32),
                 }
             )
             track(world, command.target, PERIOD_S)
@@ -98,11 +99,31 @@ class Recorder:
 
 def is_whole(path: Path) -> bool:
     """Whether an episode's file is there and can be read to its end."""
+    return _metadata(path).get("format") == FORMAT
+
+
+def _metadata(path: Path) -> dict[str, str]:
     try:
         with safe_open(path, framework="np") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
+            return file.metadata() or {}
     except Exception:  # safetensors raises its own type for a torn file, OSError for a missing one
+        return {}
+
+
+def _is_recorded(job: Job) -> bool:
+    """Whether the job's file is there; a whole file of another recording is refused, never kept or replaced."""
+    metadata = _metadata(job.path)
+    if metadata.get("format") != FORMAT:
         return False
+    attempt, other_seed = divmod(int(metadata["seed"]) - job.seed, RETRY_STRIDE)
+    found = (metadata["task"], metadata["background"])
+    if found != (job.task, job.background) or other_seed or attempt not in range(MAX_ATTEMPTS):
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            f"{job.path} is of task {found[0]}, background {found[1]}, seed {metadata['seed']}, expected {job.task}, "
+            f"{job.background}, seed {job.seed}; record into another folder",
+        )
+    return True
 
 
 _recorders: dict[tuple[str, str], Recorder] = {}
@@ -116,6 +137,12 @@ def record_job(job: Job) -> int:
     failures = 0
     while (tensors := _recorders[key].record(seed := job.seed + RETRY_STRIDE * failures)) is None:
         failures += 1
+        if failures >= MAX_ATTEMPTS:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                f"episode {job.index} of {job.task}: the expert failed {failures} times from seed {job.seed} on, "
+                "expected a task that it can do; see `ros2 run vital_sim validate`",
+            )
     header = {
         "format": FORMAT,
         "task": job.task,
@@ -142,7 +169,7 @@ def contact_sheet(folder: Path, columns: int = 8) -> NDArray[np.uint8]:
 def collect(task: str, episodes: int, seed: int, folder: Path, background: str, workers: int) -> int:
     """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
     jobs = [Job(task, i, seed + i, folder, background) for i in range(episodes)]
-    missing = [job for job in jobs if not is_whole(job.path)]
+    missing = [job for job in jobs if not _is_recorded(job)]
     title = f"{task}: {len(missing)} of {episodes} episodes to record"
     console = Console(stderr=True)
     if workers <= 1:
@@ -166,7 +193,9 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(stderr=True)
     try:
         SceneConfig(background=options.background)
-        episodes = options.episodes or load_task(options.task).demonstrations
+        episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
+        if episodes < 1:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")
         failed = collect(options.task, episodes, options.seed, options.out, options.background, options.workers)
     except VitalError as error:
         console.print(str(error), style="red", markup=False)

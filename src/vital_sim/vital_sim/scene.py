@@ -62,7 +62,9 @@ def decorate(spec: mujoco.MjSpec, scene: SceneConfig, held_object: str = "") -> 
     """Add lights, surfaces, the targets' colours and the props to the model under construction."""
     spec.visual.quality.offsamples = 0
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 640, 480
-    spec.visual.map.znear, spec.visual.map.zfar = 0.01, 5.0
+    # The clipping planes are multiples of the extent, which would otherwise grow with the floor.
+    spec.stat.extent = 1.0
+    spec.visual.map.znear, spec.visual.map.zfar = 0.01, 20.0
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
     spec.visual.headlight.diffuse = [0.15, 0.15, 0.15]
     spec.visual.headlight.specular = [0.0, 0.0, 0.0]
