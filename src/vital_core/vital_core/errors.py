@@ -33,6 +33,12 @@ class ErrorCode(IntEnum):
     STOPPED = 41
     FORCE_LIMIT = 42
     NOT_OWNER = 43
+    # Teleoperation and recording.
+    DEVICE_LOST = 60
+    NOT_RECORDING = 61
+    DISK_FULL = 62
+    BAD_RECORDING = 63
+    BAD_DATASET = 64
     # System.
     NODE_LOST = 50
     TIMEOUT = 51
