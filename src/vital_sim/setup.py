@@ -16,6 +16,7 @@ setup(
     entry_points={
         "console_scripts": [
             "sim_node = vital_sim.sim_node:main",
+            "operator_node = vital_sim.operator_node:main",
             "collect_demos = vital_sim.demos:main",
             "validate = vital_sim.validity:main",
         ]

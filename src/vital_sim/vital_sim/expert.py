@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
+from vital_core.task import Task
+from vital_sim.connectors import Connector
 from vital_sim.motion import track
 from vital_sim.world import Truth, World
 
@@ -82,6 +85,27 @@ class Command:
     intended: Pose
 
 
+class View(Protocol):
+    """What the expert sees: the world itself, or the simulator's truth as it comes over ROS."""
+
+    @property
+    def task(self) -> Task:
+        """The task being shown."""
+
+    @property
+    def connector(self) -> Connector:
+        """Its connector."""
+
+    def truth(self) -> Truth:
+        """The true state as it is now."""
+
+    def t_base_tcp(self) -> Pose:
+        """Measured pose of the TCP."""
+
+    def t_tcp_tip_at_rest(self) -> Pose:
+        """Pose of the tip in the TCP frame when nothing pushes on the object."""
+
+
 class ScriptedExpert:
     """Inserts the held object, knowing the target, the in-hand offset and the contact force.
 
@@ -90,8 +114,8 @@ class ScriptedExpert:
     rim, so that demonstrations visit and leave the states that a learner meets.
     """
 
-    def __init__(self, world: World, rng: np.random.Generator | None = None, *, human_like: bool = False) -> None:
-        self._world = world
+    def __init__(self, view: View, rng: np.random.Generator | None = None, *, human_like: bool = False) -> None:
+        self._view = view
         rng = rng or np.random.default_rng(0)
         self.style = human_style(rng) if human_like else Style()
         self._drift = _Drift(rng, 4, self.style.error_hz)
@@ -99,7 +123,7 @@ class ScriptedExpert:
         self._certainty_s = 0.0
         self._held_s = 0.0
         self._time_s = 0.0
-        self._tcp = world.t_base_tcp()
+        self._tcp = view.t_base_tcp()
 
     @property
     def done(self) -> bool:
@@ -107,18 +131,18 @@ class ScriptedExpert:
         return self.phase is Phase.DONE
 
     def command(self) -> Command:
-        """The next 30 Hz command, from the world's true state."""
-        truth = self._world.truth()
+        """The next 30 Hz command, from the true state."""
+        truth = self._view.truth()
         self._update_phase(truth)
         twist = self._twist(truth, self._misjudgement())
-        intended = self._moved(self._twist(truth, np.zeros(4)), POLICY_PERIOD_S)
-        self._tcp = self._moved(twist, PERIOD_S)
+        intended = self._moved(truth, self._twist(truth, np.zeros(4)), POLICY_PERIOD_S)
+        self._tcp = self._moved(truth, twist, PERIOD_S)
         self._time_s += PERIOD_S
         return Command(self._tcp, intended)
 
     def _update_phase(self, truth: Truth) -> None:
-        goal_m = self._world.task.success_depth_m
-        engaged_m = self._world.connector.chamfer_m + 0.0005
+        goal_m = self._view.task.success_depth_m
+        engaged_m = self._view.connector.chamfer_m + 0.0005
         if truth.depth_m >= goal_m + 0.0012 or (self.phase is Phase.HOLD and truth.success):
             self._held_s += PERIOD_S
             self.phase = Phase.DONE if self._held_s > 0.5 else Phase.HOLD
@@ -171,10 +195,10 @@ class ScriptedExpert:
         readiness = min(readiness, np.clip(1.5 - tilt_rad / (0.015 + 2.0 * height_m), -0.3, 1.0))
         return float(readiness) * float(np.clip(1.2 * height_m, 0.008, 0.06))
 
-    def _moved(self, twist: NDArray[np.float64], seconds: float) -> Pose:
+    def _moved(self, truth: Truth, twist: NDArray[np.float64], seconds: float) -> Pose:
         """The commanded TCP pose after the tip has moved with ``twist`` (target frame) for ``seconds``."""
-        rotation = self._world.site_pose("target_opening")[:3, :3]
-        t_tcp_tip = self._world.t_tcp_tip_at_rest()
+        rotation = truth.t_base_target[:3, :3]
+        t_tcp_tip = self._view.t_tcp_tip_at_rest()
         tip = self._tcp @ t_tcp_tip
         moved = tip.copy()
         moved[:3, 3] += rotation @ twist[:3] * seconds

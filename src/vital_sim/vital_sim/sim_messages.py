@@ -92,6 +92,27 @@ def truth_message(truth: Truth, task: str, seed: int, episode: int, stamp: Any) 
     )
 
 
+def pose_of_message(message: PoseMessage) -> Pose:
+    """4x4 pose of a geometry_msgs/Pose."""
+    p, q = message.position, message.orientation
+    return pose_of.from_quaternion((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+
+
+def truth_of(message: SimTruth) -> Truth:
+    """The simulator's knowledge out of its message."""
+    return Truth(
+        success=message.success,
+        depth_m=message.depth_m,
+        lateral_m=message.lateral_m,
+        contact_force_n=message.contact_force_n,
+        penetration_m=message.penetration_m,
+        t_base_target=pose_of_message(message.target),
+        t_base_tip=pose_of_message(message.tip),
+        t_base_tcp=pose_of_message(message.tcp),
+        t_tcp_object=pose_of_message(message.in_hand),
+    )
+
+
 def points_of(message: JointTrajectory, expected: tuple[str, ...]) -> Points | str:
     """The points of a trajectory message, or why it is refused."""
     return read_points(

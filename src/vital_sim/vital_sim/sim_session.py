@@ -38,7 +38,7 @@ class Sinks:
     wants_wrist: Callable[[], bool]
     wants_scene: Callable[[], bool]
     periods_s: dict[str, float] = field(
-        default_factory=lambda: {"joints": 0.01, "tactile": 0.01, "wrist": 1 / 30, "scene": 0.2, "truth": 0.05}
+        default_factory=lambda: {"joints": 0.01, "tactile": 0.01, "wrist": 1 / 30, "scene": 0.2, "truth": 0.02}
     )
 
 

@@ -1,0 +1,100 @@
+"""The scripted operator as a node: one more device for the teleoperation node, on `/vital/operator_input`."""
+
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Header
+
+from vital_core.clock import steady_s
+from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.node_main import exit_with, run_node
+from vital_core.task import load_task
+from vital_core.xarm7 import BASE_FRAME
+from vital_interfaces.msg import OperatorInput, SessionState, SimTruth, TeleopEvent
+from vital_sim import sim_messages
+from vital_sim.expert import PERIOD_S
+from vital_sim.operator import Button, Gesture, ScriptedOperator
+from vital_sim.world import Truth
+
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+DEVICE = "scripted"
+EVENTS = {
+    Button.NONE: 0,
+    Button.START: TeleopEvent.START,
+    Button.SUCCESS: TeleopEvent.SUCCESS,
+    Button.FAILURE: TeleopEvent.FAILURE,
+}
+# Older truth than this is not acted on: the hand stands still.
+TRUTH_AGE_S = 0.3
+
+
+class OperatorNode(Node):
+    """Answers the session: shows an episode whenever it is READY, and sends a heartbeat otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__("scripted_operator")
+        self._truth: Truth | None = None
+        self._truth_seed = -1
+        self._truth_s = -1e9
+        self._session = SessionState()
+        self._operator: ScriptedOperator | None = None
+        self._attempt = -1
+        self._shown = 0
+        self._input = self.create_publisher(OperatorInput, "/vital/operator_input", 10)
+        self._intended = self.create_publisher(PoseStamped, "/vital/tcp_intended", 10)
+        self.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1)
+        self.create_subscription(SessionState, "/vital/session_state", self._on_session, LATCHED)
+        self.create_timer(PERIOD_S, self._tick)
+        self._diagnostics = Diagnostics(self, self._health)
+
+    def _on_truth(self, message: SimTruth) -> None:
+        self._truth = sim_messages.truth_of(message)
+        self._truth_seed, self._truth_s = message.seed, steady_s()
+
+    def _on_session(self, message: SessionState) -> None:
+        self._session = message
+
+    def _tick(self) -> None:
+        stamp = self.get_clock().now().to_msg()
+        gesture = self._gesture()
+        message = OperatorInput(header=Header(frame_id=BASE_FRAME, stamp=stamp), device=DEVICE, gripper=1.0)
+        if gesture is None:
+            message.kind = OperatorInput.NONE
+        else:
+            message.kind, message.clutch = OperatorInput.POSE, gesture.clutch
+            message.pose = sim_messages.pose_message(gesture.t_base_hand)
+            message.event = EVENTS[gesture.button]
+            if gesture.intended is not None:
+                header = Header(frame_id=BASE_FRAME, stamp=stamp)
+                self._intended.publish(PoseStamped(header=header, pose=sim_messages.pose_message(gesture.intended)))
+        self._input.publish(message)
+
+    def _gesture(self) -> Gesture | None:
+        """What the hand does now; None for nothing but a sign of life."""
+        session = self._session
+        wanted = session.phase in (SessionState.READY, SessionState.RECORDING)
+        if not wanted or self._truth is None or steady_s() - self._truth_s > TRUTH_AGE_S:
+            return None
+        if session.attempt != self._attempt:
+            if session.phase != SessionState.READY or self._truth_seed != session.seed:
+                return None
+            self._operator = ScriptedOperator(load_task(session.task), self._truth, session.seed)
+            self._attempt = session.attempt
+            self._shown += 1
+        assert self._operator is not None
+        return self._operator.gesture(self._truth, recording=session.phase == SessionState.RECORDING)
+
+    def _health(self) -> Health:
+        values = {"episodes_shown": self._shown}
+        if steady_s() - self._truth_s > TRUTH_AGE_S:
+            return Health(WARN, "no truth: is the simulator there?", values)
+        return Health(OK, "watching", values)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point."""
+    exit_with(run_node(OperatorNode, args=args))
+
+
+if __name__ == "__main__":
+    main()
