@@ -1,0 +1,75 @@
+"""`main` of a node that works through a list and ends: spun in one thread, its work done in another.
+
+So a signal is answered at once, whatever the work waits for.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import EXIT_REFUSED
+
+EXIT_FAULT = 1
+ClientNode = TypeVar("ClientNode", bound=Node)
+
+
+def _spin(executor: SingleThreadedExecutor, stopping: threading.Event) -> None:
+    while not stopping.is_set() and rclpy.ok():
+        executor.spin_once(timeout_sec=0.2)
+
+
+def _supervise(node: Node, work: Callable[[], int], stopping: threading.Event) -> int:
+    outcome = [EXIT_FAULT]
+
+    def run() -> None:
+        try:
+            outcome[0] = work()
+        except VitalError as error:
+            if error.code is not ErrorCode.CANCELLED:
+                node.get_logger().error(str(error))
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    while worker.is_alive() and not stopping.is_set():
+        worker.join(0.2)
+    worker.join(1.0)
+    return outcome[0]
+
+
+def run_client(make: Callable[[], ClientNode], work: Callable[[ClientNode, threading.Event], int], name: str) -> None:
+    """Make the node, do ``work(node, stopping)`` and exit with the code that it returns.
+
+    Exit code 2 when the node refuses its parameters, 1 when the work ends with a VitalError.
+    """
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    code = EXIT_FAULT
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)
+        spinner.start()
+        code = _supervise(node, lambda: work(node, stopping), stopping)
+        stopping.set()
+        spinner.join(2.0)
+    except VitalError as error:
+        rclpy.logging.get_logger(name).fatal(str(error))
+        code = EXIT_REFUSED
+    rclpy.try_shutdown()
+    sys.exit(code)

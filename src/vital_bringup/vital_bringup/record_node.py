@@ -1,0 +1,222 @@
+"""Runs a session of demonstrations over the system: scene, start pose, the operator's turn, saved.
+
+Exit code 0 when the session came to its end (all episodes, or the operator's FINISH), 1 on a fault, 2 when
+something that was asked for does not exist.
+"""
+
+import queue
+import threading
+from typing import Any
+
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from vital_bringup.client_main import run_client
+from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
+from vital_bringup.ros_calls import call
+from vital_bringup.ros_skills import LATCHED, RosSkills
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import load_task
+from vital_interfaces.msg import GateState, SessionState, TeleopEvent, TeleopState
+from vital_interfaces.srv import ClearStop, FinishEpisode, ResetScene, StartEpisode, TakeBaseline
+
+EXIT_OK = 0
+RELEASE_TIMEOUT_S = 15.0
+PHASES = {
+    Phase.PREPARING: SessionState.PREPARING,
+    Phase.READY: SessionState.READY,
+    Phase.RECORDING: SessionState.RECORDING,
+    Phase.SAVING: SessionState.SAVING,
+    Phase.FINISHED: SessionState.FINISHED,
+}
+PRESSES = {
+    TeleopEvent.START: Press.START,
+    TeleopEvent.SUCCESS: Press.SUCCESS,
+    TeleopEvent.FAILURE: Press.FAILURE,
+    TeleopEvent.REDO: Press.REDO,
+    TeleopEvent.FINISH: Press.FINISH,
+    TeleopEvent.STOP: Press.STOPPED,
+}
+OUTCOMES = {
+    Outcome.SUCCESS: FinishEpisode.Request.SUCCESS,
+    Outcome.FAILURE: FinishEpisode.Request.FAILURE,
+    Outcome.REDO: FinishEpisode.Request.REDO,
+}
+
+
+class RecordSession(Node):
+    """The parts of the system that a session needs, and where it stands."""
+
+    def __init__(self) -> None:
+        super().__init__("record_session")
+        declare = self.declare_parameter
+        self.task = load_task(declare("task", "usb_insertion").value)
+        self._operator: str = declare("operator", "").value
+        self._simulated: bool = declare("hardware", "sim").value == "sim"
+        self._start_timeout_s: float = declare("start_timeout_s", 90.0).value
+        self.first_seed: int = declare("seed", 0).value
+        episodes: int = declare("episodes", 0).value
+        if episodes < 0:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"episodes is {episodes}, expected at least 1, or 0: the task's")
+        self.tally = Tally(episodes or self.task.demonstrations)
+        self._stopping = threading.Event()
+        self._presses: queue.Queue[Press] = queue.Queue()
+        self._gate: GateState | None = None
+        self._device = ""
+        self._lost = False
+        self._skills = RosSkills(self, None, label_from_truth=False)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._state = self.create_publisher(SessionState, "/vital/session_state", LATCHED)
+        self.create_subscription(TeleopEvent, "/vital/teleop_event", self._on_event, 10)
+        self.create_subscription(TeleopState, "/vital/teleop_state", self._on_teleop, 10)
+        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
+        self._start = self.create_client(StartEpisode, "/vital/record/start")
+        self._finish = self.create_client(FinishEpisode, "/vital/record/finish")
+        self._baseline = self.create_client(TakeBaseline, "/anyskin/take_baseline")
+        self._reset = self.create_client(ResetScene, "/vital/reset_scene")
+        self._clear = self.create_client(ClearStop, "/vital/clear_stop")
+
+    def _on_event(self, message: TeleopEvent) -> None:
+        if message.kind in PRESSES:
+            self._presses.put(PRESSES[message.kind])
+
+    def _on_teleop(self, message: TeleopState) -> None:
+        lost = message.mode == TeleopState.LOST
+        if lost and not self._lost:
+            self._presses.put(Press.STOPPED)
+        self._device, self._lost = message.device, lost
+
+    def _on_gate(self, message: GateState) -> None:
+        latched_before = self._gate is not None and self._gate.mode == GateState.LATCHED
+        if message.mode == GateState.LATCHED and not latched_before:
+            self._presses.put(Press.STOPPED)
+        self._gate = message
+
+    def wait_for_parts(self, stopping: threading.Event) -> None:
+        """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
+        self._stopping = stopping
+        deadline, next_word = steady_s() + self._start_timeout_s, steady_s() + 10.0
+        while missing := self._missing():
+            if stopping.wait(0.2):
+                raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
+            if steady_s() > deadline:
+                raise VitalError(ErrorCode.NODE_LOST, f"no answer from: {', '.join(missing)}")
+            if steady_s() > next_word:
+                next_word += 10.0
+                self.get_logger().info(f"waiting for: {', '.join(missing)}")
+
+    def _missing(self) -> list[str]:
+        clients = {"recorder": self._start, "touch": self._baseline}
+        if self._simulated:
+            clients["simulator"] = self._reset
+        missing = [name for name, client in clients.items() if not client.service_is_ready()]
+        if self._gate is None or not 0.0 <= self._gate.joint_state_age_s < 0.5:
+            missing.append("command gate with joint states")
+        if not self._device or self._lost:
+            missing.append("the operator's device")
+        return [*missing, *self._skills.missing()]
+
+    # What the session asks for: see demo_session.Parts.
+
+    def prepare(self, seed: int) -> None:
+        """As in `demo_session.Parts`."""
+        self._wait_until_released()
+        if self._simulated:
+            if self._gate is not None and self._gate.mode == GateState.LATCHED:
+                call(self._clear, ClearStop.Request(operator_name="record in simulation"))
+            _checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
+        else:
+            self._wait_for_scene(seed)
+        located = self._skills.localize(self.task.prompt)
+        self._skills.reach(self.task.name, located, seed)
+        _checked(call(self._baseline, TakeBaseline.Request()))
+        self._forget_presses()
+
+    def _wait_until_released(self) -> None:
+        deadline = steady_s() + RELEASE_TIMEOUT_S
+        while self._gate is not None and self._gate.owner == "teleop":
+            if self._stopping.wait(0.05):
+                raise VitalError(ErrorCode.CANCELLED, "stopped")
+            if steady_s() > deadline:
+                raise VitalError(ErrorCode.NOT_OWNER, "the operator still holds the arm: open the clutch")
+
+    def _wait_for_scene(self, seed: int) -> None:
+        """A real scene is laid by hand, and the arm moves only when a person has said that hands are off."""
+        del seed
+        self.get_logger().info("lay the scene with the held object in the hand, step back, then press START")
+        while (press := self.press(None)) is not Press.START:
+            if press is Press.FINISH:
+                raise VitalError(ErrorCode.CANCELLED, "finished by the operator")
+
+    def start_recording(self, seed: int) -> int:
+        """As in `demo_session.Parts`."""
+        request = StartEpisode.Request(
+            task=self.task.name,
+            operator_name=self._operator,
+            device=self._device,
+            seed=seed if self._simulated else -1,
+        )
+        return _checked(call(self._start, request)).episode
+
+    def finish_recording(self, outcome: Outcome, note: str) -> Saved:
+        """As in `demo_session.Parts`."""
+        request = FinishEpisode.Request(outcome=OUTCOMES[outcome], note=note)
+        answer = _checked(call(self._finish, request, timeout_s=60.0))
+        return Saved(answer.episode, answer.frames, tuple(answer.faults))
+
+    def press(self, timeout_s: float | None) -> Press:
+        """As in `demo_session.Parts`."""
+        deadline = None if timeout_s is None else steady_s() + timeout_s
+        while not self._stopping.is_set():
+            try:
+                return self._presses.get(timeout=0.1)
+            except queue.Empty:
+                if deadline is not None and steady_s() > deadline:
+                    return Press.TIME_UP
+        raise VitalError(ErrorCode.CANCELLED, "stopped")
+
+    def _forget_presses(self) -> None:
+        while not self._presses.empty():
+            self._presses.get_nowait()
+
+    def tell(self, phase: Phase, attempt: int, seed: int, message: str) -> None:
+        """Publish where the session stands; the operator reads it in the terminal too."""
+        state = SessionState(header=Header(stamp=self.get_clock().now().to_msg()))
+        state.phase, state.task, state.attempt = PHASES[phase], self.task.name, attempt
+        state.seed = seed if self._simulated else -1
+        state.episodes_saved, state.episodes_wanted = self.tally.saved, self.tally.wanted
+        state.message = message
+        self._state.publish(state)
+        if phase in (Phase.READY, Phase.SAVING):
+            self.get_logger().info(f"[{self.tally.saved + 1}/{self.tally.wanted}] {message}")
+
+
+def _checked(answer: Any) -> Any:
+    """A service's answer. Raises VitalError with the code that it carries when it was refused."""
+    if not answer.success:
+        raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
+    return answer
+
+
+def run_session(node: RecordSession, stopping: threading.Event) -> int:
+    """The whole session; the exit code."""
+    node.wait_for_parts(stopping)
+    episode_s = 1.5 * node.task.episode_s
+    session = DemoSession(node, node.tally, node.tell, episode_s=episode_s, first_seed=node.first_seed)
+    try:
+        session.run()
+    finally:
+        node.get_logger().info(node.tally.line())
+    return EXIT_OK
+
+
+def main() -> None:
+    """Entry point."""
+    run_client(RecordSession, run_session, "record_session")
+
+
+if __name__ == "__main__":
+    main()
