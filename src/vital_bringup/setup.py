@@ -25,6 +25,7 @@ setup(
     entry_points={
         "console_scripts": [
             "task_server = vital_bringup.task_server_node:main",
+            "record_session = vital_bringup.record_node:main",
             "deploy = vital_bringup.deploy_node:main",
             "frames = vital_bringup.frames_node:main",
             "run_video = vital_bringup.run_video_node:main",

@@ -1,0 +1,94 @@
+"""A session of demonstrations: a person, or the scripted operator, shows the skill; every episode is recorded.
+
+    ros2 launch vital_bringup record.launch.py task:=usb_insertion device:=keyboard
+    ros2 launch vital_bringup record.launch.py task:=usb_insertion operator:=scripted episodes:=32
+
+Brings up the arm and its sensors, the command gate, reach (for the start poses), teleoperation, the recorder and
+the session that leads through it. An existing session folder is gone on with. Exit code 0 when the session came to
+its end, 1 on a fault.
+"""
+
+import getpass
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from vital_bringup import launch_parts as parts
+from vital_bringup.launch_parts import project_node, text
+
+SCRIPTED = "scripted"
+ARGUMENTS: tuple[parts.Argument, ...] = (
+    *parts.COMMON_ARGUMENTS,
+    ("operator", "", "who shows it: a name (default: yours), or scripted for the simulator's own operator", None),
+    (
+        "device",
+        "keyboard",
+        "what the operator's hand is on",
+        ("keyboard", "gamepad", "spacemouse", "webxr", "remote"),
+    ),
+    ("episodes", "0", "how many good demonstrations; 0: what the task asks for", None),
+    ("seed", "0", "of the first scene; counts up", None),
+    ("session", "auto", "folder of the session; auto: recordings/<task> here; an existing one is gone on with", None),
+)
+
+
+def session_path(context: LaunchContext) -> str:
+    """The session's folder, absolute."""
+    path = text("session", context)
+    return str(Path(f"recordings/{text('task', context)}" if path == "auto" else path).absolute())
+
+
+def operator_nodes(context: LaunchContext) -> list[Node]:
+    """The operator's device, and the scripted operator where one was asked for."""
+    scripted = text("operator", context) == SCRIPTED
+    device = {"task": LaunchConfiguration("task"), "device": "remote" if scripted else LaunchConfiguration("device")}
+    if not scripted:
+        # A keyboard needs the terminal.
+        return [Node(package="vital_teleop", executable="teleop_node", output="screen", parameters=[device])]
+    return [
+        project_node("teleop_node", "vital_teleop", parameters=[device]),
+        project_node("operator_node", "vital_sim"),
+    ]
+
+
+def session_node(context: LaunchContext) -> Node:
+    """Leads through the session and talks to the operator."""
+    parameters = {
+        "task": LaunchConfiguration("task"),
+        "operator": text("operator", context) or getpass.getuser(),
+        "hardware": LaunchConfiguration("hardware"),
+        "episodes": ParameterValue(LaunchConfiguration("episodes"), value_type=int),
+        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
+    }
+    return Node(package="vital_bringup", executable="record_session", output="screen", parameters=[parameters])
+
+
+def setup(context: LaunchContext) -> list:
+    """Everything that depends on the arguments' values."""
+    parts.check_arguments(context, ("episodes", "seed"))
+    if text("operator", context) == SCRIPTED and text("hardware", context) != "sim":
+        parts.refuse("[BAD_PARAMETER 11] operator:=scripted shows what only the simulator knows: use hardware:=sim")
+    recorder = {"task": LaunchConfiguration("task"), "session": session_path(context)}
+    nodes = [
+        *parts.bottom_nodes(context),
+        *parts.reach_nodes(context),
+        *operator_nodes(context),
+        project_node("recorder_node", "vital_data", parameters=[recorder]),
+    ]
+    session = session_node(context)
+    return [
+        *parts.required_nodes(nodes),
+        *nodes,
+        parts.viewer(),
+        parts.ends_launch(session, "the session"),
+        session,
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The launch description."""
+    return LaunchDescription([*parts.declared(ARGUMENTS), OpaqueFunction(function=setup)])
