@@ -24,7 +24,9 @@ class TrainConfig:
     """How a policy is trained. The defaults are the paper's (A1); ``preset('cpu')`` fits two cores.
 
     ema_decay: 0 ships the last weights, otherwise their running average. cosine: the rate falls to a
-    twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16.
+    twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16. relative_floor: 0
+    for the mean squared error; otherwise errors count relative to the size of the motion that is imitated, down
+    to this share of the largest action, because a demonstrator is slow where precision counts.
     """
 
     iterations: int = 20_000
@@ -34,6 +36,7 @@ class TrainConfig:
     cosine: bool = False
     ema_decay: float = 0.0
     bf16: bool = False
+    relative_floor: float = 0.0
     seed: int = 0
     holdout_episodes: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -61,6 +64,7 @@ PRESETS: dict[str, TrainConfig] = {
         cosine=True,
         ema_decay=0.998,
         bf16=True,
+        relative_floor=0.04,
         policy=PolicyConfig(transformer=TransformerConfig(dropout=0.0)),
     ),
 }
@@ -76,10 +80,27 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
     return config.learning_rate * (0.05 + 0.95 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, fraction))))
 
 
-def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error of (B, K, 7) chunks over the actions (B, K) that exist."""
-    error = (predicted.float() - target).square().mean(-1)
-    return (error * mask).sum() / mask.sum().clamp(min=1)
+# Sideways, along the tool, rotation, gripper: each is weighed by its own size.
+ACTION_GROUPS = ((0, 1), (2,), (3, 4, 5), (6,))
+
+
+def action_weights(target: Tensor, mask: Tensor, floor: float) -> Tensor:
+    """(B, 1, 7) weights of squared errors: one over the mean square of a chunk's actions by group, plus floor^2."""
+    there = mask[..., None].float()
+    square = (target.square() * there).sum(1) / there.sum(1).clamp(min=1)  # (B, 7)
+    weights = torch.empty_like(square)
+    for group in ACTION_GROUPS:
+        columns = list(group)
+        weights[:, columns] = 1.0 / (square[:, columns].mean(-1, keepdim=True) + floor**2)
+    return weights[:, None]
+
+
+def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor, relative_floor: float = 0.0) -> Tensor:
+    """Mean squared error of (B, K, 7) chunks over the actions (B, K) that exist, weighed by `action_weights`."""
+    error = (predicted.float() - target).square()
+    if relative_floor > 0.0:
+        error = error * action_weights(target, mask, relative_floor)
+    return (error.mean(-1) * mask).sum() / mask.sum().clamp(min=1)
 
 
 def split_holdout(demos: Demonstrations, episodes: int) -> tuple[Demonstrations, Demonstrations | None]:
@@ -127,7 +148,7 @@ class Trainer:
         self.policy.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
             predicted = self.policy(image, self._tactile[index])
-        loss = chunk_loss(predicted, self._target[index], self._mask[index])
+        loss = chunk_loss(predicted, self._target[index], self._mask[index], config.relative_floor)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(config, self.iteration)
         self._optimiser.zero_grad(set_to_none=True)
@@ -164,7 +185,8 @@ class Trainer:
         self.policy.eval()
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
             predicted = torch.func.functional_call(self.policy, self._average, (image, tactile))
-        return chunk_loss(predicted, target, torch.from_numpy(demos.mask[chosen])).item()
+        mask = torch.from_numpy(demos.mask[chosen])
+        return chunk_loss(predicted, target, mask, self.config.relative_floor).item()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that moves during training, by name."""

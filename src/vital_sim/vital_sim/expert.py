@@ -41,10 +41,12 @@ class Style:
     pace: float = 1.0
     aim_m: float = 0.0002
     aim_slope: float = 0.12
+    gain_1_s: float = 2.5
     press_n: float = 6.0
     error_m: float = 0.0
     error_hz: float = 0.3
     error_rad: float = 0.0
+    error_n: float = 0.0
 
 
 def human_style(rng: np.random.Generator) -> Style:
@@ -53,10 +55,12 @@ def human_style(rng: np.random.Generator) -> Style:
         pace=rng.uniform(0.65, 0.95),
         aim_m=rng.uniform(0.0008, 0.0015),
         aim_slope=0.35,
+        gain_1_s=rng.uniform(3.0, 4.5),
         press_n=rng.uniform(5.0, 9.0),
         error_m=rng.uniform(0.001, 0.004),
         error_hz=rng.uniform(0.15, 0.4),
         error_rad=np.deg2rad(rng.uniform(0.3, 1.5)),
+        error_n=rng.uniform(4.0, 14.0),
     )
 
 
@@ -118,7 +122,7 @@ class ScriptedExpert:
         self._view = view
         rng = rng or np.random.default_rng(0)
         self.style = human_style(rng) if human_like else Style()
-        self._drift = _Drift(rng, 4, self.style.error_hz)
+        self._drift = _Drift(rng, 5, self.style.error_hz)
         self.phase = Phase.APPROACH
         self._certainty_s = 0.0
         self._held_s = 0.0
@@ -135,7 +139,7 @@ class ScriptedExpert:
         truth = self._view.truth()
         self._update_phase(truth)
         twist = self._twist(truth, self._misjudgement())
-        intended = self._moved(truth, self._twist(truth, np.zeros(4)), POLICY_PERIOD_S)
+        intended = self._moved(truth, self._twist(truth, np.zeros(5)), POLICY_PERIOD_S)
         self._tcp = self._moved(truth, twist, PERIOD_S)
         self._time_s += PERIOD_S
         return Command(self._tcp, intended)
@@ -156,10 +160,11 @@ class ScriptedExpert:
             self._certainty_s += PERIOD_S
 
     def _misjudgement(self) -> NDArray[np.float64]:
-        """(4,) lateral error in m and tilt error in rad; touch, and time, make it go away."""
-        fade = np.exp(-self._certainty_s / 0.5) * np.exp(-max(0.0, self._time_s - 7.0) / 1.5)
-        size = np.array([self.style.error_m] * 2 + [self.style.error_rad] * 2)
-        return fade * size * self._drift(self._time_s)
+        """(5,) lateral error in m, tilt error in rad, force error in N; touch, and time, make it go away."""
+        style, late = self.style, np.exp(-max(0.0, self._time_s - 7.0) / 1.5)
+        seen, felt = np.exp(-self._certainty_s / 0.5), np.exp(-self._certainty_s / 2.0)
+        size = np.array([seen * style.error_m] * 2 + [seen * style.error_rad] * 2 + [felt * style.error_n])
+        return late * size * self._drift(self._time_s)
 
     def _twist(self, truth: Truth, misjudged: NDArray[np.float64]) -> NDArray[np.float64]:
         """(6,) wanted tip velocity (m/s) and rotation rate (rad/s) in the target's frame."""
@@ -169,19 +174,20 @@ class ScriptedExpert:
         error = pose_of.to_vector(pose_of.inverse(truth.t_base_target) @ truth.t_base_tip)
         tilt = truth.t_base_tip[:3, :3] @ pose_of.to_vector(pose_of.inverse(truth.t_base_tip) @ aligned)[3:]
         tilt = truth.t_base_target[:3, :3].T @ tilt
-        tilt[:2] += misjudged[2:]
+        tilt[:2] += misjudged[2:4]
         lateral = error[:2] + misjudged[:2]
-        rate = _limited(2.5 * tilt, 0.5)
+        rate = _limited(self.style.gain_1_s * tilt, 0.5)
         speed = self._lateral_velocity(lateral)
-        descent = self._descent(truth, float(np.linalg.norm(lateral)), float(np.linalg.norm(tilt)))
+        press_n = self.style.press_n + misjudged[4]
+        descent = self._descent(truth, float(np.linalg.norm(lateral)), float(np.linalg.norm(tilt)), press_n)
         return self.style.pace * np.concatenate([speed, [-descent], rate])
 
     def _lateral_velocity(self, lateral_m: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.phase is Phase.APPROACH:
-            return -_limited(2.5 * lateral_m, 0.06)
-        return -_limited(2.5 * lateral_m, 0.005)
+            return -_limited(self.style.gain_1_s * lateral_m, 0.06)
+        return -_limited(self.style.gain_1_s * lateral_m, 0.005)
 
-    def _descent(self, truth: Truth, lateral_m: float, tilt_rad: float) -> float:
+    def _descent(self, truth: Truth, lateral_m: float, tilt_rad: float, press_n: float) -> float:
         """Downward speed in m/s."""
         style, height_m = self.style, max(0.0, -truth.depth_m)
         if self.phase is Phase.INSERT:
@@ -189,7 +195,7 @@ class ScriptedExpert:
         if self.phase is Phase.TOUCH:
             if truth.lateral_m > 0.006:
                 return -0.02
-            return float(np.clip(0.002 * (style.press_n - truth.contact_force_n), -0.01, 0.006))
+            return float(np.clip(0.002 * (press_n - truth.contact_force_n), -0.01, 0.006))
         allowed = style.aim_m + style.aim_slope * height_m
         readiness = np.clip(1.5 * (1.0 - lateral_m / allowed), -0.3, 1.0)
         readiness = min(readiness, np.clip(1.5 - tilt_rad / (0.015 + 2.0 * height_m), -0.3, 1.0))
