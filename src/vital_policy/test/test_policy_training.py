@@ -23,7 +23,7 @@ from vital_policy.dataset import load_demonstrations
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import write_model_card
 from vital_policy.policy import Policy
-from vital_policy.trainer import PRESETS, TrainConfig, Trainer, chunk_loss, learning_rate
+from vital_policy.trainer import PRESETS, TrainConfig, Trainer, action_weights, chunk_loss, learning_rate
 
 
 @pytest.fixture
@@ -52,6 +52,27 @@ def test_loss_leaves_out_what_is_masked():
     predicted[0, 0] = 1.0
     mask = torch.tensor([[True, True, False], [True, True, False]])
     assert chunk_loss(predicted, target, mask).item() == pytest.approx(0.25)
+
+
+def test_relative_loss_counts_a_small_motion_like_a_large_one():
+    target = torch.zeros(2, 3, 7)
+    target[0, :, :2], target[1, :, :2] = 0.8, 0.08
+    mask = torch.ones(2, 3, dtype=torch.bool)
+    half = [target.clone(), target.clone()]
+    for sample, predicted in enumerate(half):
+        predicted[sample] *= 0.5
+    plain = [chunk_loss(predicted, target, mask).item() for predicted in half]
+    relative = [chunk_loss(predicted, target, mask, relative_floor=0.01).item() for predicted in half]
+    assert plain[0] == pytest.approx(100 * plain[1])
+    assert relative[0] == pytest.approx(relative[1], rel=0.02)
+
+
+def test_relative_weights_know_no_padding_and_have_a_limit():
+    target = torch.zeros(1, 2, 7)
+    target[0, 1] = 1.0
+    weights = action_weights(target, torch.tensor([[True, False]]), 0.1)
+    assert weights.shape == (1, 1, 7)
+    assert torch.allclose(weights, torch.tensor(100.0))
 
 
 def test_learning_rate_warms_up_and_falls_to_a_twentieth():
