@@ -18,12 +18,12 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from vital_bringup import report, trial_message
-from vital_bringup.ros_calls import call, run_action
 from vital_bringup.ros_skills import LATCHED
 from vital_bringup.trial import Trial
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import EXIT_REFUSED
+from vital_core.ros_calls import call, run_action
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState

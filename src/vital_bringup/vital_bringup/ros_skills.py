@@ -9,10 +9,10 @@ from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from vital_bringup.ros_calls import call, run_action
 from vital_bringup.task_run import Located, PolicyRun, Reached
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.ros_calls import call, run_action
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy
 from vital_interfaces.msg import GateState, SimTruth
@@ -79,6 +79,11 @@ class RosSkills:
     def _on_truth(self, message: SimTruth) -> None:
         self._truth = message
         self.label.observe(message.success)
+
+    def missing(self) -> list[str]:
+        """Which of localisation and reach do not answer yet."""
+        missing = [] if self._localize.service_is_ready() else ["pointing"]
+        return missing if self._reach.server_is_ready() else [*missing, "reach"]
 
     def localize(self, prompt: str) -> Located:
         """Ask the pointing node. Raises VitalError with its code."""

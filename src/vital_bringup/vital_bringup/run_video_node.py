@@ -44,11 +44,13 @@ class RunVideo(Node):
         self.create_timer(1.0 / RATE_HZ, self._write)
 
     def _on_scene(self, message: Image) -> None:
-        self._scene = cv2.resize(image_message.from_message(message, "rgb8"), (640, HEIGHT_PX))
+        picture = image_message.from_message(message, "rgb8")
+        self._scene = np.asarray(cv2.resize(picture, (640, HEIGHT_PX)), np.uint8)
 
     def _on_wrist(self, message: Image) -> None:
         picture = image_message.from_message(message, "rgb8")
-        self._wrist = cv2.resize(picture, (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+        larger = cv2.resize(picture, (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+        self._wrist = np.asarray(larger, np.uint8)
 
     def _on_gate(self, message: GateState) -> None:
         mode = ("idle", "moving", "holding", "stopped")[min(message.mode, 3)]

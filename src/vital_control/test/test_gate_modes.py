@@ -27,6 +27,27 @@ def test_one_owner_at_a_time(rig):
     assert rig.gate.acquire("reach", None, rig.now_s).granted
 
 
+def test_person_takes_the_arm_from_a_machine_and_not_the_other_way_round(rig):
+    rig.own("policy")
+    rig.send_expecting(Verdict.ACCEPTED)
+    rig.wait(0.5 * PERIOD_S)
+    assert not rig.gate.acquire("teleop", None, rig.now_s).granted
+    assert rig.gate.acquire("teleop", None, rig.now_s, take_over=True).granted
+    assert rig.gate.owner == "teleop" and rig.gate.mode is Mode.HOLDING
+    rig.send_expecting(Verdict.NOT_OWNER, owner="policy")
+    for owner in ("policy", "reach", "reset"):
+        assert not rig.gate.acquire(owner, None, rig.now_s, take_over=True).granted
+    rig.wait(0.3)
+    assert largest_step_rad(rig.track()) < 0.01
+
+
+def test_taking_over_does_not_lift_a_stop(rig):
+    rig.own("policy")
+    rig.gate.latch(ErrorCode.FORCE_LIMIT, "too hard", rig.now_s)
+    answer = rig.gate.acquire("teleop", None, rig.now_s, take_over=True)
+    assert not answer.granted and answer.code is ErrorCode.STOPPED
+
+
 def test_unknown_owner_is_refused_by_name(rig):
     answer = rig.gate.acquire("somebody", None, rig.now_s)
     assert not answer.granted and answer.code is ErrorCode.BAD_PARAMETER and "policy, reach" in answer.text

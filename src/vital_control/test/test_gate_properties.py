@@ -24,7 +24,7 @@ commands = st.tuples(
     st.sampled_from([1 / 30, 0.1, 1 / 6, 0.5]),
     st.sampled_from([0.01, 0.03, 0.1, 1 / 6, 0.6]),
 )
-others = st.tuples(st.sampled_from(["stop", "touch", "owner", "pause", "blind", "bad"]))
+others = st.tuples(st.sampled_from(["stop", "touch", "owner", "take over", "pause", "blind", "bad"]))
 events = st.lists(st.one_of(commands, commands, commands, commands, others), min_size=1, max_size=25)
 
 
@@ -48,6 +48,9 @@ def play(rig, event: tuple) -> None:
     elif kind == "owner":
         rig.gate.release(rig.gate.owner, rig.now_s)
         rig.own("teleop")
+    elif kind == "take over":
+        answer = rig.gate.acquire("teleop", None, rig.now_s, take_over=True)
+        assert answer.granted or rig.gate.owner == "reset", answer.text
     elif kind == "pause":
         rig.wait(1.0)
     elif kind == "blind":

@@ -24,6 +24,9 @@ from vital_core.errors import ErrorCode
 from vital_core.task import Task
 
 OWNERS = ("policy", "reach", "teleop", "reset")
+# A person, or the way back to a safe place, may take the arm from a machine; never the other way round.
+MAY_TAKE_OVER = ("teleop", "reset")
+MAY_BE_TAKEN_FROM = ("policy", "reach")
 GRIPPER_STEP = 1e-3  # a smaller change of the gripper is none
 
 
@@ -91,9 +94,12 @@ class Gate:
 
     # Who owns the arm.
 
-    def acquire(self, owner: str, task: Task | None, now_s: float) -> Answer:
-        """Give the arm to ``owner`` under the task's limits (None: those in force)."""
-        refusal = self._acquire_problem(owner, now_s)
+    def acquire(self, owner: str, task: Task | None, now_s: float, *, take_over: bool = False) -> Answer:
+        """Give the arm to ``owner`` under the task's limits (None: those in force).
+
+        With ``take_over`` a person need not wait for a machine to release it; the arm comes to rest on its path.
+        """
+        refusal = self._acquire_problem(owner, now_s, take_over)
         if refusal is not None:
             return refusal
         self._come_to_rest(now_s, f"'{owner}' takes the arm", ErrorCode.STOPPED)
@@ -106,7 +112,7 @@ class Gate:
         self.arm.adopt_if_apart(now_s)
         return Answer(True, ErrorCode.OK, f"'{owner}' owns the arm under the limits of {self.limits.task.name}")
 
-    def _acquire_problem(self, owner: str, now_s: float) -> Answer | None:
+    def _acquire_problem(self, owner: str, now_s: float, take_over: bool) -> Answer | None:
         if owner not in OWNERS:
             return Answer(
                 False, ErrorCode.BAD_PARAMETER, f"there is no owner '{owner}', expected one of {', '.join(OWNERS)}"
@@ -115,7 +121,8 @@ class Gate:
             return Answer(
                 False, ErrorCode.STOPPED, f"stopped ({self.stop_reason}): look at the arm, then /vital/clear_stop"
             )
-        if self.owner not in ("", owner) and not self._abandoned(now_s):
+        taken = take_over and owner in MAY_TAKE_OVER and self.owner in MAY_BE_TAKEN_FROM
+        if self.owner not in ("", owner) and not taken and not self._abandoned(now_s):
             return Answer(
                 False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm: it must release it before '{owner}' can"
             )

@@ -17,10 +17,12 @@ from vital_control.verdict import Answer
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
+from vital_core.priority import go_first
 from vital_core.task import load_task
 from vital_interfaces.msg import EndEffectorDelta, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 
+PRIORITY = 2
 WATCHDOG_PERIOD_S = 0.02
 TICKS_PER_STATE = 5  # the state at 10 Hz
 ACKNOWLEDGE_S = 0.5
@@ -89,7 +91,7 @@ class GateNode(Node):
             task = load_task(request.task) if request.task else None
         except VitalError as error:
             return Answer(False, error.code, error.message)
-        return self.gate.acquire(request.owner, task, steady_s())
+        return self.gate.acquire(request.owner, task, steady_s(), take_over=request.take_over)
 
     def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
         answer = self.gate.latch(ErrorCode.STOPPED, request.reason or "no reason given", steady_s())
@@ -130,6 +132,7 @@ class GateNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the command gate until SIGINT or SIGTERM."""
+    go_first(PRIORITY)
     exit_with(run_node(GateNode, make_executor=EventsExecutor, args=args))
 
 

@@ -16,15 +16,16 @@ from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from vital_core.errors import ErrorCode
 from vital_interfaces.action import RunPolicy
-from vital_interfaces.msg import EndEffectorDelta, PolicyState, TactileArray
+from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState, TactileArray
 from vital_interfaces.srv import AcquireControl, TakeBaseline
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Bench(Node):
@@ -39,6 +40,7 @@ class Bench(Node):
         self.states: list[PolicyState] = []
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", NEWEST)
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
+        self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
         self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
         self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
         self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 10)
@@ -56,6 +58,12 @@ class Bench(Node):
         else:
             self.owner = request.owner
         return response
+
+    def say(self, **state) -> None:
+        """Publish what the gate has to say."""
+        message = GateState(**state)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._gate.publish(message)
 
     def _on_baseline(self, _request, response):
         self.baselines += 1
@@ -173,6 +181,36 @@ def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_p
     sent = result.commands_sent
     time.sleep(0.5)
     assert len(bench.commands) == sent and bench.owner == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "words"),
+    [
+        (
+            {
+                "mode": GateState.LATCHED,
+                "owner": "policy",
+                "stop_code": int(ErrorCode.FORCE_LIMIT),
+                "stop_reason": "hard",
+            },
+            ErrorCode.FORCE_LIMIT,
+            "hard",
+        ),
+        ({"mode": GateState.HOLDING, "owner": "teleop"}, ErrorCode.NOT_OWNER, "'teleop' has the arm"),
+    ],
+    ids=["stopped", "taken over"],
+)
+def test_episode_ends_with_the_gates_stop_and_with_another_owner(bench: Bench, policy_process, state, code, words):
+    bench.say(mode=GateState.LATCHED, stop_code=41, stop_reason="from before")
+    handle = bench.goal(duration_s=20.0)
+    while not bench.commands:
+        time.sleep(0.05)
+    bench.say(mode=GateState.MOVING, owner="policy")
+    time.sleep(0.4)
+    bench.say(**state)
+    result = bench.result(handle)
+    assert not result.completed and result.error_code == code and words in result.message
+    assert result.duration_s < 15.0
 
 
 def test_silent_sensors_give_no_command_and_end_the_episode(bench: Bench, policy_process):

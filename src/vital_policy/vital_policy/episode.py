@@ -2,17 +2,12 @@
 
 import contextlib
 import gc
-import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vital_core.clock import Pacer, steady_s
 from vital_core.errors import ErrorCode
 from vital_policy.tick import EpisodeFigures, PolicyTick, TickResult
-
-# The tick competes with camera and simulator for the cores; it may go first where the system allows that.
-TICK_NICENESS = -10
 
 
 @dataclass(frozen=True)
@@ -38,17 +33,16 @@ class Episode:
 
     def __init__(self, tick: PolicyTick, period_s: float, give_up_after: int) -> None:
         self._tick, self._period_s = tick, period_s
-        self._cancelled = threading.Event()
+        self._ended_by: EpisodeEnd | None = None
         self.figures = EpisodeFigures(give_up_after)
 
     def cancel(self) -> None:
-        """No tick begins after this."""
-        self._cancelled.set()
+        """No tick begins after this; the episode counts as completed."""
+        self.end(EpisodeEnd(True, ErrorCode.CANCELLED, "cancelled"))
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._cancelled.is_set()
+    def end(self, end: EpisodeEnd) -> None:
+        """No tick begins after this, for a reason; the first one counts."""
+        self._ended_by = self._ended_by or end
 
     def run(self, duration_s: float, act: Callable[[TickResult, TickTimes], None]) -> EpisodeEnd:
         """Tick for ``duration_s``; ``act`` gets every tick's result at once, before the tick is counted."""
@@ -59,8 +53,8 @@ class Episode:
             while not self.figures.lost:
                 late_s = pacer.wait()
                 started_s = steady_s()
-                if self.cancelled:
-                    return EpisodeEnd(True, ErrorCode.CANCELLED, "cancelled")
+                if self._ended_by is not None:
+                    return self._ended_by
                 if started_s >= end_s:
                     return EpisodeEnd(True, ErrorCode.OK, f"the time of {duration_s:.1f} s is up")
                 result = self._tick.run()
@@ -72,19 +66,9 @@ class Episode:
         )
 
 
-def _go_first() -> None:
-    """Real-time scheduling for this thread, or a better niceness, as far as the system allows."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), TICK_NICENESS)
-
-
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """No garbage collection, and a higher priority for this thread, while the episode runs."""
-    _go_first()
+    """No garbage collection while the episode runs."""
     gc.collect()
     gc.disable()
     try:

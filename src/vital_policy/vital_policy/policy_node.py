@@ -11,17 +11,20 @@ from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
+from rclpy.time import Time
 
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
+from vital_core.priority import go_first
 from vital_interfaces.action import RunPolicy
-from vital_interfaces.msg import EndEffectorDelta, PolicyState
+from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState
 from vital_policy import policy_messages
 from vital_policy.episode import Episode, EpisodeEnd, TickTimes
-from vital_policy.episode_services import EpisodeServices
+from vital_policy.episode_services import OWNER, EpisodeServices
 from vital_policy.inference import LocalPolicy
 from vital_policy.policy_parameters import declare
 from vital_policy.policy_sensors import PolicySensors
@@ -29,6 +32,8 @@ from vital_policy.run_goal import episode_length_s
 from vital_policy.tick import EpisodeFigures, PolicyTick, TickResult
 
 JOIN_S = 2.0
+PRIORITY = 1
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FIRST_READINGS_S = 2.0
 
 
@@ -46,12 +51,14 @@ class PolicyNode(Node):
         self._tick = PolicyTick(self._policy, self._sensors.readings, given.max_age_s)
         self._episode: Episode | None = None
         self._thread: threading.Thread | None = None
+        self._owner_since_ns: int | None = None
         self._seq = 0
         self._counts = {"episodes": 0, "commands": 0, "observations_refused": 0}
         self._last = "no episode yet"
         self._command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
         self._state = self.create_publisher(PolicyState, "/vital/policy_state", 10)
         self._ask = EpisodeServices(self)
+        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
         self._server = ActionServer(
             self, RunPolicy, "/vital/run_policy", self._execute, cancel_callback=self._on_cancel
         )
@@ -62,6 +69,16 @@ class PolicyNode(Node):
         if self._episode is not None:
             self._episode.cancel()
         return CancelResponse.ACCEPT
+
+    def _on_gate(self, gate: GateState) -> None:
+        """End the episode at once when the gate has stopped, or the arm has another owner."""
+        episode, since_ns = self._episode, self._owner_since_ns
+        if episode is None or since_ns is None or Time.from_msg(gate.header.stamp).nanoseconds < since_ns:
+            return
+        if gate.mode == GateState.LATCHED:
+            episode.end(EpisodeEnd(False, ErrorCode(gate.stop_code or ErrorCode.STOPPED), gate.stop_reason))
+        elif gate.owner != OWNER:
+            episode.end(EpisodeEnd(False, ErrorCode.NOT_OWNER, f"'{gate.owner or 'nobody'}' has the arm now"))
 
     async def _execute(self, handle: ServerGoalHandle) -> RunPolicy.Result:
         try:
@@ -96,10 +113,12 @@ class PolicyNode(Node):
         try:
             self._sensors.begin(self._ask.take_baseline())
             self._ask.acquire(self._task.name)
+            self._owner_since_ns = self.get_clock().now().nanoseconds
             try:
                 self._sensors.readings.wait(FIRST_READINGS_S)
                 end = episode.run(duration_s, act)
             finally:
+                self._owner_since_ns = None
                 self._ask.release()
         except VitalError as error:
             end = EpisodeEnd(False, error.code, error.message)
@@ -138,6 +157,7 @@ class PolicyNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the local policy until SIGINT or SIGTERM."""
+    go_first(PRIORITY)
     exit_with(run_node(PolicyNode, make_executor=EventsExecutor, args=args))
 
 

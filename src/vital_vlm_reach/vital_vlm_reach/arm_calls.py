@@ -12,20 +12,19 @@ from numpy.typing import NDArray
 from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.task import Future
 from sensor_msgs.msg import JointState
 
+from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.ros_calls import wait_for
 from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
-from vital_interfaces.srv import AcquireControl
 from vital_vlm_reach.reach_messages import trajectory_message
 from vital_vlm_reach.timing import JointMotion
 
 OWNER = "reach"
-ANSWER_S = 3.0
 CANCEL_S = 3.0
 EXTRA_MOTION_S = 5.0
 _POLL_S = 0.02
@@ -75,26 +74,12 @@ class JointReadings:
         return self.next()
 
 
-class GateCalls:
+class GateCalls(ArmControl):
     """The command gate's service and action."""
 
     def __init__(self, node: Node) -> None:
-        self._control = node.create_client(AcquireControl, "/vital/acquire_control")
+        super().__init__(node, OWNER)
         self._execute = ActionClient(node, ExecuteTrajectory, "/vital/execute_trajectory")
-
-    def acquire(self, task: str) -> None:
-        """Take the arm with the task's limits. Raises VitalError with the gate's code."""
-        name = self._control.srv_name
-        if not self._control.wait_for_service(timeout_sec=ANSWER_S):
-            raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
-        answer = _result(self._control.call_async(AcquireControl.Request(owner=OWNER, task=task)), name)
-        if not answer.granted:
-            raise VitalError(ErrorCode(answer.error_code or ErrorCode.GATE_REFUSED), answer.message)
-
-    def release(self) -> None:
-        """Give the arm back without waiting for the answer: the gate holds it in any case."""
-        if self._control.service_is_ready():
-            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))
 
     def execute(self, motion: JointMotion, cancelled: threading.Event, on_progress: Callable[[float], None]) -> None:
         """Carry out a motion to its end. Raises VitalError: CANCELLED, TRAJECTORY_REFUSED, the gate's code,
@@ -104,7 +89,7 @@ class GateCalls:
             raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
         goal = ExecuteTrajectory.Goal(owner=OWNER, trajectory=trajectory_message(motion))
         sent = self._execute.send_goal_async(goal, lambda m: on_progress(m.feedback.progress))
-        handle = _result(sent, name)
+        handle = wait_for(sent, ANSWER_S, name)
         if not handle.accepted:
             raise VitalError(ErrorCode.TRAJECTORY_REFUSED, f"{name} did not take the trajectory: see the gate's log")
         result = self._follow(handle, motion.duration_s + EXTRA_MOTION_S, cancelled)
@@ -138,12 +123,3 @@ class GateCalls:
                     + ("" if stopped else f" nor stop within {CANCEL_S:g} s of being asked"),
                 )
         return future.result().result
-
-
-def _result(future: Future, name: str, timeout_s: float = ANSWER_S) -> Any:
-    answered = threading.Event()
-    future.add_done_callback(lambda _: answered.set())
-    if not answered.wait(timeout_s):
-        future.cancel()
-        raise VitalError(ErrorCode.TIMEOUT, f"{name} did not answer within {timeout_s:g} s")
-    return future.result()
