@@ -63,6 +63,7 @@ class RosSkills:
     def __init__(self, node: Node, callback_group: Any, *, label_from_truth: bool) -> None:
         self._node = node
         self.label = SuccessLabel()
+        self.stopping = threading.Event()
         self._label_from_truth = label_from_truth
         self._truth: SimTruth | None = None
         self._gate: GateState | None = None
@@ -87,7 +88,7 @@ class RosSkills:
 
     def localize(self, prompt: str) -> Located:
         """Ask the pointing node. Raises VitalError with its code."""
-        answer = call(self._localize, LocalizeTarget.Request(prompt=prompt), timeout_s=15.0)
+        answer = call(self._localize, LocalizeTarget.Request(prompt=prompt), timeout_s=15.0, abandon=self.stopping)
         if not answer.success:
             raise VitalError(ErrorCode(answer.error_code), answer.message)
         point = answer.point.point
@@ -97,7 +98,7 @@ class RosSkills:
     def reach(self, task: str, located: Located, seed: int) -> Reached:
         """Bring the held object's tip into the hover region. Raises VitalError with the reach node's code."""
         goal = ReachTarget.Goal(task=task, point=self._point, seed=seed)
-        _, result = run_action(self._reach, goal, timeout_s=60.0)
+        _, result = run_action(self._reach, goal, timeout_s=60.0, abandon=self.stopping)
         if not result.success:
             raise VitalError(ErrorCode(result.error_code or ErrorCode.INTERNAL), result.message)
         p = result.goal.pose.position
@@ -113,6 +114,7 @@ class RosSkills:
             RunPolicy.Goal(task=task, duration_s=episode_s),
             timeout_s=episode_s + 10.0,
             cancel_when=self.label.given,
+            abandon=self.stopping,
         )
         after = self._gate
         success = self.label.given()

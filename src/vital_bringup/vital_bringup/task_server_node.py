@@ -20,6 +20,9 @@ from vital_core.node_main import exit_with, run_node
 from vital_core.task import load_task
 from vital_interfaces.action import RunTask
 
+# How long the task that runs may take to see that it is given up.
+EXIT_S = 2.0
+
 
 class TaskServer(Node):
     """Runs localise, reach and the local policy in turn, and says how each went."""
@@ -78,6 +81,12 @@ class TaskServer(Node):
         self._last = done.line(1)
         handle.succeed()
         return RunTask.Result(success=done.success, report=trial_message.to_message(done))
+
+    def on_exit(self) -> None:
+        """Give up the task that runs: its thread must not outlive what it calls."""
+        self._skills.stopping.set()
+        if self._busy.acquire(timeout=EXIT_S):
+            self._busy.release()
 
     def _health(self) -> Health:
         return Health(ERROR if self._counts["faults"] else OK, self._last, self._counts)

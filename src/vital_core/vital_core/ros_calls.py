@@ -12,22 +12,31 @@ from rclpy.task import Future
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 
+POLL_S = 0.05
 
-def wait_for(future: Future, timeout_s: float, what: str) -> Any:
-    """The future's result. Raises VitalError(TIMEOUT) naming ``what`` when it does not come in time."""
+
+def wait_for(future: Future, timeout_s: float, what: str, abandon: threading.Event | None = None) -> Any:
+    """The future's result. Raises VitalError(TIMEOUT) naming ``what`` when it does not come in time, CANCELLED once
+    ``abandon`` is set."""
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())
-    if not done.wait(timeout_s):
-        future.cancel()
-        raise VitalError(ErrorCode.TIMEOUT, f"{what} did not answer within {timeout_s:.0f} s")
+    deadline = steady_s() + timeout_s
+    while not done.wait(POLL_S):
+        if abandon is not None and abandon.is_set():
+            future.cancel()
+            raise VitalError(ErrorCode.CANCELLED, f"stopped while waiting for {what}")
+        if steady_s() > deadline:
+            future.cancel()
+            raise VitalError(ErrorCode.TIMEOUT, f"{what} did not answer within {timeout_s:.0f} s")
     return future.result()
 
 
-def call(client: Client, request: Any, timeout_s: float = 10.0) -> Any:
-    """A service's response. Raises VitalError(NODE_LOST) when nobody serves it, TIMEOUT when it hangs."""
+def call(client: Client, request: Any, timeout_s: float = 10.0, abandon: threading.Event | None = None) -> Any:
+    """A service's response. Raises VitalError: NODE_LOST when nobody serves it, TIMEOUT when it hangs, CANCELLED
+    once ``abandon`` is set."""
     if not client.wait_for_service(timeout_sec=min(timeout_s, 5.0)):
         raise VitalError(ErrorCode.NODE_LOST, f"nobody serves {client.srv_name}: is its node running?")
-    return wait_for(client.call_async(request), timeout_s, client.srv_name)
+    return wait_for(client.call_async(request), timeout_s, client.srv_name, abandon)
 
 
 def run_action(
@@ -36,13 +45,14 @@ def run_action(
     *,
     timeout_s: float,
     cancel_when: Callable[[], bool] = lambda: False,
+    abandon: threading.Event | None = None,
     on_feedback: Callable[[Any], None] = lambda _: None,
-    poll_s: float = 0.05,
 ) -> tuple[int, Any]:
     """Send a goal and wait for (status, result); cancels it when ``cancel_when`` says so or time runs out.
 
-    Raises VitalError: NODE_LOST when nobody serves the action or its server goes away, BUSY when the goal
-    is refused, TIMEOUT when a cancelled goal does not end.
+    Raises VitalError: CANCELLED once ``abandon`` is set (the goal is cancelled and not waited for), NODE_LOST when
+    nobody serves the action or its server goes away, BUSY when the goal is refused, TIMEOUT when a cancelled goal
+    does not end.
     """
     name = client._action_name
     if not client.wait_for_server(timeout_sec=5.0):
@@ -54,7 +64,10 @@ def run_action(
     done = threading.Event()
     result.add_done_callback(lambda _: done.set())
     deadline, cancelled = steady_s() + timeout_s, False
-    while not done.wait(poll_s):
+    while not done.wait(POLL_S):
+        if abandon is not None and abandon.is_set():
+            handle.cancel_goal_async()
+            raise VitalError(ErrorCode.CANCELLED, f"stopped during {name}")
         if not cancelled and (cancel_when() or steady_s() > deadline):
             handle.cancel_goal_async()
             cancelled, deadline = True, steady_s() + 5.0

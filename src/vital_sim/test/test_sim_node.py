@@ -81,13 +81,18 @@ def talk():
         assert process.returncode == 0 and "Traceback" not in errors
 
 
-def test_sensors_come_at_their_rates(talk):
+def test_every_sensor_keeps_coming(talk):
     talk.node.counts.clear()
-    talk.spin(3.0)
+    least = {
+        "/wrist_camera/image_raw": 20,
+        "/joint_states": 100,
+        "/anyskin/tactile": 100,
+        "/camera/camera/aligned_depth_to_color/image_raw": 4,
+        "/sim/truth": 50,
+    }
     counts = talk.node.counts
-    assert counts["/wrist_camera/image_raw"] >= 3 * 30 * 0.6
-    assert counts["/joint_states"] >= 3 * 50
-    assert counts["/camera/camera/aligned_depth_to_color/image_raw"] >= 3 * 5 * 0.6
+    assert talk.spin(60.0, lambda: all(counts.get(name, 0) >= n for name, n in least.items())), counts
+    assert counts["/joint_states"] > counts["/wrist_camera/image_raw"]
 
 
 def test_arm_follows_a_trajectory_and_stays_at_its_end(talk):

@@ -69,6 +69,7 @@ class SimNode(Node):
             ),
             wants_wrist=lambda: self._wrist.get_subscription_count() > 0,
             wants_scene=lambda: self._colour.get_subscription_count() + self._depth.get_subscription_count() > 0,
+            stamp=self._now,
         )
 
     def _now(self):
@@ -91,8 +92,8 @@ class SimNode(Node):
         s = self.session
         self._tactile.publish(to.tactile_message(field_ut, valid, s.baseline, s.baseline_id, self._now()))
 
-    def _send_wrist(self, image) -> None:
-        camera, stamp = self.session.wrist_camera, self._now()
+    def _send_wrist(self, image, stamp) -> None:
+        camera = self.session.wrist_camera
         header = Header(frame_id=camera.frame_id, stamp=stamp)
         self._wrist.publish(image_message.to_message(image, "rgb8", header))
         height, width = image.shape[:2]
@@ -100,8 +101,9 @@ class SimNode(Node):
             to.camera_info(camera.camera_matrix, width, height, "equidistant", camera.frame_id, stamp)
         )
 
-    def _send_scene(self, colour, depth_mm) -> None:
-        camera, stamp = self.session.scene_camera, self._now()
+    def _send_scene(self, pictures, stamp) -> None:
+        camera = self.session.scene_camera
+        colour, depth_mm = pictures
         header = Header(frame_id=camera.frame_id, stamp=stamp)
         height, width = depth_mm.shape
         self._colour_info.publish(

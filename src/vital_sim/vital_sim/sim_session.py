@@ -1,7 +1,8 @@
-"""The world in real time: physics and cameras in one thread, sensors handed out on their own schedules.
+"""The world in real time: physics in one thread, each camera in another, sensors on their own schedules.
 
-MuJoCo and its renderers are touched by that thread alone; everything else asks it (`request`). When the machine
-is too slow the world falls behind the clock instead of skipping physics, and sensor frames are dropped, counted.
+The world is touched by its thread alone; everything else asks it (`request`), and cameras get copies of its state.
+When the machine is too slow the world falls behind the clock instead of skipping physics, and sensor frames are
+dropped, counted.
 """
 
 import threading
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
 from vital_core.task import load_task
+from vital_sim.camera_worker import CameraWorker
 from vital_sim.cameras import SceneCamera, WristCamera
 from vital_sim.joint_trajectory import Points, TrajectoryExecution
 from vital_sim.scene import SceneConfig
@@ -28,15 +30,17 @@ MOST_BEHIND_S = 0.1
 
 @dataclass
 class Sinks:
-    """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks."""
+    """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks; its
+    pictures come from its own thread, with the ``stamp()`` of the moment that they show."""
 
     joints: Callable[[NDArray, NDArray], None]
     tactile: Callable[[NDArray, bool], None]
-    wrist: Callable[[NDArray], None]
-    scene: Callable[[NDArray, NDArray], None]
+    wrist: Callable[[NDArray, Any], None]
+    scene: Callable[[tuple[NDArray, NDArray], Any], None]
     truth: Callable[[Truth, int, int], None]
     wants_wrist: Callable[[], bool]
     wants_scene: Callable[[], bool]
+    stamp: Callable[[], Any]
     periods_s: dict[str, float] = field(
         default_factory=lambda: {"joints": 0.01, "tactile": 0.01, "wrist": 1 / 30, "scene": 0.2, "truth": 0.02}
     )
@@ -61,9 +65,28 @@ class SimSession:
         self.real_time_factor = 1.0
         self.frames_dropped = 0
         self.failure: BaseException | None = None
-        self.frames_sent: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
+        self._wrist = CameraWorker(WristCamera, sinks.wrist)
+        self._scene_view = CameraWorker(SceneCamera, sinks.scene)
         self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
         self._thread.start()
+
+    @property
+    def wrist_camera(self) -> WristCamera:
+        """For its lens and mount."""
+        assert self._wrist.camera is not None
+        return self._wrist.camera
+
+    @property
+    def scene_camera(self) -> SceneCamera:
+        """For its lens and mount."""
+        assert self._scene_view.camera is not None
+        return self._scene_view.camera
+
+    @property
+    def frames_sent(self) -> dict[str, int]:
+        """How many messages of each sensor have gone out."""
+        return {**self._sent, "wrist": self._wrist.delivered, "scene": self._scene_view.delivered}
 
     def request(self, work: Callable[[], Any]) -> Future:
         """Have ``work`` done in the simulation's thread, between two ticks."""
@@ -85,9 +108,11 @@ class SimSession:
         return self.request(lambda: self._take_baseline(samples))
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._stopping.set()
         self._thread.join(3.0)
+        self._wrist.close()
+        self._scene_view.close()
 
     def _run(self) -> None:
         try:
@@ -98,24 +123,19 @@ class SimSession:
             self.failure = error
 
     def _build(self, task: str) -> None:
-        for camera in ("wrist_camera", "scene_camera"):
-            if hasattr(self, camera):
-                getattr(self, camera).close()
         self.world = World(load_task(task), scene=self._scene)
-        self.wrist_camera = WristCamera(self.world.model)
-        self.scene_camera = SceneCamera(self.world.model)
-        # A renderer's first picture takes long; taken here, it does not hold up the joint states later.
-        self.wrist_camera.render(self.world.data)
-        self.scene_camera.render(self.world.data)
+        self._wrist.build(self.world.model)
+        self._scene_view.build(self.world.model)
         self.task = task
 
     def _lay_scene(self, task: str, seed: int) -> int:
         if task != self.task:
             load_task(task)
             self._build(task)
+        # The cameras first: none of them renders while the model's looks are changed.
+        self._wrist.reset(seed)
+        self._scene_view.reset(seed)
         self.world.reset(seed)
-        self.wrist_camera.reset(seed)
-        self.scene_camera.reset(seed)
         self._execution = TrajectoryExecution(self.world.commanded_joints)
         self.seed, self.episode = seed, self.episode + 1
         self._due = dict.fromkeys(self._sinks.periods_s, 0.0)
@@ -182,10 +202,16 @@ class SimSession:
             sinks.tactile(reading, bool(world.tactile_valid(reading)))
         elif name == "truth":
             sinks.truth(world.truth(), self.seed, self.episode)
-        elif name == "wrist" and sinks.wants_wrist():
-            sinks.wrist(self.wrist_camera.render(world.data))
-        elif name == "scene" and sinks.wants_scene():
-            sinks.scene(*self.scene_camera.render(world.data))
-        else:
+        elif name == "wrist":
+            self._offer(self._wrist, sinks.wants_wrist())
             return
-        self.frames_sent[name] = self.frames_sent.get(name, 0) + 1
+        elif name == "scene":
+            self._offer(self._scene_view, sinks.wants_scene())
+            return
+        self._sent[name] = self._sent.get(name, 0) + 1
+
+    def _offer(self, camera: CameraWorker, wanted: bool) -> None:
+        if camera.failure is not None:
+            raise camera.failure
+        if wanted and not camera.offer(self.world.data, self._sinks.stamp()):
+            self.frames_dropped += 1
