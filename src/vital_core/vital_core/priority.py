@@ -27,6 +27,7 @@ def go_first(level: int) -> str:
 
 def be_nice(niceness: int) -> str:
     """Let others go first (or, below 0 and where the system allows it, go before them); returns what was granted."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, niceness)
         return f"niceness {niceness}"

@@ -175,7 +175,7 @@ CHUNKS = hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.just(4), st.jus
 
 
 @settings(deadline=None)
-@given(CHUNKS, st.floats(0.0, 2.0))
+@given(CHUNKS, st.floats(-2.0, 2.0))
 def test_ensemble_is_the_weighted_mean_of_all_predictions_for_the_tick(chunks, decay):
     ensemble = TemporalEnsemble(decay)
     for tick in range(len(chunks)):

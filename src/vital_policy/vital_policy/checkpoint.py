@@ -14,6 +14,7 @@ from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.xarm7 import TCP_FRAME
+from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.normalisation import Normaliser
 from vital_policy.policy import Policy, PolicyConfig
 
@@ -34,7 +35,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A policy with its task, normaliser, control rate (Hz) and provenance."""
+    """A policy with its task, normaliser, control rate (Hz), the ensemble's decay and provenance."""
 
     task: str
     policy: Policy
@@ -42,6 +43,7 @@ class Checkpoint:
     control_rate_hz: float
     provenance: Provenance = field(default_factory=Provenance)
     sha256: str = ""
+    ensemble_decay: float = PAPER_DECAY
 
 
 def _config_hash(config: dict[str, Any]) -> str:
@@ -57,6 +59,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, state: dict[str, torch.T
         "frame": TCP_FRAME,
         "control_rate_hz": f"{checkpoint.control_rate_hz:g}",
         "image_size_px": str(IMAGE_SIZE_PX),
+        "ensemble_decay": f"{checkpoint.ensemble_decay:g}",
         "policy": json.dumps(config, sort_keys=True),
         "policy_sha256": _config_hash(config),
         "normalisation": json.dumps(checkpoint.normaliser.to_dict()),
@@ -130,5 +133,5 @@ def load_checkpoint(path: Path, *, task: str | None = None, rate_hz: float | Non
         raise _refuse(path, f"cannot be read ({error})") from error
     _load_weights(path, policy, weights)
     digest = safe_file.sha256(path.read_bytes())
-    rate = float(header["control_rate_hz"])
-    return Checkpoint(header["task"], policy.eval(), normaliser, rate, provenance, digest)
+    rate, decay = float(header["control_rate_hz"]), float(header.get("ensemble_decay", PAPER_DECAY))
+    return Checkpoint(header["task"], policy.eval(), normaliser, rate, provenance, digest, decay)

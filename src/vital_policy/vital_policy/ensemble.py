@@ -1,20 +1,25 @@
 """Temporal ensemble: the action of a tick is the mean of all predictions made for it (Zhao et al. 2023)."""
 
+import math
 from collections import deque
 
 import numpy as np
 from numpy.typing import NDArray
 
+PAPER_DECAY = 0.01
+
 
 class TemporalEnsemble:
     """Weights w_i = exp(-decay i), w_0 the oldest prediction for the tick. One per episode, or reset between.
 
+    The paper's 0.01 is nearly a plain mean over 1.7 s at 6 Hz: smooth, and late to feel a contact. Below 0 the
+    newest predictions weigh most.
     A component that is zero is a prediction like any other.
     """
 
-    def __init__(self, decay: float = 0.01) -> None:
-        if not decay >= 0.0:
-            raise ValueError(f"decay is {decay}, expected 0 or more")
+    def __init__(self, decay: float = PAPER_DECAY) -> None:
+        if not math.isfinite(decay):
+            raise ValueError(f"decay is {decay}, expected a finite number")
         self.decay = decay
         self._chunks: deque[NDArray[np.float64] | None] = deque()  # newest first
 
@@ -32,7 +37,8 @@ class TemporalEnsemble:
         self._chunks.appendleft(np.array(chunk, dtype=float))
         self._forget_used()
         predictions = np.stack([c[age] for age, c in enumerate(self._chunks) if c is not None][::-1])
-        weights = np.exp(-self.decay * np.arange(len(predictions)))
+        exponents = -self.decay * np.arange(len(predictions))
+        weights = np.exp(exponents - exponents.max())
         return weights @ predictions / weights.sum()
 
     def _forget_used(self) -> None:

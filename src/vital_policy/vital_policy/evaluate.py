@@ -39,7 +39,7 @@ class Settings:
     task: str
     checkpoint: Path
     environment: str
-    ensemble_decay: float = 0.01
+    ensemble_decay: float | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def report_of(settings: Settings, trials: list[Trial], command: str) -> dict[str
         "task": settings.task,
         "checkpoint_sha256": checkpoint.sha256,
         "environment": settings.environment,
-        "ensemble_decay": settings.ensemble_decay,
+        "ensemble_decay": checkpoint.ensemble_decay if settings.ensemble_decay is None else settings.ensemble_decay,
         "seed": trials[0].seed,
         "trials": len(trials),
         "successes": successes,
@@ -142,7 +142,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1000, help="of the first trial; use none that trained")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--ensemble-decay", type=float, default=0.01)
+    parser.add_argument("--ensemble-decay", type=float, help="instead of the checkpoint's own")
     parser.add_argument("--out", type=Path, help="report as JSON")
     parser.add_argument("--card", action="store_true", help="write the measured success into the model card")
     return parser.parse_args(arguments)

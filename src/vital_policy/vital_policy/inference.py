@@ -15,12 +15,16 @@ WARM_UP_RUNS = 5
 
 
 class LocalPolicy:
-    """Observation in, action out, with the temporal ensemble in between. `reset` begins an episode."""
+    """Observation in, action out, with the temporal ensemble in between. `reset` begins an episode.
 
-    def __init__(self, checkpoint: Checkpoint, *, ensemble_decay: float = 0.01) -> None:
+    ensemble_decay: instead of the checkpoint's own.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, ensemble_decay: float | None = None) -> None:
         self.checkpoint = checkpoint
         self._policy = checkpoint.policy.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._ensemble = TemporalEnsemble(ensemble_decay)
+        self.ensemble_decay = checkpoint.ensemble_decay if ensemble_decay is None else ensemble_decay
+        self._ensemble = TemporalEnsemble(self.ensemble_decay)
         blank = Observation(np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8), np.zeros(TACTILE_VALUES, np.float32))
         for _ in range(WARM_UP_RUNS):
             self.act(blank)
@@ -28,7 +32,7 @@ class LocalPolicy:
 
     @classmethod
     def load(
-        cls, path: Path, *, task: str | None = None, rate_hz: float | None = None, ensemble_decay: float = 0.01
+        cls, path: Path, *, task: str | None = None, rate_hz: float | None = None, ensemble_decay: float | None = None
     ) -> "LocalPolicy":
         """Read a checkpoint and warm up. Raises VitalError as `load_checkpoint` does."""
         return cls(load_checkpoint(path, task=task, rate_hz=rate_hz), ensemble_decay=ensemble_decay)

@@ -61,7 +61,14 @@ class Run:
             data_sha256=trainer.demos.sha256,
         )
         rate_hz = load_task(self.task).control_rate_hz
-        checkpoint = Checkpoint(self.task, trainer.policy, trainer.normaliser, rate_hz, provenance)
+        checkpoint = Checkpoint(
+            self.task,
+            trainer.policy,
+            trainer.normaliser,
+            rate_hz,
+            provenance,
+            ensemble_decay=trainer.config.ensemble_decay,
+        )
         save_checkpoint(self.checkpoint_path, checkpoint, trainer.shipped_weights)
         write_model_card(self.checkpoint_path)
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from vital_policy.augmentation import Augmentation, augment, to_network
 from vital_policy.dataset import Demonstrations
+from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.normalisation import Normaliser
 from vital_policy.policy import Policy, PolicyConfig
-from vital_policy.transformer import TransformerConfig
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class TrainConfig:
     ema_decay: 0 ships the last weights, otherwise their running average. cosine: the rate falls to a
     twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16. relative_floor: 0
     for the mean squared error; otherwise errors count relative to the size of the motion that is imitated, down
-    to this share of the largest action, because a demonstrator is slow where precision counts.
+    to this share of the largest action, because a demonstrator is slow where precision counts. ensemble_decay:
+    for whoever runs the policy, see `TemporalEnsemble`.
     """
 
     iterations: int = 20_000
@@ -37,6 +38,7 @@ class TrainConfig:
     ema_decay: float = 0.0
     bf16: bool = False
     relative_floor: float = 0.0
+    ensemble_decay: float = PAPER_DECAY
     seed: int = 0
     holdout_episodes: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -64,8 +66,9 @@ PRESETS: dict[str, TrainConfig] = {
         cosine=True,
         ema_decay=0.998,
         bf16=True,
-        relative_floor=0.04,
-        policy=PolicyConfig(transformer=TransformerConfig(dropout=0.0)),
+        relative_floor=0.08,
+        ensemble_decay=-0.7,
+        augmentation=Augmentation(pad_px=10),
     ),
 }
 

@@ -65,7 +65,7 @@ def test_pictures_carry_the_moment_that_they_show(session):
 
 
 def test_reset_waits_for_the_picture_that_is_being_taken(session):
-    wait_until(lambda: session.events and session.events[-1][0] == "wrist begins" or len(session.events) > 2000)
+    wait_until(lambda: (session.events and session.events[-1][0] == "wrist begins") or len(session.events) > 2000)
     assert session.reset("usb_insertion", 7).result(30.0) == 2
     assert session.seed == 7
 

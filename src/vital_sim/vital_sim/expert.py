@@ -1,6 +1,6 @@
 """Scripted controllers that know what a policy does not: for demonstrations, and to measure the world with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -64,6 +64,10 @@ def human_style(rng: np.random.Generator) -> Style:
     )
 
 
+# What every demonstrator means to do, whatever the day's pace: the label for learning is the same for all.
+INTENTION = Style(pace=0.85, aim_m=0.0008, aim_slope=0.35, gain_1_s=4.0, press_n=6.0)
+
+
 class _Drift:
     """A smooth random vector: sums of slow sines, of about unit size."""
 
@@ -122,6 +126,7 @@ class ScriptedExpert:
         self._view = view
         rng = rng or np.random.default_rng(0)
         self.style = human_style(rng) if human_like else Style()
+        self._intention = INTENTION if human_like else Style()
         self._drift = _Drift(rng, 5, self.style.error_hz)
         self.phase = Phase.APPROACH
         self._certainty_s = 0.0
@@ -138,8 +143,8 @@ class ScriptedExpert:
         """The next 30 Hz command, from the true state."""
         truth = self._view.truth()
         self._update_phase(truth)
-        twist = self._twist(truth, self._misjudgement())
-        intended = self._moved(truth, self._twist(truth, np.zeros(5)), POLICY_PERIOD_S)
+        twist = self._twist(self.style, truth, self._misjudgement())
+        intended = self._moved(truth, self._twist(self._intention, truth, np.zeros(5)), POLICY_PERIOD_S)
         self._tcp = self._moved(truth, twist, PERIOD_S)
         self._time_s += PERIOD_S
         return Command(self._tcp, intended)
@@ -166,7 +171,7 @@ class ScriptedExpert:
         size = np.array([seen * style.error_m] * 2 + [seen * style.error_rad] * 2 + [felt * style.error_n])
         return late * size * self._drift(self._time_s)
 
-    def _twist(self, truth: Truth, misjudged: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _twist(self, style: Style, truth: Truth, misjudged: NDArray[np.float64]) -> NDArray[np.float64]:
         """(6,) wanted tip velocity (m/s) and rotation rate (rad/s) in the target's frame."""
         if self.phase in (Phase.HOLD, Phase.DONE):
             return np.zeros(6)
@@ -176,30 +181,25 @@ class ScriptedExpert:
         tilt = truth.t_base_target[:3, :3].T @ tilt
         tilt[:2] += misjudged[2:4]
         lateral = error[:2] + misjudged[:2]
-        rate = _limited(self.style.gain_1_s * tilt, 0.5)
-        speed = self._lateral_velocity(lateral)
-        press_n = self.style.press_n + misjudged[4]
-        descent = self._descent(truth, float(np.linalg.norm(lateral)), float(np.linalg.norm(tilt)), press_n)
-        return self.style.pace * np.concatenate([speed, [-descent], rate])
+        rate = _limited(style.gain_1_s * tilt, 0.5)
+        speed = -_limited(style.gain_1_s * lateral, 0.06 if self.phase is Phase.APPROACH else 0.005)
+        pressing = replace(style, press_n=style.press_n + misjudged[4])
+        descent = self._descent(pressing, truth, float(np.linalg.norm(lateral)), float(np.linalg.norm(tilt)))
+        return style.pace * np.concatenate([speed, [-descent], rate])
 
-    def _lateral_velocity(self, lateral_m: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.phase is Phase.APPROACH:
-            return -_limited(self.style.gain_1_s * lateral_m, 0.06)
-        return -_limited(self.style.gain_1_s * lateral_m, 0.005)
-
-    def _descent(self, truth: Truth, lateral_m: float, tilt_rad: float, press_n: float) -> float:
+    def _descent(self, style: Style, truth: Truth, lateral_m: float, tilt_rad: float) -> float:
         """Downward speed in m/s."""
-        style, height_m = self.style, max(0.0, -truth.depth_m)
+        height_m = max(0.0, -truth.depth_m)
         if self.phase is Phase.INSERT:
             return 0.020 * float(np.clip((35.0 - truth.contact_force_n) / 10.0, -0.2, 1.0))
         if self.phase is Phase.TOUCH:
             if truth.lateral_m > 0.006:
                 return -0.02
-            return float(np.clip(0.002 * (press_n - truth.contact_force_n), -0.01, 0.006))
+            return float(np.clip(0.002 * (style.press_n - truth.contact_force_n), -0.01, 0.006))
         allowed = style.aim_m + style.aim_slope * height_m
         readiness = np.clip(1.5 * (1.0 - lateral_m / allowed), -0.3, 1.0)
         readiness = min(readiness, np.clip(1.5 - tilt_rad / (0.015 + 2.0 * height_m), -0.3, 1.0))
-        return float(readiness) * float(np.clip(1.2 * height_m, 0.008, 0.06))
+        return float(readiness) * float(np.clip(1.2 * height_m, 0.006, 0.06))
 
     def _moved(self, truth: Truth, twist: NDArray[np.float64], seconds: float) -> Pose:
         """The commanded TCP pose after the tip has moved with ``twist`` (target frame) for ``seconds``."""

@@ -44,7 +44,7 @@ def _declare(node: Node) -> ReachParameters:
         task=load_task(value("task", "usb_insertion", "the task of goals that name none")),
         pointing_model=value("pointing_model", "embedded", "what finds the named thing in the picture"),
         planner=value("planner", "embedded", "embedded, or moveit (needs a running move_group)"),
-        speed_scale=value("speed_scale", 0.5, "share of the planning limits used", floating_point_range=[scale]),
-        camera_timeout_s=value("camera_timeout_s", 3.0, "wait for a picture, s", floating_point_range=[timeout]),
+        speed_scale=value("speed_scale", 0.25, "share of the planning limits used", floating_point_range=[scale]),
+        camera_timeout_s=value("camera_timeout_s", 5.0, "wait for a picture, s", floating_point_range=[timeout]),
         depth_window_px=value("depth_window_px", WINDOW_PX, "width of the depth window, px", integer_range=[window]),
     )
