@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from vital_core.observation import Observation
+from vital_data.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.episode import Episode
 from vital_policy.inference import LocalPolicy
-from vital_policy.normalisation import Normaliser
 from vital_policy.policy import Policy
 from vital_policy.tick import PolicyTick, Readings
 

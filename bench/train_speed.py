@@ -13,8 +13,9 @@ import time
 import numpy as np
 import torch
 
+from vital_data.dataset import Demonstrations
+from vital_data.normalisation import Normaliser
 from vital_policy import fused_norm
-from vital_policy.dataset import Demonstrations
 from vital_policy.train_bc import keep_memory
 from vital_policy.trainer import PRESETS, Trainer
 
@@ -24,13 +25,16 @@ FRAMES = 512
 def demonstrations() -> Demonstrations:
     """Noise in the shape of demonstrations, four episodes."""
     rng = np.random.default_rng(0)
+    actions = rng.uniform(-0.01, 0.01, (FRAMES, 10, 7))
+    tactile_ut = rng.normal(0, 50, (FRAMES, 15)).astype(np.float32)
     return Demonstrations(
         image=rng.integers(0, 256, (FRAMES, 128, 128, 3), dtype=np.uint8),
-        tactile_ut=rng.normal(0, 50, (FRAMES, 15)).astype(np.float32),
-        actions=rng.uniform(-0.01, 0.01, (FRAMES, 10, 7)),
+        tactile_ut=tactile_ut,
+        actions=actions,
         mask=np.ones((FRAMES, 10), bool),
         episode=np.repeat(np.arange(4), FRAMES // 4),
         sha256="",
+        normaliser=Normaliser.fit(actions.reshape(-1, 7), tactile_ut),
     )
 
 

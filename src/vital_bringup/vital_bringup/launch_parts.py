@@ -156,10 +156,8 @@ def reach_nodes(context: LaunchContext) -> list:
     """What is the same over every bottom: the gate, pointing and reach, the frames."""
     task = {"task": LaunchConfiguration("task")}
     calibration = {"calibration_file": text("calibration", context)}
-    # Checking a whole trajectory can keep the gate from its joint states for longer than the gate's own default.
-    gate = {"max_joint_state_age_s": 0.6}
     return [
-        project_node("gate_node", "vital_control", parameters=[{**task, **gate}]),
+        project_node("gate_node", "vital_control", parameters=[task]),
         project_node("vlm_reach_node", "vital_vlm_reach", parameters=[task]),
         project_node("frames", parameters=[calibration]),
     ]

@@ -65,7 +65,7 @@ class RecordSession(Node):
         self._gate: GateState | None = None
         self._device = ""
         self._lost = False
-        self._skills = RosSkills(self, None, label_from_truth=False)
+        self._skills = RosSkills(self, label_from_truth=False)
         self._connect()
 
     def _connect(self) -> None:

@@ -60,19 +60,19 @@ class SuccessLabel:
 class RosSkills:
     """Calls `/vital/localize_target`, `/vital/reach_target` and `/vital/run_policy` of a running system."""
 
-    def __init__(self, node: Node, callback_group: Any, *, label_from_truth: bool) -> None:
+    def __init__(self, node: Node, *, label_from_truth: bool) -> None:
         self._node = node
         self.label = SuccessLabel()
         self.stopping = threading.Event()
         self._label_from_truth = label_from_truth
         self._truth: SimTruth | None = None
         self._gate: GateState | None = None
-        self._localize = node.create_client(LocalizeTarget, "/vital/localize_target", callback_group=callback_group)
-        self._reach = ActionClient(node, ReachTarget, "/vital/reach_target", callback_group=callback_group)
-        self._policy = ActionClient(node, RunPolicy, "/vital/run_policy", callback_group=callback_group)
-        node.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED, callback_group=callback_group)
+        self._localize = node.create_client(LocalizeTarget, "/vital/localize_target")
+        self._reach = ActionClient(node, ReachTarget, "/vital/reach_target")
+        self._policy = ActionClient(node, RunPolicy, "/vital/run_policy")
+        node.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
         if label_from_truth:
-            node.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1, callback_group=callback_group)
+            node.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1)
 
     def _on_gate(self, message: GateState) -> None:
         self._gate = message

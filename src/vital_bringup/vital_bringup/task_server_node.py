@@ -2,10 +2,9 @@
 
 import threading
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import GoalResponse
 from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
@@ -16,6 +15,7 @@ from vital_bringup.trial import Phase, Trial
 from vital_core.clock import steady_s
 from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_core.errors import VitalError
+from vital_core.long_action import GoalEnd, LongAction
 from vital_core.node_main import exit_with, run_node
 from vital_core.task import load_task
 from vital_interfaces.action import RunTask
@@ -32,21 +32,12 @@ class TaskServer(Node):
         labeller = self.declare_parameter("labeller", "operator").value
         if labeller not in ("operator", "sim_truth"):
             self.get_logger().warning(f"labeller is '{labeller}', expected operator or sim_truth: operator it is")
-        group = ReentrantCallbackGroup()
-        self._skills = RosSkills(self, group, label_from_truth=labeller == "sim_truth")
-        self._busy = threading.Lock()
+        self._skills = RosSkills(self, label_from_truth=labeller == "sim_truth")
+        self._thread: threading.Thread | None = None
         self._counts = {"tasks": 0, "successes": 0, "faults": 0}
         self._last = "no task yet"
-        self._server = ActionServer(
-            self,
-            RunTask,
-            "/vital/run_task",
-            execute_callback=self._execute,
-            goal_callback=self._judge_goal,
-            cancel_callback=lambda _: CancelResponse.REJECT,
-            callback_group=group,
-        )
-        self.create_service(Trigger, "/vital/label_success", self._on_label, callback_group=group)
+        self._action = LongAction(self, RunTask, "/vital/run_task", self._begin, judge=self._judge_goal)
+        self.create_service(Trigger, "/vital/label_success", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
 
     def _judge_goal(self, goal: RunTask.Goal) -> GoalResponse:
@@ -55,7 +46,7 @@ class TaskServer(Node):
         except VitalError as error:
             self.get_logger().error(str(error))
             return GoalResponse.REJECT
-        if self._busy.locked():
+        if self._thread is not None and self._thread.is_alive():
             self.get_logger().error("a task is running: one at a time, wait for it or stop it")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
@@ -65,28 +56,31 @@ class TaskServer(Node):
         response.success, response.message = True, "the present episode is labelled a success"
         return response
 
-    def _execute(self, handle: ServerGoalHandle) -> RunTask.Result:
-        goal = handle.request
-        start = steady_s()
+    def _begin(self, handle: ServerGoalHandle) -> None:
+        self._thread = threading.Thread(target=self._run, args=(handle,), daemon=True)
+        self._thread.start()
+
+    def _run(self, handle: ServerGoalHandle) -> None:
+        """The task's own thread: its calls wait for the other nodes."""
+        goal, start = handle.request, steady_s()
 
         def tell(phase: Phase, message: str) -> None:
             handle.publish_feedback(RunTask.Feedback(phase=str(phase), message=message, elapsed_s=steady_s() - start))
 
         prompt = goal.prompt or load_task(goal.task).prompt
-        with self._busy:
-            done = run_task(self._skills, Trial(0, goal.seed, goal.task, prompt), tell)
+        done = run_task(self._skills, Trial(0, goal.seed, goal.task, prompt), tell)
         self._counts["tasks"] += 1
         self._counts["successes"] += done.success
         self._counts["faults"] += not done.completed
         self._last = done.line(1)
-        handle.succeed()
-        return RunTask.Result(success=done.success, report=trial_message.to_message(done))
+        result = RunTask.Result(success=done.success, report=trial_message.to_message(done))
+        self._action.finish(handle, GoalEnd.SUCCEEDED, result)
 
     def on_exit(self) -> None:
         """Give up the task that runs: its thread must not outlive what it calls."""
         self._skills.stopping.set()
-        if self._busy.acquire(timeout=EXIT_S):
-            self._busy.release()
+        if self._thread is not None:
+            self._thread.join(EXIT_S)
 
     def _health(self) -> Health:
         return Health(ERROR if self._counts["faults"] else OK, self._last, self._counts)
@@ -94,4 +88,4 @@ class TaskServer(Node):
 
 def main() -> None:
     """Entry point."""
-    exit_with(run_node(TaskServer, make_executor=lambda: MultiThreadedExecutor(num_threads=4)))
+    exit_with(run_node(TaskServer, make_executor=EventsExecutor))

@@ -2,62 +2,49 @@
 
 from collections.abc import Callable
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
-from rclpy.task import Future
 
 from vital_control.gate import Gate
 from vital_control.messages import request_of
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
+from vital_core.long_action import GoalEnd, LongAction
 from vital_interfaces.action import ExecuteTrajectory
 
 
 class ExecuteTrajectoryAction:
     """Asks the gate, then waits for the gate's `execution` to end; one goal at a time.
 
-    Every goal is taken and judged when it is executed, because only a result can carry the verdict's sentence.
-    A goal that comes while the arm is just coming to rest after a change of hands waits for that.
+    Every goal is taken, and judged as it begins, because only a result can carry the verdict's sentence. A goal
+    that comes while the arm is just coming to rest after a change of hands waits for that.
     """
 
     def __init__(self, node: Node, gate: Gate, changed: Callable[[], None]) -> None:
         self._node, self._gate, self._changed = node, gate, changed
         self._goal: ServerGoalHandle | None = None
-        self._ended: Future | None = None
-        self._waiting: list[Future] = []
-        self._server = ActionServer(
-            node,
-            ExecuteTrajectory,
-            "/vital/execute_trajectory",
-            self._execute,
-            goal_callback=lambda _: GoalResponse.ACCEPT,
-            cancel_callback=self._cancel,
+        self._waiting: list[ServerGoalHandle] = []
+        self._action = LongAction(
+            node, ExecuteTrajectory, "/vital/execute_trajectory", self._begin, cancel=self._cancel
         )
 
-    async def _execute(self, goal: ServerGoalHandle) -> ExecuteTrajectory.Result:
+    def _begin(self, goal: ServerGoalHandle) -> None:
         if self._gate.settling(steady_s()):
-            settled = Future()
-            self._waiting.append(settled)
-            await settled
+            self._waiting.append(goal)
+        else:
+            self._judge(goal)
+
+    def _judge(self, goal: ServerGoalHandle) -> None:
         judgement = self._gate.judge_trajectory(request_of(goal.request.owner, goal.request.trajectory), steady_s())
         self._changed()
+        if judgement.accepted:
+            self._goal = goal
+            return
+        self._node.get_logger().warning(f"refused a trajectory, {judgement.verdict.name}: {judgement.text}")
         result = ExecuteTrajectory.Result(verdict=int(judgement.verdict))
-        if not judgement.accepted:
-            self._node.get_logger().warning(f"refused a trajectory, {judgement.verdict.name}: {judgement.text}")
-            goal.abort()
-            result.error_code, result.message = int(judgement.error_code), judgement.text
-            return result
-        self._goal, self._ended = goal, Future()
-        code, result.message = await self._ended
-        result.success, result.error_code = code is ErrorCode.OK, int(code)
-        if result.success:
-            goal.succeed()
-        elif goal.is_cancel_requested:
-            goal.canceled()
-        else:
-            goal.abort()
-        return result
+        result.error_code, result.message = int(judgement.error_code), judgement.text
+        self._action.finish(goal, GoalEnd.ABORTED, result)
 
     def _cancel(self, goal: ServerGoalHandle) -> CancelResponse:
         if self._goal is None or goal.goal_id != self._goal.goal_id:
@@ -69,14 +56,20 @@ class ExecuteTrajectoryAction:
     def follow(self, *, feedback: bool) -> None:
         """Pass on the end of the execution, or its progress when ``feedback``; called by the watchdog."""
         if self._waiting and not self._gate.settling(steady_s()):
-            settled, self._waiting = self._waiting, []
-            for future in settled:
-                future.set_result(None)
+            waiting, self._waiting = self._waiting, []
+            for goal in waiting:
+                self._judge(goal)
         execution = self._gate.execution
-        if execution is None or self._ended is None or self._goal is None or self._ended.done():
+        if execution is None or self._goal is None:
             return
-        if not execution.running:
-            self._ended.set_result((execution.code, execution.text))
-        elif feedback:
-            progress = execution.progress(steady_s())
-            self._goal.publish_feedback(ExecuteTrajectory.Feedback(progress=progress))
+        if execution.running:
+            if feedback:
+                progress = execution.progress(steady_s())
+                self._goal.publish_feedback(ExecuteTrajectory.Feedback(progress=progress))
+            return
+        goal, self._goal = self._goal, None
+        success = execution.code is ErrorCode.OK
+        result = ExecuteTrajectory.Result(success=success, message=execution.text)
+        result.error_code = int(execution.code or ErrorCode.OK)
+        end = GoalEnd.SUCCEEDED if success else GoalEnd.CANCELED if goal.is_cancel_requested else GoalEnd.ABORTED
+        self._action.finish(goal, end, result)

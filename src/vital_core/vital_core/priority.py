@@ -7,6 +7,7 @@ its own process that the system has put aside. Asked for at the process's start,
 import contextlib
 import os
 import sys
+import threading
 
 # Between two threads of a process that both want to run, s; Python's own 5 ms would be the jitter of a tick.
 SWITCH_INTERVAL_S = 0.0005
@@ -26,9 +27,10 @@ def go_first(level: int) -> str:
 
 
 def be_nice(niceness: int) -> str:
-    """Let others go first (or, below 0 and where the system allows it, go before them); returns what was granted."""
+    """Let others go before this thread and those that it starts (or, below 0 and where the system allows it, the
+    other way round); returns what was granted."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
         return f"niceness {niceness}"
     return "as everybody"

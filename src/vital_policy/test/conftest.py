@@ -10,8 +10,8 @@ import torch
 from safetensors.numpy import save_file
 
 from vital_core import pose as pose_of
+from vital_data.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
-from vital_policy.normalisation import Normaliser
 from vital_policy.policy import Policy, PolicyConfig
 from vital_policy.transformer import TransformerConfig
 

@@ -1,128 +1,17 @@
-"""Demonstrations, normalisation, augmentation and the temporal ensemble."""
+"""Augmentation and the temporal ensemble."""
 
 import math
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vital_core import pose as pose_of
-from vital_core.errors import ErrorCode, VitalError
 from vital_policy.augmentation import Augmentation, augment, colour_jitter, random_crop, to_network
-from vital_policy.dataset import chunks_of, frame_actions, load_demonstrations, read_episode
 from vital_policy.ensemble import TemporalEnsemble
-from vital_policy.normalisation import MIN_HALF_RANGE, Normaliser
 
 FINITE = st.floats(-1.0, 1.0, width=32)
-
-
-def test_action_is_the_target_at_the_periods_end_in_the_frame_of_the_measured_pose(tmp_path, write_demo):
-    episode = read_episode(write_demo(tmp_path, frames=30), "usb_insertion")
-    actions = frame_actions(episode)
-    assert actions.shape == (26, 7)
-    for t in (0, 7, 25):
-        expected = pose_of.to_vector(pose_of.inverse(episode.t_base_tcp[t]) @ episode.t_base_tcp_target[t + 4])
-        np.testing.assert_allclose(actions[t, :6], expected, atol=1e-12)
-    # The descent of the file is 5 mm a period along the TCP's z, which points down.
-    np.testing.assert_allclose(actions[:, 2], 0.005, atol=1e-9)
-
-
-def test_intended_pose_is_the_label_where_a_demonstration_has_one(tmp_path, write_demo):
-    intended = np.stack([pose_of.point_down((0.45, 0.01, 0.19 - 0.001 * k)) for k in range(30)])
-    episode = read_episode(write_demo(tmp_path, frames=30, t_base_tcp_intended=intended), "usb_insertion")
-    actions = frame_actions(episode)
-    for t in (0, 25):
-        expected = pose_of.to_vector(pose_of.inverse(episode.t_base_tcp[t]) @ intended[t])
-        np.testing.assert_allclose(actions[t, :6], expected, atol=1e-12)
-
-
-def test_chunks_take_every_fifth_frame_and_are_masked_past_the_end():
-    actions = np.arange(23.0)[:, None].repeat(7, 1)
-    chunks, mask = chunks_of(actions, 10)
-    assert chunks.shape == (23, 10, 7)
-    np.testing.assert_array_equal(chunks[1, :5, 0], [1, 6, 11, 16, 21])
-    np.testing.assert_array_equal(mask[1], [True] * 5 + [False] * 5)
-    assert mask[:, 0].all() and mask[22].sum() == 1
-
-
-def test_all_phase_offsets_are_used_and_loading_is_repeatable(tmp_path, write_demo):
-    for number in range(3):
-        write_demo(tmp_path, number, frames=20)
-    first, second = (load_demonstrations(tmp_path, "usb_insertion", 10) for _ in range(2))
-    assert len(first) == 3 * 16 and first.episodes == 3
-    np.testing.assert_array_equal(first.image, second.image)
-    assert first.sha256 == second.sha256
-    write_demo(tmp_path, 3)
-    assert load_demonstrations(tmp_path, "usb_insertion", 10).sha256 != first.sha256
-
-
-@pytest.mark.parametrize(
-    ("header", "arrays", "said"),
-    [
-        ({"task": "card_swipe"}, {}, "task is 'card_swipe', expected 'usb_insertion'"),
-        ({"frame": "link_base"}, {}, "frame is 'link_base', expected 'link_tcp'"),
-        ({"rate_hz": "6"}, {}, "rate_hz is '6', expected 30"),
-        ({"rate_hz": "fast"}, {}, "rate_hz is 'fast'"),
-        ({"format": "other"}, {}, "format is 'other'"),
-        ({}, {"tactile_ut": np.full((30, 15), np.nan, np.float32)}, "tactile_ut has 450 values that are not finite"),
-        ({}, {"gripper": np.ones(29, np.float32)}, "gripper is float32 (29,), expected float32 (30,)"),
-        ({}, {"image": np.zeros((30, 64, 64, 3), np.uint8)}, "expected uint8 (30, 128, 128, 3)"),
-    ],
-)
-def test_demonstration_that_breaks_the_contract_is_refused_with_got_and_expected(
-    tmp_path, write_demo, header, arrays, said
-):
-    write_demo(tmp_path, header=header, **arrays)
-    with pytest.raises(VitalError) as refused:
-        load_demonstrations(tmp_path, "usb_insertion", 10)
-    assert refused.value.code is ErrorCode.BAD_PARAMETER
-    assert said in refused.value.message and "episode_0000" in refused.value.message
-
-
-def test_truncated_demonstration_is_refused(tmp_path, write_demo):
-    path = write_demo(tmp_path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(VitalError, match="cannot be read"):
-        load_demonstrations(tmp_path, "usb_insertion", 10)
-
-
-def test_empty_folder_says_what_to_do(tmp_path):
-    with pytest.raises(VitalError, match="record some"):
-        load_demonstrations(tmp_path, "usb_insertion", 10)
-
-
-@given(hnp.arrays(np.float64, (20, 7), elements=FINITE))
-def test_normalised_actions_fit_the_range_and_come_back(actions):
-    normaliser = Normaliser.fit(actions, np.zeros((2, 15)))
-    normalised = normaliser.normalise_actions(actions)
-    assert np.abs(normalised).max() <= 1.0
-    np.testing.assert_allclose(normaliser.restore_actions(normalised), actions, atol=1e-5)
-    same = Normaliser.from_dict(normaliser.to_dict())
-    np.testing.assert_array_equal(same.normalise_actions(actions), normalised)
-
-
-def test_dimension_that_never_moves_keeps_a_scale():
-    normaliser = Normaliser.fit(np.ones((5, 7)), np.zeros((2, 15)))
-    np.testing.assert_array_equal(normaliser.action_half_range, MIN_HALF_RANGE)
-    np.testing.assert_allclose(normaliser.restore_actions(np.zeros(7)), 1.0)
-
-
-def test_tactile_scale_is_three_sigma_but_at_least_100_ut():
-    readings = np.zeros((1000, 15))
-    readings[:, 0] = np.where(np.arange(1000) % 2, 200.0, -200.0)
-    scale = Normaliser.fit(np.ones((2, 7)), readings).tactile_scale_ut
-    assert scale[0] == pytest.approx(600.0) and (scale[1:] == 100.0).all()
-
-
-@given(hnp.arrays(np.float64, 15, elements=st.floats(-1e6, 1e6)))
-def test_normalised_tactile_is_bounded_and_keeps_its_order(field):
-    normaliser = Normaliser.fit(np.ones((2, 7)), np.zeros((2, 15)))
-    scaled = normaliser.normalise_tactile(field)
-    assert np.abs(scaled).max() <= 3.0
-    assert (np.sign(scaled[field != 0]) == np.sign(field[field != 0]))[np.abs(field[field != 0]) > 1e-3].all()
 
 
 def _images(batch: int = 4) -> torch.Tensor:

@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
+from vital_data.dataset import load_demonstrations
 from vital_policy import evaluate
 from vital_policy.checkpoint import load_checkpoint
-from vital_policy.dataset import load_demonstrations
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import write_model_card
 from vital_policy.policy import Policy
@@ -152,7 +152,7 @@ def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):
 
 def test_training_without_demonstrations_is_one_clear_line(tmp_path: Path):
     done = subprocess.run(_train(tmp_path / "none", tmp_path / "out"), capture_output=True, text=True)
-    assert done.returncode == 2 and "no demonstration" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "has no session.json" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_full_checkpoint_is_small_and_comes_back(tmp_path: Path, new_checkpoint):

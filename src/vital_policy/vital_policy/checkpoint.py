@@ -14,8 +14,8 @@ from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.xarm7 import TCP_FRAME
+from vital_data.normalisation import Normaliser
 from vital_policy.ensemble import PAPER_DECAY
-from vital_policy.normalisation import Normaliser
 from vital_policy.policy import Policy, PolicyConfig
 
 FORMAT = "vital_policy/1"

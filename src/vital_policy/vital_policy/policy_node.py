@@ -7,17 +7,17 @@ that no callback delays them; the gate holds the arm when they stop.
 import threading
 
 import torch
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.task import Future
 from rclpy.time import Time
 
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.long_action import GoalEnd, LongAction
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
 from vital_interfaces.action import RunPolicy
@@ -59,9 +59,7 @@ class PolicyNode(Node):
         self._state = self.create_publisher(PolicyState, "/vital/policy_state", 10)
         self._ask = EpisodeServices(self)
         self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
-        self._server = ActionServer(
-            self, RunPolicy, "/vital/run_policy", self._execute, cancel_callback=self._on_cancel
-        )
+        self._action = LongAction(self, RunPolicy, "/vital/run_policy", self._begin, cancel=self._on_cancel)
         self._diagnostics = Diagnostics(self, self._health)
         self.get_logger().info(f"{self._task.name}: {path.name} {self._policy.checkpoint.sha256[:12]}, ready")
 
@@ -80,31 +78,20 @@ class PolicyNode(Node):
         elif gate.owner != OWNER:
             episode.end(EpisodeEnd(False, ErrorCode.NOT_OWNER, f"'{gate.owner or 'nobody'}' has the arm now"))
 
-    async def _execute(self, handle: ServerGoalHandle) -> RunPolicy.Result:
+    def _begin(self, handle: ServerGoalHandle) -> None:
         try:
             duration_s = episode_length_s(handle.request, self._task, busy=self._episode is not None)
         except VitalError as error:
             self.get_logger().error(str(error))
-            handle.abort()
-            return policy_messages.refusal(error)
-        episode, ended = Episode(self._tick, self._task.period_s, self._give_up_after), Future()
-        self._episode = episode
-        self._thread = threading.Thread(target=self._run, args=(episode, handle, duration_s, ended), daemon=True)
-        start_s = steady_s()
+            self._action.finish(handle, GoalEnd.ABORTED, policy_messages.refusal(error))
+            return
+        self._episode = episode = Episode(self._tick, self._task.period_s, self._give_up_after)
+        self._thread = threading.Thread(target=self._run, args=(episode, handle, duration_s), daemon=True)
         self._thread.start()
-        end: EpisodeEnd = await ended
-        self._episode = None
-        self._note(episode.figures, end)
-        if handle.is_cancel_requested:
-            handle.canceled()
-        elif end.completed:
-            handle.succeed()
-        else:
-            handle.abort()
-        return policy_messages.result_of(end, episode.figures, steady_s() - start_s, self._task.period_s)
 
-    def _run(self, episode: Episode, handle: ServerGoalHandle, duration_s: float, ended: Future) -> None:
+    def _run(self, episode: Episode, handle: ServerGoalHandle, duration_s: float) -> None:
         """The episode's own thread: baseline, control, ticks, and control given back."""
+        start_s = steady_s()
 
         def act(result: TickResult, times: TickTimes) -> None:
             self._publish(result, times)
@@ -123,7 +110,13 @@ class PolicyNode(Node):
         except VitalError as error:
             end = EpisodeEnd(False, error.code, error.message)
         if self.executor is not None:
-            self.executor.create_task(ended.set_result, end)
+            self.executor.create_task(self._end, handle, episode, end, steady_s() - start_s)
+
+    def _end(self, handle: ServerGoalHandle, episode: Episode, end: EpisodeEnd, took_s: float) -> None:
+        self._episode = None
+        self._note(episode.figures, end)
+        result = policy_messages.result_of(end, episode.figures, took_s, self._task.period_s)
+        self._action.finish(handle, GoalEnd.SUCCEEDED if end.completed else GoalEnd.ABORTED, result)
 
     def _publish(self, result: TickResult, times: TickTimes) -> None:
         self._seq += 1

@@ -1,4 +1,4 @@
-"""`ros2 run vital_policy train_bc`: behaviour cloning from a folder of demonstrations.
+"""`ros2 run vital_policy train_bc`: behaviour cloning from recorded sessions, or scripted demonstrations.
 
 A run can be killed at any moment and goes on with `--resume` from its last saved state, with the losses it
 would have had.
@@ -24,9 +24,10 @@ from safetensors.torch import save
 from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
+from vital_data.dataset import load_demonstrations
+from vital_data.labels import Label
 from vital_policy import fused_norm
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
-from vital_policy.dataset import load_demonstrations
 from vital_policy.model_card import write_model_card
 from vital_policy.trainer import PRESETS, TrainConfig, Trainer, learning_rate
 
@@ -148,7 +149,14 @@ def source_commit() -> str:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train_bc", description="Train a local policy by behaviour cloning.")
     parser.add_argument("--task", required=True)
-    parser.add_argument("--demos", type=Path, required=True, help="folder of episode_*.safetensors")
+    parser.add_argument(
+        "--demos", type=Path, nargs="+", required=True, help="recorded sessions, or folders of `collect_demos`"
+    )
+    parser.add_argument(
+        "--label",
+        choices=[label.value for label in Label],
+        help="where an action leads to (default: intended where every episode tells it, commanded otherwise)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, state and log")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--iterations", type=int)
@@ -201,14 +209,15 @@ def train(options: argparse.Namespace, command: str) -> None:
     keep_memory()
     if config.bf16:
         fused_norm.enable()
-    demos = load_demonstrations(options.demos, options.task, config.policy.chunk)
+    label = Label(options.label) if options.label else None
+    demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label)
     try:
         trainer = Trainer(config, demos)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
     log.info(
-        "%s: %d frames of %d episodes, %d held out; %d parameters",
-        options.task, len(demos), demos.episodes, config.holdout_episodes, trainer.policy.parameter_count(),
+        "%s: %d frames of %d episodes, %d held out, %s actions; %d parameters", options.task, len(demos),
+        demos.episodes, config.holdout_episodes, demos.label.value, trainer.policy.parameter_count(),
     )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
     run = Run(trainer, options.task, options.out, command)

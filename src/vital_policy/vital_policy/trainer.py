@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vital_data.dataset import Demonstrations
 from vital_policy.augmentation import Augmentation, augment, to_network
-from vital_policy.dataset import Demonstrations
 from vital_policy.ensemble import PAPER_DECAY
-from vital_policy.normalisation import Normaliser
 from vital_policy.policy import Policy, PolicyConfig
 
 
@@ -122,8 +121,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, demos: Demonstrations) -> None:
         self.config, self.iteration = config, 0
         self.demos, self.validation = split_holdout(demos, config.holdout_episodes)
-        real = self.demos.actions[self.demos.mask]
-        self.normaliser = Normaliser.fit(real, self.demos.tactile_ut)
+        self.normaliser = demos.normaliser
         torch.manual_seed(config.seed)
         policy = Policy(config.policy)
         self.policy: Policy = policy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

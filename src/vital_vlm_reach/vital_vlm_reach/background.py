@@ -9,6 +9,10 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.priority import be_nice
+
+# Pointing and planning wait for whatever ticks.
+NICENESS = 5
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ def in_background(node: Node, work: Callable[[], Any]) -> Work:
     done: Future = Future()
 
     def run() -> None:
+        be_nice(NICENESS)
         answer = _answer(work)
         if node.executor is not None:
             node.executor.create_task(done.set_result, answer)

@@ -15,7 +15,6 @@ from tf2_msgs.msg import TFMessage
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
-from vital_core.priority import be_nice
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget
 from vital_interfaces.srv import LocalizeTarget
@@ -34,7 +33,6 @@ from vital_vlm_reach.request_answers import fill_located, reach_result
 
 LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 JOIN_S = 2.0
-NICENESS = 5  # planning and pointing wait for whatever ticks
 Answer: TypeAlias = LocalizeTarget.Response
 
 
@@ -144,7 +142,6 @@ class VlmReachNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node until SIGINT or SIGTERM."""
-    be_nice(NICENESS)
     exit_with(run_node(VlmReachNode, args=args))
 
 

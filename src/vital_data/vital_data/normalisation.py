@@ -1,11 +1,16 @@
-"""The one normaliser of a policy: fitted on the demonstrations, stored in the checkpoint, used everywhere."""
+"""The one normaliser of a policy: fitted once on the demonstrations, kept beside them and in every checkpoint."""
 
+import json
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core import safe_file
 from vital_core.observation import ACTION_VALUES, TACTILE_VALUES
 
 ACTION_MARGIN = 1.1
@@ -15,6 +20,10 @@ MIN_TACTILE_SCALE_UT = 100.0
 TACTILE_SIGMAS = 3.0
 # Fields beyond the demonstrations' are compressed, so that no reading carries the network far out of its range.
 TACTILE_BOUND = 3.0
+
+FORMAT = "vital_normalisation/1"
+FILE_NAME = "normalisation.json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +81,25 @@ class Normaliser:
     def from_dict(cls, values: dict[str, Any]) -> "Normaliser":
         """From `to_dict`'s mapping. Raises TypeError or ValueError for a wrong one."""
         return cls(**{name: np.asarray(v, dtype=float) for name, v in values.items()})
+
+
+def stored_normaliser(folder: Path, sha256: str, fit: Callable[[], Normaliser]) -> Normaliser:
+    """The normaliser kept in ``folder`` for the data of this hash; fitted and kept when it is of other data.
+
+    A folder that cannot be written to is no reason to refuse the data: the normaliser follows from it.
+    """
+    path = folder / FILE_NAME
+    try:
+        kept = json.loads(path.read_text())
+        if (kept["format"], kept["data_sha256"]) == (FORMAT, sha256):
+            return Normaliser.from_dict(kept["normaliser"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s cannot be read (%r), it is made again", path, error)
+    normaliser = fit()
+    try:
+        safe_file.write_json(path, {"format": FORMAT, "data_sha256": sha256, "normaliser": normaliser.to_dict()})
+    except OSError as error:
+        log.warning("%s cannot be written (%s), the normaliser is not kept", path, error)
+    return normaliser

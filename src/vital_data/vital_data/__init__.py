@@ -1,0 +1,1 @@
+"""Recorded demonstrations: sessions of episodes, data sets, conversion, pictures."""

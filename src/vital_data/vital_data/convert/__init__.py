@@ -1,0 +1,1 @@
+"""LeRobotDataset v3 and scripted demonstrations, to and from recorded sessions."""

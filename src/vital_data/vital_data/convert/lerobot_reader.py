@@ -1,0 +1,125 @@
+"""Reads a LeRobotDataset v3 back into frames, by the same feature map."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_data.convert import lerobot_layout as layout
+from vital_data.convert.feature_map import FeatureMap
+from vital_data.convert.frames import Frames
+from vital_data.video import read_video
+
+
+def _refuse(folder: Path, what: str) -> VitalError:
+    return VitalError(ErrorCode.BAD_DATASET, f"LeRobot data set {folder}: {what}")
+
+
+@dataclass(frozen=True)
+class StoredEpisode:
+    """An episode read back. origin: what the recording knew, empty when another program wrote the data set."""
+
+    index: int
+    sentence: str
+    frames: Frames
+    origin: dict[str, Any]
+
+
+class LeRobotReader:
+    """Episodes of a data set that fit ``features``. Raises VitalError(BAD_DATASET) when they do not."""
+
+    def __init__(self, folder: Path, features: FeatureMap) -> None:
+        self.folder = Path(folder)
+        try:
+            self.info: dict[str, Any] = json.loads((self.folder / layout.INFO_PATH).read_text())
+            self._rows = pq.read_table(self.folder / "meta/episodes").to_pylist()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise _refuse(self.folder, f"cannot be read ({error})") from error
+        if self.info.get("codebase_version") != layout.CODEBASE_VERSION:
+            got = self.info.get("codebase_version")
+            raise _refuse(self.folder, f"version is '{got}', expected '{layout.CODEBASE_VERSION}'")
+        self.features = self._present(features)
+        self._check_features()
+        self.origins = self._read_origins()
+
+    def _present(self, features: FeatureMap) -> FeatureMap:
+        """The map less the optional topics whose features the data set does not have."""
+        lacking = [f for f in features.features if f.optional and f.name not in self.info["features"]]
+        return features.without({part.topic for feature in lacking for part in feature.parts})
+
+    def _check_features(self) -> None:
+        entries, rate_hz = self.info["features"], self.info.get("fps")
+        if rate_hz != self.features.frame_rate_hz:
+            raise _refuse(self.folder, f"{rate_hz} frames/s, the feature map expects {self.features.frame_rate_hz}")
+        for feature in self.features.features:
+            if feature.name not in entries:
+                raise _refuse(self.folder, f"has no feature {feature.name}, it has {', '.join(sorted(entries))}")
+            shape = tuple(entries[feature.name]["shape"])
+            if shape != (len(feature.names),):
+                raise _refuse(self.folder, f"{feature.name} has shape {shape}, expected ({len(feature.names)},)")
+        for video in self.features.videos:
+            if entries.get(video.name, {}).get("dtype") != "video":
+                raise _refuse(self.folder, f"has no video {video.name}, it has {', '.join(sorted(entries))}")
+
+    def _read_origins(self) -> list[dict[str, Any]]:
+        path = self.folder / layout.ORIGIN_PATH
+        if not path.is_file():
+            return []
+        origin = json.loads(path.read_text())
+        if origin.get("format") != layout.ORIGIN_FORMAT:
+            raise _refuse(self.folder, f"{path.name} is '{origin.get('format')}', expected '{layout.ORIGIN_FORMAT}'")
+        return origin["episodes"]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[StoredEpisode]:
+        for row in sorted(self._rows, key=lambda row: row["episode_index"]):
+            yield self._read(row)
+
+    def _read(self, row: dict[str, Any]) -> StoredEpisode:
+        index, length = row["episode_index"], row["length"]
+        data = self.info["data_path"].format(chunk_index=row["data/chunk_index"], file_index=row["data/file_index"])
+        table = pq.read_table(self.folder / data)
+        table = table.filter(pc.equal(table["episode_index"], index)).sort_by("frame_index")
+        if len(table) != length:
+            raise _refuse(self.folder, f"episode {index} has {len(table)} rows of frames, expected {length}")
+        columns = {f.name: _vectors(table, f.name, len(f.names)) for f in self.features.features}
+        videos = {video.name: self._read_video(row, video.name) for video in self.features.videos}
+        origin = self.origins[index] if index < len(self.origins) else {}
+        return StoredEpisode(index, row["tasks"][0], Frames(self._stamps(table), columns, videos), origin)
+
+    def _stamps(self, table: pa.Table) -> NDArray[np.int64]:
+        """(T, topics) the recorded stamps; for a data set of another origin, its regular times from 1 s on."""
+        topics = list(self.features.topics)
+        entry = self.info["features"].get(self.features.stamps)
+        if entry is None:
+            times_ns = np.round(table["frame_index"].to_numpy() * 1e9 / self.features.frame_rate_hz).astype(np.int64)
+            return np.tile(times_ns[:, None] + 1_000_000_000, len(topics))
+        if missing := sorted(set(topics) - set(entry["names"])):
+            raise _refuse(self.folder, f"{self.features.stamps} has none for {', '.join(missing)}")
+        stamps = _vectors(table, self.features.stamps, len(entry["names"]))
+        return stamps[:, [entry["names"].index(topic) for topic in topics]]
+
+    def _read_video(self, row: dict[str, Any], name: str) -> NDArray[np.uint8]:
+        chunk, number = row[f"videos/{name}/chunk_index"], row[f"videos/{name}/file_index"]
+        path = self.info["video_path"].format(video_key=name, chunk_index=chunk, file_index=number)
+        pictures = read_video(self.folder / path, row[f"videos/{name}/from_timestamp"], row["length"])
+        if len(pictures) != row["length"]:
+            raise _refuse(self.folder, f"{path} has {len(pictures)} frames of the episode, expected {row['length']}")
+        return pictures
+
+
+def _vectors(table: pa.Table, name: str, size: int) -> NDArray:
+    """(T, size) values of one column."""
+    column = table[name].combine_chunks()
+    values = column if size == 1 and not pa.types.is_nested(column.type) else column.flatten()
+    return values.to_numpy(zero_copy_only=False).reshape(len(table), size)

@@ -1,0 +1,109 @@
+"""Streams of arrays as the ROS messages that a recording holds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseStamped, Vector3
+from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from vital_core import image_message
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_data import aligned_episode as topics
+from vital_data.aligned_episode import StreamLike
+from vital_data.alignment import NS_PER_S
+from vital_interfaces.msg import EndEffectorDelta, TactileArray
+
+WRIST_FRAME = "wrist_camera_optical_frame"
+JOINT_TOPIC = "/joint_states"
+# A command of a converted data set that says nothing of its duration is taken to last one frame.
+FRAME_S = 1.0 / topics.FRAME_RATE_HZ
+VALID_S = 0.2
+
+Fields = Mapping[str, Any]
+
+
+def time_message(stamp_ns: int) -> Time:
+    """builtin_interfaces/Time of a stamp in ns."""
+    return Time(sec=int(stamp_ns // NS_PER_S), nanosec=int(stamp_ns % NS_PER_S))
+
+
+def _header(frame: str, stamp_ns: int) -> Header:
+    return Header(frame_id=frame, stamp=time_message(stamp_ns))
+
+
+def _vector(values: NDArray) -> Vector3:
+    x, y, z = map(float, values)
+    return Vector3(x=x, y=y, z=z)
+
+
+def _image(fields: Fields, stamp_ns: int, _: int) -> Any:
+    return image_message.to_message(fields["image"], "rgb8", _header(WRIST_FRAME, stamp_ns))
+
+
+def _tactile(fields: Fields, stamp_ns: int, _: int) -> TactileArray:
+    field = np.asarray(fields["field_ut"], np.float32).ravel()
+    baseline = np.asarray(fields["baseline_ut"], np.float32).ravel()
+    message = TactileArray(header=_header(TCP_FRAME, stamp_ns), magnetometers=len(field) // 3)
+    message.field_ut, message.baseline_ut = field.tolist(), baseline.tolist()
+    message.valid = np.asarray(fields.get("valid", np.ones(len(field) // 3)), bool).tolist()
+    message.baseline_id = int(fields.get("baseline_id", 1))
+    return message
+
+
+def _joints(fields: Fields, stamp_ns: int, _: int) -> JointState:
+    position = [float(value) for value in fields["position_rad"]]
+    return JointState(header=_header(BASE_FRAME, stamp_ns), name=list(JOINT_NAMES), position=position)
+
+
+def _pose(fields: Fields, stamp_ns: int, _: int) -> PoseStamped:
+    message = PoseStamped(header=_header(BASE_FRAME, stamp_ns))
+    p, q = message.pose.position, message.pose.orientation
+    p.x, p.y, p.z = map(float, fields["position_m"])
+    q.x, q.y, q.z, q.w = map(float, fields["quaternion_xyzw"])
+    return message
+
+
+def _command(fields: Fields, stamp_ns: int, number: int) -> EndEffectorDelta:
+    return EndEffectorDelta(
+        header=_header(TCP_FRAME, stamp_ns),
+        owner=str(fields.get("owner", "teleop")),
+        seq=int(fields.get("seq", number)),
+        valid_until=time_message(stamp_ns + round(VALID_S * NS_PER_S)),
+        duration_s=float(fields.get("duration_s", FRAME_S)),
+        translation_m=_vector(fields["translation_m"]),
+        rotation_rad=_vector(fields["rotation_rad"]),
+        gripper=float(fields["gripper"]),
+    )
+
+
+MAKERS: dict[str, Callable[[Fields, int, int], Any]] = {
+    topics.IMAGE_TOPIC: _image,
+    topics.TACTILE_TOPIC: _tactile,
+    JOINT_TOPIC: _joints,
+    topics.POSE_TOPIC: _pose,
+    topics.TARGET_TOPIC: _pose,
+    topics.INTENDED_TOPIC: _pose,
+    topics.COMMAND_TOPIC: _command,
+}
+
+
+def messages_of(streams: Mapping[str, StreamLike]) -> Iterator[tuple[str, int, Any]]:
+    """(topic, stamp ns, message) of all streams, in the order of their stamps. Raises VitalError(BAD_DATASET)."""
+    if unknown := sorted(set(streams) - set(MAKERS)):
+        raise VitalError(
+            ErrorCode.BAD_DATASET, f"no message is known for {', '.join(unknown)}, expected {', '.join(MAKERS)}"
+        )
+    stamps = np.concatenate([stream.stamps_ns for stream in streams.values()])
+    sizes = [len(stream.stamps_ns) for stream in streams.values()]
+    which = np.repeat(np.arange(len(sizes)), sizes)
+    row = np.concatenate([np.arange(size) for size in sizes])
+    names = list(streams)
+    for at in np.argsort(stamps, kind="stable"):
+        topic, number = names[which[at]], int(row[at])
+        fields = {name: values[number] for name, values in streams[topic].values.items()}
+        yield topic, int(stamps[at]), MAKERS[topic](fields, int(stamps[at]), number)

@@ -1,0 +1,105 @@
+"""Demonstrations of the simulator's scripted expert (`collect_demos`, vital_demo/1) as streams of a recording."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import MAGNETOMETERS
+from vital_core.xarm7 import BASE_FRAME, TCP_FRAME
+from vital_data import aligned_episode as topics
+from vital_data.alignment import NS_PER_S
+from vital_data.convert.frames import Samples
+from vital_data.labels import relative_vectors
+from vital_data.stream_values import values_of_matrices
+
+FORMAT = "vital_demo/1"
+SCRIPTED_FILES = "episode_*.safetensors"
+# The files hold no times: they begin at this ROS time, and each episode a minute after the one before.
+START_NS, EPISODE_NS = 1_600_000_000 * NS_PER_S, 60 * NS_PER_S
+# A command answers the picture that it was stamped with, a moment later.
+COMMAND_DELAY_NS = 1_000_000
+ARRAYS = ("image", "tactile_ut", "t_base_tcp", "t_base_tcp_target", "gripper")
+INTENDED = "t_base_tcp_intended"
+
+
+@dataclass(frozen=True)
+class ScriptedDemo:
+    """One file: its header (task, seed, ...) and its streams."""
+
+    path: Path
+    header: dict[str, str]
+    streams: dict[str, Samples]
+
+
+def _refuse(path: Path, what: str) -> VitalError:
+    return VitalError(ErrorCode.BAD_DATASET, f"demonstration {path}: {what}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="np") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise _refuse(path, f"cannot be read ({error})") from error
+
+
+def scripted_frames(path: Path) -> int:
+    """Number of pictures in a file. Raises VitalError(BAD_DATASET)."""
+    with _opened(path) as file:
+        return file.get_slice("image").get_shape()[0]
+
+
+def tells_intention(path: Path) -> bool:
+    """Whether a file says what the demonstrator intended. Raises VitalError(BAD_DATASET)."""
+    with _opened(path) as file:
+        return INTENDED in set(file.keys())
+
+
+def read_scripted_demo(path: Path, number: int) -> ScriptedDemo:
+    """Read the ``number``-th file of a folder. Raises VitalError(BAD_DATASET) for anything but vital_demo/1."""
+    with _opened(path) as file:
+        header = file.metadata() or {}
+        names = set(file.keys())
+        arrays = {name: file.get_tensor(name) for name in (*ARRAYS, INTENDED) if name in names}
+    expected = {"format": FORMAT, "frame": TCP_FRAME, "rate_hz": f"{topics.FRAME_RATE_HZ:g}"}
+    for name, value in expected.items():
+        if header.get(name) != value:
+            raise _refuse(path, f"{name} is '{header.get(name)}', expected '{value}'")
+    if missing := sorted(set(ARRAYS) - set(arrays)):
+        raise _refuse(path, f"has no {', '.join(missing)}")
+    return ScriptedDemo(path, header, _streams(arrays, START_NS + number * EPISODE_NS))
+
+
+def _poses(stamps: NDArray[np.int64], poses: NDArray[np.float64]) -> Samples:
+    return Samples(stamps, values_of_matrices(poses), BASE_FRAME)
+
+
+def _streams(arrays: dict[str, NDArray], start_ns: int) -> dict[str, Samples]:
+    frames = len(arrays["image"])
+    stamps = start_ns + np.round(np.arange(frames) * NS_PER_S / topics.FRAME_RATE_HZ).astype(np.int64)
+    measured, target = arrays["t_base_tcp"], arrays["t_base_tcp_target"]
+    steps = relative_vectors(measured, target)
+    tactile = {
+        "field_ut": arrays["tactile_ut"],
+        "baseline_ut": np.zeros_like(arrays["tactile_ut"]),
+        "valid": np.ones((frames, MAGNETOMETERS), bool),
+    }
+    command = {"translation_m": steps[:, :3], "rotation_rad": steps[:, 3:], "gripper": arrays["gripper"]}
+    streams = {
+        topics.IMAGE_TOPIC: Samples(stamps, {"image": arrays["image"]}),
+        topics.TACTILE_TOPIC: Samples(stamps, tactile),
+        topics.POSE_TOPIC: _poses(stamps, measured),
+        topics.TARGET_TOPIC: _poses(stamps + COMMAND_DELAY_NS, target),
+        topics.COMMAND_TOPIC: Samples(stamps + COMMAND_DELAY_NS, command, TCP_FRAME),
+    }
+    if INTENDED in arrays:
+        streams[topics.INTENDED_TOPIC] = _poses(stamps, arrays[INTENDED])
+    return streams
