@@ -21,7 +21,7 @@ from vital_sim.sim_session import SimSession, Sinks
 
 ANSWER_S = 20.0
 # It stands for hardware, which no planner holds up.
-NICENESS = -5
+NICENESS = 0
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 

@@ -1,5 +1,6 @@
 """One look through the scene's RGB-D camera: subscribed to only while somebody waits for it."""
 
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,6 +23,7 @@ TOPICS = {
 }
 # Colour and depth further apart in time than this may show different scenes.
 MAX_APART_S = 0.2
+KEPT = 10
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class View:
 
 
 class CameraView:
-    """Collects the first colour image, depth image and camera info that belong together.
+    """Collects the first colour image, depth image and camera info that belong together, when some are lost too.
 
     Make it, await `arrived` and `close` it in the executor's thread; then `read`.
     """
@@ -43,6 +45,7 @@ class CameraView:
     def __init__(self, node: Node, timeout_s: float) -> None:
         self._node, self._timeout_s = node, timeout_s
         self._latest: dict[str, Image | CameraInfo] = {}
+        self._before: dict[str, deque[Image | CameraInfo]] = {name: deque(maxlen=KEPT) for name in TOPICS}
         self.arrived: Future = Future()
         self._subscriptions = [
             node.create_subscription(kind, topic, partial(self._take, name), qos_profile_sensor_data)
@@ -51,7 +54,15 @@ class CameraView:
         self._timer = node.create_timer(timeout_s, self._finish)
 
     def _take(self, name: str, message: Image | CameraInfo) -> None:
+        if self.arrived.done():
+            return
         self._latest[name] = message
+        self._before[name].append(message)
+        other = {"colour image": "aligned depth", "aligned depth": "colour image"}.get(name)
+        for partner in reversed(self._before[other]) if other else ():
+            self._latest[other] = partner
+            if self._apart_s() <= MAX_APART_S:
+                break
         if len(self._latest) == len(TOPICS) and self._apart_s() <= MAX_APART_S:
             self._finish()
 
