@@ -39,6 +39,24 @@ def call(client: Client, request: Any, timeout_s: float = 10.0, abandon: threadi
     return wait_for(client.call_async(request), timeout_s, client.srv_name, abandon)
 
 
+def in_executor(client: ActionClient, work: Callable[..., Any], *args: Any, what: str, timeout_s: float = 5.0) -> Any:
+    """What ``work(*args)`` returns, done in the thread of the client's executor.
+
+    rclpy's ActionClient notes a request only after it has sent it, without a lock: asked from any other thread, an
+    answer that comes at once finds nobody waiting and is dropped.
+    """
+    executor = client._node.executor
+    if executor is None:
+        return work(*args)
+    return wait_for(executor.create_task(work, *args), timeout_s, what)
+
+
+def send_goal(client: ActionClient, goal: Any, on_feedback: Callable[[Any], None], timeout_s: float = 5.0) -> Any:
+    """The handle of a goal that was sent. Raises VitalError(TIMEOUT) when nobody answers."""
+    name = client._action_name
+    return wait_for(in_executor(client, client.send_goal_async, goal, on_feedback, what=name), timeout_s, name)
+
+
 def run_action(
     client: ActionClient,
     goal: Any,
@@ -57,19 +75,19 @@ def run_action(
     name = client._action_name
     if not client.wait_for_server(timeout_sec=5.0):
         raise VitalError(ErrorCode.NODE_LOST, f"nobody serves {name}: is its node running?")
-    handle = wait_for(client.send_goal_async(goal, feedback_callback=on_feedback), 5.0, name)
+    handle = send_goal(client, goal, on_feedback)
     if not handle.accepted:
         raise VitalError(ErrorCode.BUSY, f"{name} refused the goal: it is busy or does not know it, see its log")
-    result = handle.get_result_async()
+    result = in_executor(client, handle.get_result_async, what=name)
     done = threading.Event()
     result.add_done_callback(lambda _: done.set())
     deadline, cancelled = steady_s() + timeout_s, False
     while not done.wait(POLL_S):
         if abandon is not None and abandon.is_set():
-            handle.cancel_goal_async()
+            in_executor(client, handle.cancel_goal_async, what=name)
             raise VitalError(ErrorCode.CANCELLED, f"stopped during {name}")
         if not cancelled and (cancel_when() or steady_s() > deadline):
-            handle.cancel_goal_async()
+            in_executor(client, handle.cancel_goal_async, what=name)
             cancelled, deadline = True, steady_s() + 5.0
         elif cancelled and steady_s() > deadline:
             raise VitalError(ErrorCode.TIMEOUT, f"{name} did not end within 5 s of being cancelled")

@@ -17,7 +17,7 @@ from sensor_msgs.msg import JointState
 from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import wait_for
+from vital_core.ros_calls import in_executor, send_goal
 from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
@@ -88,8 +88,7 @@ class GateCalls(ArmControl):
         if not self._execute.wait_for_server(timeout_sec=ANSWER_S):
             raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
         goal = ExecuteTrajectory.Goal(owner=OWNER, trajectory=trajectory_message(motion))
-        sent = self._execute.send_goal_async(goal, lambda m: on_progress(m.feedback.progress))
-        handle = wait_for(sent, ANSWER_S, name)
+        handle = send_goal(self._execute, goal, lambda m: on_progress(m.feedback.progress), ANSWER_S)
         if not handle.accepted:
             raise VitalError(ErrorCode.TRAJECTORY_REFUSED, f"{name} did not take the trajectory: see the gate's log")
         result = self._follow(handle, motion.duration_s + EXTRA_MOTION_S, cancelled)
@@ -104,7 +103,8 @@ class GateCalls(ArmControl):
 
     def _follow(self, handle: Any, timeout_s: float, cancelled: threading.Event) -> Any:
         """The action's result; asks the gate to stop on a cancel, or when the time is up."""
-        future = handle.get_result_async()
+        name = "/vital/execute_trajectory"
+        future = in_executor(self._execute, handle.get_result_async, what=name)
         deadline_s = steady_s() + timeout_s
         ended = threading.Event()
         future.add_done_callback(lambda _: ended.set())
@@ -114,7 +114,7 @@ class GateCalls(ArmControl):
                 if not self._execute.server_is_ready():
                     raise VitalError(ErrorCode.NODE_LOST, "the command gate went away while the arm was moving")
                 continue
-            handle.cancel_goal_async()
+            in_executor(self._execute, handle.cancel_goal_async, what=name)
             stopped = ended.wait(CANCEL_S)
             if late or not stopped:
                 raise VitalError(

@@ -1,0 +1,37 @@
+"""The devices, by name. Optional libraries are imported only by the device that needs them."""
+
+from collections.abc import Callable
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_teleop.device import Device
+
+
+def _keyboard() -> Device:
+    from vital_teleop.devices.keyboard import Keyboard
+
+    return Keyboard()
+
+
+def _gamepad() -> Device:
+    from vital_teleop.devices.gamepad import Gamepad
+
+    return Gamepad()
+
+
+def _spacemouse() -> Device:
+    from vital_teleop.devices.spacemouse import SpaceMouse
+
+    return SpaceMouse()
+
+
+MAKERS: dict[str, Callable[[], Device]] = {"keyboard": _keyboard, "gamepad": _gamepad, "spacemouse": _spacemouse}
+# Fed over ROS, by a headset's bridge or the scripted operator; made by the node.
+REMOTE = "remote"
+NAMES = (*MAKERS, REMOTE)
+
+
+def make_device(name: str) -> Device:
+    """The device of this name. Raises VitalError(BAD_PARAMETER) for an unknown one."""
+    if name not in MAKERS:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"no device '{name}', expected one of {', '.join(NAMES)}")
+    return MAKERS[name]()

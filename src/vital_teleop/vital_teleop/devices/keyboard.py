@@ -1,0 +1,102 @@
+"""The keyboard of the terminal that the node runs in.
+
+A terminal tells when a key is pressed and repeats it while it is held; it never tells when it is let go. So a key
+moves the arm for a moment, and its repetitions keep it moving.
+"""
+
+import contextlib
+import os
+import select
+import sys
+import termios
+import tty
+from typing import Any
+
+import numpy as np
+
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode, VitalError
+from vital_teleop.device import Button, DeviceSample
+
+SPEED_M_S = 0.03
+SPEED_RAD_S = 0.3
+SLOW = 0.2
+# The first repetition of a held key comes after some 0.25 to 0.5 s, the following ones every 0.03 s.
+MOVES_FOR_S = 0.12
+
+AXES = {
+    "w": (0, 1), "s": (0, -1), "a": (1, 1), "d": (1, -1), "e": (2, 1), "q": (2, -1),
+    "j": (3, -1), "l": (3, 1), "i": (4, 1), "k": (4, -1), "u": (5, 1), "o": (5, -1),
+}  # fmt: skip
+BUTTONS = {
+    "\r": Button.START, "\n": Button.START, "y": Button.SUCCESS, "n": Button.FAILURE, "r": Button.REDO,
+    "x": Button.STOP, "\x1b": Button.STOP, "f": Button.FINISH,
+}  # fmt: skip
+HELP = """keyboard: [space] clutch on/off   [w/s] x  [a/d] y  [e/q] z   [j/l i/k u/o] turn   [capital letter] slowly
+          [g] gripper   [enter] START  [y] SUCCESS  [n] FAILURE  [r] REDO  [f] FINISH   [x] or [esc] STOP"""
+
+
+class Keyboard:
+    """See the module. fd: a terminal, standard input by default."""
+
+    name = "keyboard"
+    help = HELP
+
+    def __init__(self, fd: int | None = None) -> None:
+        self._fd = sys.stdin.fileno() if fd is None else fd
+        self._before: list[Any] | None = None
+        self._clutch = False
+        self._closed = True
+        self._twist = np.zeros(6)
+        self._until_s = self._input_s = float("-inf")
+
+    def open(self) -> None:
+        """Read single keys, without echo. Raises VitalError(DEVICE_LOST) where there is no terminal."""
+        if not os.isatty(self._fd):
+            raise VitalError(
+                ErrorCode.DEVICE_LOST,
+                "the keyboard needs a terminal, and standard input is none: run "
+                "`./vital ros2 run vital_teleop teleop_node --ros-args -p device:=keyboard` in a terminal of its own",
+            )
+        self._before = termios.tcgetattr(self._fd)
+        tty.setcbreak(self._fd)
+
+    def close(self) -> None:
+        """Give the terminal back as it was."""
+        if self._before is not None:
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+            self._before = None
+
+    def poll(self) -> DeviceSample:
+        """The keys since the last poll. Raises VitalError(DEVICE_LOST) when the terminal has been closed."""
+        now_s = steady_s()
+        buttons = tuple(b for b in map(lambda key: self._press(key, now_s), self._keys()) if b is not None)
+        twist = self._twist if now_s < self._until_s else np.zeros(6)
+        return DeviceSample(now_s, self._clutch, None, twist, float(self._closed), buttons, self._input_s)
+
+    def _keys(self) -> str:
+        keys = ""
+        while select.select([self._fd], [], [], 0.0)[0]:
+            try:
+                got = os.read(self._fd, 64)
+            except OSError as error:
+                raise VitalError(ErrorCode.DEVICE_LOST, f"the keyboard's terminal is gone ({error})") from error
+            if not got:
+                raise VitalError(ErrorCode.DEVICE_LOST, "the keyboard's terminal was closed")
+            keys += got.decode(errors="ignore")
+        return keys
+
+    def _press(self, key: str, now_s: float) -> Button | None:
+        self._input_s = now_s
+        if key == " ":
+            self._clutch = not self._clutch
+        elif key == "g":
+            self._closed = not self._closed
+        elif key.lower() in AXES:
+            axis, sign = AXES[key.lower()]
+            speed = (SPEED_M_S if axis < 3 else SPEED_RAD_S) * (SLOW if key.isupper() else 1.0)
+            self._twist = np.zeros(6)
+            self._twist[axis] = sign * speed
+            self._until_s = now_s + MOVES_FOR_S
+        return BUTTONS.get(key)

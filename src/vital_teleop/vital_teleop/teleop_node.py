@@ -1,0 +1,247 @@
+"""One device, one stream of `/vital/command` at 30 Hz, for as long as the clutch is closed and the arm is ours."""
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.duration import Duration
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from vital_core import kinematics
+from vital_core import pose as pose_of
+from vital_core.clock import steady_s
+from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.errors import VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_core.pose import Pose
+from vital_core.priority import go_first
+from vital_core.task import load_task
+from vital_core.xarm7 import JOINT_NAMES, TCP_FRAME
+from vital_interfaces.msg import EndEffectorDelta, GateState, OperatorInput, TeleopEvent, TeleopState
+from vital_interfaces.srv import AcquireControl, Stop
+from vital_teleop.device import Button, Device, DeviceSample
+from vital_teleop.devices import REMOTE, make_device
+from vital_teleop.devices.remote import Remote
+from vital_teleop.following import Box, FollowConfig
+from vital_teleop.operation import Mode, Operation, Step
+
+OWNER = "teleop"
+RATE_HZ = 30.0
+PERIOD_S = 1.0 / RATE_HZ
+TICKS_PER_STATE = 3
+PRIORITY = 1
+JOINTS_TOO_OLD_S = 0.25
+ASK_AGAIN_S = 0.5
+OPEN_AGAIN_S = 1.0
+# A command is good for a little longer than its period; a later one is not carried out.
+VALID_S = 0.1
+# The same button again within this time is a bounce.
+BOUNCE_S = 0.3
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class TeleopNode(Node):
+    """See the module's docstring."""
+
+    def __init__(self) -> None:
+        super().__init__("teleop_node")
+        declare = self.declare_parameter
+        self._task = load_task(declare("task", "usb_insertion").value)
+        device = declare("device", "keyboard").value
+        self._take_over: bool = declare("take_over", False).value
+        config = FollowConfig(
+            frame=declare("frame", "base").value,
+            scale=declare("scale", 1.0).value,
+            rotation_scale=declare("rotation_scale", 1.0).value,
+            leash_m=declare("leash_m", 0.02).value,
+            leash_rad=declare("leash_rad", 0.12).value,
+        )
+        box = Box(self._task.workspace_lower_m, self._task.workspace_upper_m)
+        self._operation = Operation(config, box)
+        self._device: Device = Remote() if device == REMOTE else make_device(device)
+        self._open_at_s = 0.0
+        self._opened = False
+        self._message = ""
+        self._owner = False
+        self._asked_s: float | None = None
+        self._joints: tuple[NDArray[np.float64], float] | None = None
+        self._seq = self._ticks = 0
+        self._last_press: dict[Button, float] = {}
+        self._sample = DeviceSample(alive_s=float("-inf"))
+        self._connect()
+        self._open()
+        self.get_logger().info(self._device.help)
+        self.create_timer(PERIOD_S, self._tick)
+        self._diagnostics = Diagnostics(self, self._health)
+
+    def _connect(self) -> None:
+        self._command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
+        self._event = self.create_publisher(TeleopEvent, "/vital/teleop_event", 10)
+        self._state = self.create_publisher(TeleopState, "/vital/teleop_state", 10)
+        self._control = self.create_client(AcquireControl, "/vital/acquire_control")
+        self._stop = self.create_client(Stop, "/vital/stop")
+        self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
+        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
+        if isinstance(self._device, Remote):
+            self.create_subscription(OperatorInput, "/vital/operator_input", self._on_input, 10)
+
+    # What comes in.
+
+    def _on_joints(self, message: JointState) -> None:
+        positions = dict(zip(message.name, message.position, strict=False))
+        if all(name in positions for name in JOINT_NAMES):
+            self._joints = np.array([positions[name] for name in JOINT_NAMES]), steady_s()
+
+    def _on_gate(self, message: GateState) -> None:
+        taken = self._owner and (message.owner != OWNER or message.mode == GateState.LATCHED)
+        # A state from before the arm was granted says nothing about it.
+        if taken and self._asked_s is None:
+            self._owner = False
+            self._operation.forfeit()
+            why = message.stop_reason if message.mode == GateState.LATCHED else f"'{message.owner}' has the arm"
+            self._say(f"control lost: {why}; open the clutch")
+
+    def _on_input(self, message: OperatorInput) -> None:
+        assert isinstance(self._device, Remote)
+        self._device.put(
+            clutch=message.clutch,
+            pose=_pose_of(message) if message.kind == OperatorInput.POSE else None,
+            twist=_twist_of(message) if message.kind == OperatorInput.TWIST else None,
+            gripper=message.gripper,
+            button=message.event,
+        )
+
+    # Thirty times a second.
+
+    def _tick(self) -> None:
+        now_s = steady_s()
+        self._sample = sample = self._read(now_s)
+        mode_before = self._operation.mode
+        step = self._operation.step(sample, now_s, self._measured(now_s), owner=self._owner)
+        for button in sample.buttons:
+            self._press(button, now_s)
+        self._claim(step, now_s)
+        if step.delta is not None:
+            self._send(step)
+        self._ticks += 1
+        if step.mode is not mode_before or self._ticks % TICKS_PER_STATE == 0:
+            self._tell(step, now_s)
+
+    def _read(self, now_s: float) -> DeviceSample:
+        """The device now; one that has gone is looked for again each second, its last sign of life growing old."""
+        if not self._opened and (now_s < self._open_at_s or not self._open()):
+            return DeviceSample(self._sample.alive_s)
+        try:
+            return self._device.poll()
+        except VitalError as error:
+            self._opened, self._open_at_s = False, now_s + OPEN_AGAIN_S
+            self._say(str(error))
+            return DeviceSample(float("-inf"))
+
+    def _open(self) -> bool:
+        try:
+            self._device.open()
+        except VitalError as error:
+            if self._message != str(error):
+                self._say(str(error))
+            self._open_at_s = steady_s() + OPEN_AGAIN_S
+            return False
+        self._opened, self._message = True, ""
+        return True
+
+    def _measured(self, now_s: float) -> Pose | None:
+        if self._joints is None or now_s - self._joints[1] > JOINTS_TOO_OLD_S:
+            return None
+        return kinematics.forward(self._joints[0])
+
+    def _press(self, button: Button, now_s: float) -> None:
+        if now_s - self._last_press.get(button, -np.inf) < BOUNCE_S:
+            return
+        self._last_press[button] = now_s
+        if button is Button.STOP and self._stop.service_is_ready():
+            self._stop.call_async(Stop.Request(reason=f"STOP on the {self._device.name}"))
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._event.publish(TeleopEvent(header=header, device=self._device.name, kind=int(button)))
+
+    def _claim(self, step: Step, now_s: float) -> None:
+        """Ask the gate for the arm while it is wanted, and give it back when it is not."""
+        if step.wants_arm and not self._owner:
+            if self._asked_s is None or now_s - self._asked_s > ASK_AGAIN_S:
+                self._asked_s = now_s
+                request = AcquireControl.Request(owner=OWNER, task=self._task.name, take_over=self._take_over)
+                self._control.call_async(request).add_done_callback(self._answered)
+        elif not step.wants_arm and (self._owner or self._asked_s is not None):
+            self._owner, self._asked_s = False, None
+            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))
+
+    def _answered(self, future: Future) -> None:
+        answer = future.result()
+        if self._asked_s is None or answer is None:
+            return  # the clutch has opened meanwhile: the release is on its way
+        self._asked_s = None
+        self._owner = answer.granted
+        if answer.granted:
+            self._message = ""
+        elif self._message != answer.message:
+            self._say(answer.message)
+
+    def _send(self, step: Step) -> None:
+        assert step.delta is not None
+        self._seq += 1
+        now = self.get_clock().now()
+        message = EndEffectorDelta(owner=OWNER, seq=self._seq, duration_s=PERIOD_S, gripper=step.gripper)
+        message.header = Header(frame_id=TCP_FRAME, stamp=now.to_msg())
+        message.valid_until = (now + Duration(seconds=VALID_S)).to_msg()
+        t, r = message.translation_m, message.rotation_rad
+        t.x, t.y, t.z, r.x, r.y, r.z = map(float, step.delta)
+        self._command.publish(message)
+
+    def _say(self, message: str) -> None:
+        self._message = message
+        self.get_logger().warning(message)
+
+    def _tell(self, step: Step, now_s: float) -> None:
+        state = TeleopState(header=Header(stamp=self.get_clock().now().to_msg()), device=self._device.name)
+        state.mode = step.mode.value
+        state.device_alive = step.mode is not Mode.LOST
+        state.heartbeat_age_s = now_s - self._sample.alive_s
+        state.input_age_s = now_s - self._sample.input_s
+        state.commands_sent, state.gripper, state.message = self._seq, step.gripper, self._message
+        self._state.publish(state)
+
+    def _health(self) -> Health:
+        mode = self._operation.mode
+        values = {"commands_sent": self._seq, "samples_limited": self._operation.limited}
+        if mode is Mode.LOST:
+            return Health(WARN, self._message or f"no sign of life from the {self._device.name}", values)
+        return Health(OK, mode.name.lower(), values)
+
+    def on_exit(self) -> None:
+        """Give the arm back and leave the device as it was."""
+        if self._owner:
+            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))
+        self._device.close()
+
+
+def _pose_of(message: OperatorInput) -> Pose:
+    p, q = message.pose.position, message.pose.orientation
+    return pose_of.from_quaternion((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+
+
+def _twist_of(message: OperatorInput) -> NDArray[np.float64]:
+    v, w = message.twist.linear, message.twist.angular
+    return np.array([v.x, v.y, v.z, w.x, w.y, w.z])
+
+
+def main(args: list[str] | None = None) -> None:
+    """Teleoperate until SIGINT or SIGTERM."""
+    go_first(PRIORITY)
+    exit_with(run_node(TeleopNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()
