@@ -13,7 +13,9 @@ setup(
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
-    entry_points={"console_scripts": ["vital_data = vital_data.cli:main"]},
+    entry_points={
+        "console_scripts": ["vital_data = vital_data.cli:main", "recorder_node = vital_data.recorder_node:main"]
+    },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
     description="Recorded demonstrations: sessions of episodes, data sets, conversion, pictures.",

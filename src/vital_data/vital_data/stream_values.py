@@ -104,12 +104,19 @@ def _command(columns: Columns, rows: int) -> Values:
     }
 
 
+def _gate(columns: Columns, rows: int) -> Values:
+    """mode, verdict, accepted, rejected, clipped, seq, holds, tactile_peak_ut (n,)."""
+    names = ("mode", "verdict", "accepted", "rejected", "clipped", "seq", "holds", "tactile_peak_ut")
+    return {name: columns[name] for name in names}
+
+
 EXTRACT: dict[str, Callable[[Columns, int], Values]] = {
     "sensor_msgs/msg/Image": _image,
     "vital_interfaces/msg/TactileArray": _tactile,
     "sensor_msgs/msg/JointState": _joints,
     "geometry_msgs/msg/PoseStamped": _pose,
     "vital_interfaces/msg/EndEffectorDelta": _command,
+    "vital_interfaces/msg/GateState": _gate,
 }
 
 

@@ -1,0 +1,231 @@
+"""Records demonstrations: `/vital/record/start` and `/vital/record/finish`, every topic that a training set needs.
+
+A process of its own; messages are taken as the bytes that came, and written by a thread, so that nothing waits for
+the disk.
+"""
+
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header
+
+from vital_core import kinematics
+from vital_core import pose as pose_of
+from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_core.pose import Pose
+from vital_core.task import load_task
+from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES
+from vital_data.episode_writer import Message
+from vital_data.recorder import Recorder
+from vital_data.versions import software_versions
+from vital_interfaces.msg import (
+    EndEffectorDelta,
+    GateState,
+    RecordingState,
+    StreamStatus,
+    TactileArray,
+    TeleopState,
+)
+from vital_interfaces.srv import FinishEpisode, StartEpisode
+
+STATE_PERIOD_S = 0.2
+STAMP = struct.Struct("<iI")  # after the four bytes that say how the rest is encoded
+LATCHED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+RELIABLE = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+JOINTS, COMMAND, POSE, TARGET = "/joint_states", "/vital/command", "/vital/tcp_pose", "/vital/tcp_target"
+TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
+    ("/wrist_camera/image_raw", Image, qos_profile_sensor_data),
+    ("/anyskin/tactile", TactileArray, qos_profile_sensor_data),
+    (JOINTS, JointState, qos_profile_sensor_data),
+    (COMMAND, EndEffectorDelta, RELIABLE),
+    ("/vital/gate_state", GateState, LATCHED),
+    ("/vital/teleop_state", TeleopState, RELIABLE),
+    ("/vital/tcp_intended", PoseStamped, RELIABLE),
+)
+OUTCOMES = {
+    FinishEpisode.Request.SUCCESS: "success",
+    FinishEpisode.Request.FAILURE: "failure",
+    FinishEpisode.Request.REDO: "redo",
+}
+
+
+def kind_of(message: type) -> str:
+    """package/msg/Type of a message class."""
+    return f"{message.__module__.split('.')[0]}/msg/{message.__name__}"
+
+
+class RecorderNode(Node):
+    """See the module's docstring."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        declare = self.declare_parameter
+        task = load_task(declare("task", "usb_insertion").value).name
+        folder = declare("session", "").value or f"recordings/{task}"
+        min_free_mb = declare("min_free_mb", 200).value
+        calibration = declare("calibration_file", "").value
+        versions = software_versions()
+        description = {"versions": versions, "calibration": _text_of(calibration)}
+        self._recorder = Recorder(Path(folder), task, description, min_free_bytes=1_000_000 * min_free_mb)
+        self._constant = {"versions": versions}
+        self._t_base_tcp: Pose | None = None
+        self._message, self._code = "", ErrorCode.OK
+        for repaired in self._recorder.repaired:
+            self.get_logger().warning(
+                f"episode {repaired.index} had been interrupted: {repaired.frames} pictures of it were had back and "
+                f"are kept out of training; the damaged file is {repaired.kept.name}"
+            )
+        self._state = self.create_publisher(RecordingState, "/vital/recording_state", 5)
+        for topic, kind, qos in TOPICS:
+            self._listen(topic, kind, qos)
+        self.create_service(StartEpisode, "/vital/record/start", self._on_start)
+        self.create_service(FinishEpisode, "/vital/record/finish", self._on_finish)
+        self.create_timer(STATE_PERIOD_S, self._tell)
+        self._diagnostics = Diagnostics(self, self._health)
+        self.get_logger().info(f"session {self._recorder.folder}, {self._recorder.saved} demonstrations so far")
+
+    def _listen(self, topic: str, kind: type, qos: QoSProfile) -> None:
+        name = kind_of(kind)
+
+        def take(data: bytes) -> None:
+            data = bytes(data)
+            seconds, nanoseconds = STAMP.unpack_from(data, 4)
+            self._put(topic, name, data, 1_000_000_000 * seconds + nanoseconds)
+            if topic == JOINTS:
+                self._derive_pose(data)
+            elif topic == COMMAND:
+                self._derive_target(data)
+
+        self.create_subscription(kind, topic, take, qos, raw=True)
+
+    def _put(self, topic: str, kind: str, data: bytes, stamp_ns: int) -> None:
+        self._recorder.put(Message(topic, kind, data, self.get_clock().now().nanoseconds, stamp_ns))
+
+    def _derive_pose(self, data: bytes) -> None:
+        """The measured TCP pose, of the same stamp as the joints."""
+        joints: JointState = deserialize_message(data, JointState)
+        positions = dict(zip(joints.name, joints.position, strict=False))
+        if all(name in positions for name in JOINT_NAMES):
+            self._t_base_tcp = kinematics.forward(np.array([positions[name] for name in JOINT_NAMES]))
+            self._put_pose(POSE, self._t_base_tcp, joints.header.stamp)
+
+    def _derive_target(self, data: bytes) -> None:
+        """Where a command sends the TCP: its delta from the pose measured when it came, as the gate takes it."""
+        if self._t_base_tcp is None:
+            return
+        command: EndEffectorDelta = deserialize_message(data, EndEffectorDelta)
+        t, r = command.translation_m, command.rotation_rad
+        target = self._t_base_tcp @ pose_of.from_vector((t.x, t.y, t.z), (r.x, r.y, r.z))
+        self._put_pose(TARGET, target, command.header.stamp)
+
+    def _put_pose(self, topic: str, pose: Pose, stamp: Any) -> None:
+        if not self._recorder.recording:
+            return
+        message = PoseStamped(header=Header(frame_id=BASE_FRAME, stamp=stamp))
+        p, q = message.pose.position, message.pose.orientation
+        p.x, p.y, p.z = map(float, pose[:3, 3])
+        q.x, q.y, q.z, q.w = map(float, pose_of.to_quaternion(pose))
+        stamp_ns = 1_000_000_000 * stamp.sec + stamp.nanosec
+        self._put(topic, kind_of(PoseStamped), serialize_message(message), stamp_ns)
+
+    def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        try:
+            if request.task and request.task != self._recorder.task:
+                raise VitalError(
+                    ErrorCode.BAD_PARAMETER, f"this session is of {self._recorder.task}, not of {request.task}"
+                )
+            clocks = {"ros_ns": self.get_clock().now().nanoseconds, "steady_ns": time.monotonic_ns()}
+            who = {"operator": request.operator_name, "device": request.device, "seed": int(request.seed)}
+            response.episode = self._recorder.start({**self._constant, **who, "clocks": clocks})
+            response.success, response.message = True, f"episode {response.episode}"
+            self._message, self._code = "", ErrorCode.OK
+        except VitalError as error:
+            response.error_code, response.message = int(error.code), error.message
+            self._refused(error)
+        return response
+
+    def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
+        try:
+            done = self._recorder.finish(OUTCOMES.get(request.outcome, str(request.outcome)), request.note)
+            response.success, response.episode, response.frames = True, done.index, done.frames
+            response.faults = list(done.faults)
+            response.message = f"episode {done.index}: {done.frames} pictures, {done.duration_s:.1f} s"
+        except VitalError as error:
+            response.error_code, response.message = int(error.code), error.message
+            self._refused(error)
+        self._tell()
+        return response
+
+    def _refused(self, error: VitalError) -> None:
+        self._message, self._code = error.message, error.code
+        self.get_logger().error(str(error))
+
+    def _tell(self) -> None:
+        recorder = self._recorder
+        state = RecordingState(header=Header(stamp=self.get_clock().now().to_msg()))
+        fault = recorder.failure is not None or self._code in (ErrorCode.DISK_FULL, ErrorCode.BAD_RECORDING)
+        state.phase = (
+            RecordingState.FAULT if fault else RecordingState.RECORDING if recorder.recording else RecordingState.IDLE
+        )
+        state.session, state.task, state.episode = str(recorder.folder), recorder.task, recorder.episode
+        state.episodes_saved, state.duration_s, state.bytes = recorder.saved, recorder.duration_s, recorder.bytes
+        state.longest_stall_s, state.error_code = recorder.longest_wait_s, int(self._code)
+        state.message, state.faults = self._message, list(recorder.faults)
+        if recorder.recording:
+            state.streams = [
+                StreamStatus(
+                    name=r.topic,
+                    rate_hz=r.rate_hz,
+                    expected_hz=r.expected_hz,
+                    received=r.received,
+                    dropped=r.dropped,
+                    longest_gap_s=r.longest_gap_s,
+                )
+                for r in recorder.streams()
+            ]
+        self._state.publish(state)
+
+    def _health(self) -> Health:
+        recorder = self._recorder
+        values = {
+            "episodes_saved": recorder.saved,
+            "dropped": recorder.dropped,
+            "longest_wait_ms": 1000 * recorder.longest_wait_s,
+        }
+        if recorder.failure is not None:
+            raise VitalError(ErrorCode.DISK_FULL, f"cannot write: {recorder.failure}")
+        return Health(ERROR if self._code is not ErrorCode.OK else OK, self._message or "ready", values)
+
+    def on_exit(self) -> None:
+        """Leave the open episode for `repair`: nobody has said how it went."""
+        self._recorder.close()
+
+
+def _text_of(path: str) -> str:
+    """The calibration as it was, word for word; empty without one."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text()
+    except OSError as error:
+        raise VitalError(ErrorCode.NO_CALIBRATION, f"calibration {path} cannot be read: {error.strerror}") from error
+
+
+def main(args: list[str] | None = None) -> None:
+    """Record until SIGINT or SIGTERM."""
+    exit_with(run_node(RecorderNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()

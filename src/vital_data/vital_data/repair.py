@@ -1,0 +1,135 @@
+"""What can be had back from an episode that was not finished: its whole chunks, as an episode marked as aborted."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcap.exceptions import McapError
+from mcap.records import Channel, Metadata, Schema
+from mcap.records import Message as McapMessage
+from mcap.stream_reader import StreamReader
+
+from vital_core import safe_file
+from vital_core.errors import VitalError
+from vital_data import layout
+from vital_data.episode_reader import UNREADABLE, read_episode
+from vital_data.episode_writer import McapFile, Message
+from vital_data.session import Session, entry_of
+from vital_data.session_index import SessionIndex
+
+ABORTED = "aborted"
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """An episode that was had back: frames are wrist images; kept: the damaged file, under its own new name."""
+
+    index: int
+    path: Path
+    messages: int
+    frames: int
+    kept: Path
+
+
+def _records(path: Path, metadata: dict[str, str]) -> Iterator[Message]:
+    """The messages of every whole chunk, up to where the file breaks off; its metadata are noted on the way."""
+    schemas: dict[int, str] = {}
+    channels: dict[int, tuple[str, str]] = {}
+    with open(path, "rb") as file:
+        try:
+            for record in StreamReader(file, validate_crcs=True).records:
+                if isinstance(record, Schema):
+                    schemas[record.id] = record.name
+                elif isinstance(record, Channel):
+                    channels[record.id] = record.topic, schemas[record.schema_id]
+                elif isinstance(record, Metadata):
+                    metadata |= record.metadata
+                elif isinstance(record, McapMessage):
+                    topic, kind = channels[record.channel_id]
+                    yield Message(topic, kind, record.data, record.log_time, record.publish_time)
+        except (*UNREADABLE, McapError, KeyError, EOFError):
+            return
+
+
+def recover(path: Path, target: Path, metadata: dict[str, str]) -> int:
+    """Write what is whole of ``path`` as an episode; returns how many messages that are (nothing is written for 0)."""
+    buffer, count, found = io.BytesIO(), 0, {}
+    mcap = McapFile(buffer, library="vital_data repair")
+    for message in _records(path, found):
+        mcap.add(message)
+        count += 1
+    if count:
+        mcap.finish({**found, **metadata})
+        safe_file.write_bytes(target, buffer.getvalue())
+    return count
+
+
+def repair_episode(index: SessionIndex, task: str, broken: Path) -> Repaired:
+    """Put what is whole of ``broken`` in its place and note it in the index; the damaged file keeps another name."""
+    name = broken.name.removesuffix(layout.PART_SUFFIX)
+    number = int(name.removeprefix("episode_").removesuffix(layout.EPISODE_SUFFIX))
+    target = layout.episode_path(index.folder, number)
+    kept = index.folder / f"{name}.broken"
+    broken.replace(kept)
+    faults = ["ABORTED: the recording was interrupted"]
+    metadata = {"episode": str(number), "task": task, "outcome": ABORTED, "faults": json.dumps(faults)}
+    messages = recover(kept, target, metadata)
+    frames = _frames(target) if messages else 0
+    entry = {"episode": number, "file": target.name, "outcome": ABORTED, "faults": faults, "frames": frames}
+    index.append({**entry, "note": f"repaired: {messages} messages of an interrupted recording"})
+    return Repaired(number, target, messages, frames, kept)
+
+
+def _frames(path: Path) -> int:
+    try:
+        episode = read_episode(path, topics=("/wrist_camera/image_raw",))
+    except VitalError:
+        return 0
+    return sum(len(stream.stamps_ns) for stream in episode.streams.values())
+
+
+def broken_files(folder: Path) -> list[Path]:
+    """Unfinished files, and finished ones that cannot be read."""
+    index = SessionIndex(folder)
+    broken = index.leftovers()
+    for path in sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}")):
+        try:
+            read_episode(path, topics=())
+        except VitalError:
+            broken.append(path)
+    return broken
+
+
+def repair_session(folder: Path) -> list[Repaired]:
+    """Repair every broken file of a session, and give lines to whole files that the index does not know."""
+    session, index = Session.open(folder), SessionIndex(folder)
+    _mend_index(index)
+    repaired = [repair_episode(index, session.task, path) for path in broken_files(folder)]
+    known = {entry.index for entry in session.episodes()}
+    for path in sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}")):
+        number = int(path.stem.removeprefix("episode_"))
+        if number not in known:
+            episode = read_episode(path, topics=())
+            entry = {"episode": number, "file": path.name, "outcome": episode.outcome, "faults": list(episode.faults)}
+            index.append({**entry, "frames": _frames(path), "note": "its line in the index was missing"})
+    return repaired
+
+
+def _mend_index(index: SessionIndex) -> None:
+    """Take torn lines out of the index; their episodes get new ones. The old file is kept beside it."""
+    path = index.folder / layout.INDEX_FILE
+    if not path.is_file():
+        return
+    good, torn = [], 0
+    for line in path.read_text(errors="replace").splitlines():
+        try:
+            if line:
+                entry_of(line)
+                good.append(line)
+        except ValueError:
+            torn += 1
+    if torn:
+        path.replace(path.with_name(path.name + ".broken"))
+        safe_file.write_bytes(path, "".join(line + "\n" for line in good).encode())

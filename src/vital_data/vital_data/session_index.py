@@ -1,0 +1,72 @@
+"""The session's folder as the recorder keeps it: description, index, and what an interrupted run has left.
+
+The index is a file of JSON lines, only ever appended to, each with its own checksum and synced before it counts. A
+later line about an episode adds to the earlier ones, so that a mark never overwrites what was recorded.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vital_core import safe_file
+from vital_core.errors import ErrorCode, VitalError
+from vital_data import layout
+from vital_data.session import Session, line_of
+
+
+class SessionIndex:
+    """An open session: append to it, or mark an episode in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create_or_resume(cls, folder: Path, task: str, description: Mapping[str, Any]) -> "SessionIndex":
+        """A new session in ``folder``, or the one there. Raises VitalError(BAD_PARAMETER) for another task's."""
+        folder = Path(folder)
+        if (folder / layout.SESSION_FILE).is_file():
+            session = Session.open(folder)
+            if session.task != task:
+                raise VitalError(
+                    ErrorCode.BAD_PARAMETER, f"{folder} is a session of {session.task}, expected {task}: choose another"
+                )
+        else:
+            if folder.is_dir() and any(folder.iterdir()):
+                raise VitalError(
+                    ErrorCode.BAD_PARAMETER, f"{folder} is not empty and no session: choose another folder"
+                )
+            content = {**description, "format": layout.SESSION_FORMAT, "task": task, "created": _now()}
+            safe_file.write_json(folder / layout.SESSION_FILE, content)
+        return cls(folder)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add a line; on disk when this returns. A torn last line, of an interrupted run, is closed first."""
+        path = self.folder / layout.INDEX_FILE
+        data = (line_of({**entry, "time": _now()}) + "\n").encode()
+        with open(path, "ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    data = b"\n" + data
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def next_index(self) -> int:
+        """The first number that no file and no line has."""
+        taken = {entry.index for entry in Session.open(self.folder).episodes()}
+        for path in self.folder.glob("episode_*.mcap*"):
+            number = path.name.removeprefix("episode_").split(".")[0]
+            if number.isdigit():
+                taken.add(int(number))
+        return max(taken, default=-1) + 1
+
+    def leftovers(self) -> list[Path]:
+        """Files of episodes that were never finished."""
+        return sorted(self.folder.glob(f"episode_*{layout.EPISODE_SUFFIX}{layout.PART_SUFFIX}"))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
