@@ -7,11 +7,11 @@ import sys
 from rich.console import Console
 
 from vital_core.errors import VitalError
-from vital_data import plot_command
+from vital_data import inspect_command, play_command, plot_command
 from vital_data.convert import command as convert_command
 
 EXIT_REFUSED = 2
-COMMANDS = (plot_command, convert_command)
+COMMANDS = (inspect_command, play_command, plot_command, convert_command)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from vital_core.observation import MAGNETOMETERS
 from vital_data.aligned_episode import COMMAND_TOPIC, IMAGE_TOPIC, POSE_TOPIC, TACTILE_TOPIC, TARGET_TOPIC, StreamLike
 
 # Topic -> rate in Hz that it should have.
-EXPECTED_HZ = {IMAGE_TOPIC: 30.0, TACTILE_TOPIC: 100.0, "/joint_states": 100.0}
+EXPECTED_HZ = {IMAGE_TOPIC: 30.0, TACTILE_TOPIC: 100.0, "/joint_states": 50.0}
 LEAST_SHARE = 0.6
 LONGEST_GAP_S = 0.4
 FROZEN_S = 0.5

@@ -1,0 +1,84 @@
+"""`vital_data play`: a recorded episode back onto its topics, with its own timing."""
+
+import argparse
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from mcap.reader import make_reader
+from rclpy.qos import qos_profile_sensor_data
+from rich.console import Console
+from rich.progress import Progress
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_data.session import EpisodeEntry, Session
+
+# Played only when asked for: these would move an arm, or speak for the gate.
+ACTING = ("/vital/command", "/vital/gate_state")
+DISCOVERY_S = 1.0
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Declare the command's options."""
+    parser = commands.add_parser("play", help="publish a recorded episode on its topics")
+    parser.add_argument("session", type=Path)
+    parser.add_argument("--episode", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=1.0, help="speed; 2 is twice as fast")
+    parser.add_argument("--acting", action="store_true", help="commands and gate states too; never with an arm")
+    parser.set_defaults(run=run)
+
+
+def _entry(session: Session, index: int) -> EpisodeEntry:
+    for entry in session.episodes():
+        if entry.index == index:
+            return entry
+    raise VitalError(ErrorCode.BAD_PARAMETER, f"{session.folder} has no episode {index}: see `vital_data list`")
+
+
+def _message_class(name: str) -> type:
+    """The class of package/msg/Type."""
+    package, _, kind = name.split("/")
+    try:
+        return getattr(import_module(f"{package}.msg"), kind)
+    except (ImportError, AttributeError) as error:
+        raise VitalError(ErrorCode.BAD_RECORDING, f"{name} is not installed here, it cannot be played") from error
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Play to the end; Ctrl-C stops it."""
+    if not options.rate > 0.0:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"--rate is {options.rate}, expected more than 0")
+    entry = _entry(Session.open(options.session), options.episode)
+    rclpy.init()
+    node = rclpy.create_node("vital_data_play")
+    try:
+        with open(entry.path, "rb") as file:
+            _play(node, file, options, console)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _play(node: Any, file: Any, options: argparse.Namespace, console: Console) -> None:
+    reader = make_reader(file)
+    summary = reader.get_summary()
+    if summary is None or summary.statistics is None:
+        raise VitalError(ErrorCode.BAD_RECORDING, "the recording has no index: run `vital_data repair`")
+    publishers = {}
+    for channel in summary.channels.values():
+        if options.acting or channel.topic not in ACTING:
+            kind = _message_class(summary.schemas[channel.schema_id].name)
+            publishers[channel.topic] = node.create_publisher(kind, channel.topic, qos_profile_sensor_data)
+    time.sleep(DISCOVERY_S)
+    first_ns, start_s = summary.statistics.message_start_time, time.monotonic()
+    with Progress(console=console) as progress:
+        bar = progress.add_task("playing", total=summary.statistics.message_count)
+        for _, channel, message in reader.iter_messages():
+            due_s = start_s + (message.log_time - first_ns) * 1e-9 / options.rate
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            if channel.topic in publishers:
+                publishers[channel.topic].publish(message.data)
+            progress.advance(bar)
