@@ -69,9 +69,9 @@ def session_node(context: LaunchContext) -> Node:
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
-    parts.check_arguments(context, ("episodes", "seed"))
     if text("operator", context) == SCRIPTED and text("hardware", context) != "sim":
         parts.refuse("[BAD_PARAMETER 11] operator:=scripted shows what only the simulator knows: use hardware:=sim")
+    parts.check_arguments(context, ("episodes", "seed"))
     recorder = {"task": LaunchConfiguration("task"), "session": session_path(context)}
     nodes = [
         *parts.bottom_nodes(context),

@@ -1,0 +1,173 @@
+"""The teleoperation node over real DDS, with the real gate and the simulated arm: no jump, and never without a hand."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+
+from vital_core import kinematics
+from vital_core.xarm7 import JOINT_NAMES
+from vital_interfaces.msg import GateState, OperatorInput, TeleopEvent, TeleopState
+
+DOMAIN = "143"
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+ENVIRONMENT = dict(os.environ, ROS_DOMAIN_ID=DOMAIN)
+
+
+class Hand(Node):
+    """A person with a remote device, who also looks at the arm."""
+
+    def __init__(self, context):
+        super().__init__("hand", context=context)
+        self.sample = OperatorInput(kind=OperatorInput.POSE, device="test", gripper=1.0)
+        self.sample.pose.orientation.w = 1.0
+        self.velocity_m_s = np.zeros(3)
+        self.alive = True
+        self.gate, self.teleop, self.events = GateState(), TeleopState(), []
+        self.tcp = []
+        self._input = self.create_publisher(OperatorInput, "/vital/operator_input", 10)
+        self.create_subscription(GateState, "/vital/gate_state", self.on_gate, LATCHED)
+        self.create_subscription(TeleopState, "/vital/teleop_state", self.on_teleop, 10)
+        self.create_subscription(TeleopEvent, "/vital/teleop_event", lambda m: self.events.append(m.kind), 10)
+        self.create_subscription(JointState, "/joint_states", self.on_joints, qos_profile_sensor_data)
+        self.create_timer(1 / 30, self.move)
+
+    def on_gate(self, message):
+        self.gate = message
+
+    def on_teleop(self, message):
+        self.teleop = message
+
+    def on_joints(self, message):
+        by_name = dict(zip(message.name, message.position, strict=False))
+        joints = np.array([by_name[name] for name in JOINT_NAMES])
+        self.tcp.append((time.monotonic(), kinematics.forward(joints)[:3, 3]))
+
+    def move(self):
+        if self.alive:
+            p = self.sample.pose.position
+            p.x, p.y, p.z = (np.array([p.x, p.y, p.z]) + self.velocity_m_s / 30).tolist()
+            self.sample.header.stamp = self.get_clock().now().to_msg()
+            self._input.publish(self.sample)
+            self.sample.event = 0
+
+    def wait(self, condition, timeout_s=30.0):
+        end = time.monotonic() + timeout_s
+        while not condition() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert condition(), f"gate {self.gate}, teleop {self.teleop}"
+
+    def moved_m(self, since_s):
+        places = np.array([place for t, place in list(self.tcp) if t >= since_s])
+        return float(np.linalg.norm(places - places[0], axis=1).max())
+
+    def largest_step_m(self, since_s):
+        places = np.array([place for t, place in list(self.tcp) if t >= since_s])
+        return float(np.linalg.norm(np.diff(places, axis=0), axis=1).max())
+
+
+@pytest.fixture(scope="module")
+def hand():
+    modules = [
+        ["vital_sim.sim_node"],
+        ["vital_control.gate_node"],
+        ["vital_teleop.teleop_node", "-p", "device:=remote"],
+    ]
+    processes = [
+        subprocess.Popen([sys.executable, "-m", module, "--ros-args", *options], env=ENVIRONMENT)
+        for module, *options in modules
+    ]
+    context = Context()
+    rclpy.init(context=context, domain_id=int(DOMAIN))
+    node = Hand(context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    stopping = threading.Event()
+
+    def spin():
+        while not stopping.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    try:
+        node.wait(lambda: len(node.tcp) > 20 and 0.0 <= node.gate.joint_state_age_s < 0.5, 60.0)
+        node.wait(lambda: node.teleop.device == "remote" and node.teleop.mode == TeleopState.IDLE, 60.0)
+        yield node
+    finally:
+        stopping.set()
+        thread.join(5.0)
+        executor.shutdown()
+        rclpy.shutdown(context=context)
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+        for process in processes:
+            assert process.wait(20.0) == 0
+
+
+def test_hand_over_moves_nothing_and_the_arm_follows(hand):
+    start_s = time.monotonic()
+    hand.sample.clutch = True
+    hand.wait(lambda: hand.teleop.mode == TeleopState.ENGAGED)
+    time.sleep(0.7)
+    jump_m = hand.moved_m(start_s)
+    print(f"hand-over jump {1000 * jump_m:.3f} mm")
+    assert jump_m < 0.0005
+    hand.velocity_m_s = np.array([0.0, 0.03, -0.02])
+    moving_s = time.monotonic()
+    time.sleep(1.5)
+    hand.velocity_m_s = np.zeros(3)
+    time.sleep(0.7)
+    went = hand.tcp[-1][1] - next(place for t, place in hand.tcp if t >= moving_s)
+    p = hand.sample.pose.position
+    np.testing.assert_allclose(went, [p.x, p.y, p.z], atol=0.003)
+    assert hand.gate.owner == "teleop" and hand.gate.clipped == 0
+    back_s = time.monotonic()
+    hand.sample.clutch = False
+    hand.wait(lambda: hand.gate.owner == "")
+    time.sleep(0.5)
+    print(f"hand-back jump {1000 * hand.moved_m(back_s):.3f} mm")
+    assert hand.moved_m(back_s) < 0.0005
+
+
+def test_lost_device_gives_the_arm_back_and_needs_an_open_clutch(hand):
+    hand.sample.clutch = True
+    hand.wait(lambda: hand.gate.owner == "teleop")
+    hand.alive = False
+    hand.wait(lambda: hand.teleop.mode == TeleopState.LOST and hand.gate.owner == "")
+    hand.alive = True
+    hand.wait(lambda: hand.teleop.mode == TeleopState.IDLE)
+    time.sleep(0.5)
+    assert hand.gate.owner == ""
+    hand.sample.clutch = False
+    time.sleep(0.3)
+    hand.sample.clutch = True
+    hand.wait(lambda: hand.gate.owner == "teleop")
+    hand.sample.clutch = False
+    hand.wait(lambda: hand.gate.owner == "")
+
+
+def test_buttons_speak_once_and_stop_stops(hand):
+    hand.events.clear()
+    hand.sample.event = TeleopEvent.SUCCESS
+    hand.wait(lambda: TeleopEvent.SUCCESS in hand.events)
+    hand.sample.clutch = True
+    hand.wait(lambda: hand.gate.owner == "teleop")
+    hand.sample.event = TeleopEvent.STOP
+    hand.wait(lambda: hand.gate.mode == GateState.LATCHED)
+    assert "STOP on the remote" in hand.gate.stop_reason
+    hand.wait(lambda: hand.teleop.mode == TeleopState.IDLE)
+    hand.sample.clutch = False
+    time.sleep(0.3)
+    assert hand.events.count(TeleopEvent.SUCCESS) == 1
