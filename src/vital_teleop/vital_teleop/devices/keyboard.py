@@ -37,13 +37,13 @@ HELP = """keyboard: [space] clutch on/off   [w/s] x  [a/d] y  [e/q] z   [j/l i/k
 
 
 class Keyboard:
-    """See the module. fd: a terminal, standard input by default."""
+    """See the module. fd: a terminal; by default standard input, or the terminal that the launch was typed in."""
 
     name = "keyboard"
     help = HELP
 
     def __init__(self, fd: int | None = None) -> None:
-        self._fd = sys.stdin.fileno() if fd is None else fd
+        self._fd = _terminal() if fd is None else fd
         self._before: list[Any] | None = None
         self._clutch = False
         self._closed = True
@@ -55,7 +55,7 @@ class Keyboard:
         if not os.isatty(self._fd):
             raise VitalError(
                 ErrorCode.DEVICE_LOST,
-                "the keyboard needs a terminal, and standard input is none: run "
+                "the keyboard needs a terminal, and there is none: run "
                 "`./vital ros2 run vital_teleop teleop_node --ros-args -p device:=keyboard` in a terminal of its own",
             )
         self._before = termios.tcgetattr(self._fd)
@@ -100,3 +100,11 @@ class Keyboard:
             self._twist[axis] = sign * speed
             self._until_s = now_s + MOVES_FOR_S
         return BUTTONS.get(key)
+
+
+def _terminal() -> int:
+    """Standard input, or the controlling terminal: a launch gives its nodes another standard input."""
+    if not os.isatty(sys.stdin.fileno()):
+        with contextlib.suppress(OSError):
+            return os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    return sys.stdin.fileno()
