@@ -179,8 +179,12 @@ class RecordSession(Node):
         raise VitalError(ErrorCode.CANCELLED, "stopped")
 
     def _forget_presses(self) -> None:
+        """Only what was pressed from now on counts, but for FINISH."""
+        pressed = []
         while not self._presses.empty():
-            self._presses.get_nowait()
+            pressed.append(self._presses.get_nowait())
+        if Press.FINISH in pressed:
+            self._presses.put(Press.FINISH)
 
     def tell(self, phase: Phase, attempt: int, seed: int, message: str) -> None:
         """Publish where the session stands; the operator reads it in the terminal too."""

@@ -212,4 +212,6 @@ def test_intended_label_needs_its_topic():
 
 def test_median_rate_is_not_moved_by_a_gap():
     assert median_rate_hz(_frame_times(60, missing=(10, 11, 12))) == pytest.approx(30.0, rel=1e-6)
+    coarse = np.cumsum(np.tile([30, 30, 40], 20)) * 1_000_000
+    assert median_rate_hz(coarse) == pytest.approx(30.0, rel=1e-6)
     assert median_rate_hz(np.array([5])) == 0.0

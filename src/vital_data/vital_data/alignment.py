@@ -62,9 +62,16 @@ def period_ns(rate_hz: float) -> int:
     return round(NS_PER_S / rate_hz)
 
 
+RATE_SPAN = 6
+
+
 def median_rate_hz(stamps_ns: Stamps) -> float:
-    """Rate of a stream by the median of its intervals; 0 for fewer than two samples."""
+    """Rate of a stream by the median time that six intervals take; 0 for fewer than two samples.
+
+    Six, because a camera on a coarse clock comes at 30, 30 and 40 ms by turns.
+    """
     if len(stamps_ns) < 2:
         return 0.0
-    interval_ns = float(np.median(np.diff(stamps_ns)))
+    span = min(RATE_SPAN, len(stamps_ns) - 1)
+    interval_ns = float(np.median(stamps_ns[span:] - stamps_ns[:-span])) / span
     return NS_PER_S / interval_ns if interval_ns > 0 else float("inf")
