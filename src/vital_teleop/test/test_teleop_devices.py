@@ -200,5 +200,5 @@ def test_remote_keeps_every_button_and_the_newest_sample():
 
 
 def test_unknown_device_is_refused_with_the_names():
-    with pytest.raises(VitalError, match="keyboard, gamepad, spacemouse, remote"):
+    with pytest.raises(VitalError, match="keyboard, gamepad, spacemouse, webxr, remote"):
         make_device("theremin")

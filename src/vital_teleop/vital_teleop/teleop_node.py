@@ -62,7 +62,14 @@ class TeleopNode(Node):
         )
         box = Box(self._task.workspace_lower_m, self._task.workspace_upper_m)
         self._operation = Operation(config, box)
-        self._device: Device = Remote() if device == REMOTE else make_device(device)
+        webxr = {
+            "host": declare("webxr_host", "127.0.0.1").value,
+            "port": declare("webxr_port", 8443).value,
+            "certificate": declare("webxr_certificate", "").value,
+            "key": declare("webxr_key", "").value,
+            "pin": declare("webxr_pin", "").value,
+        }
+        self._device: Device = Remote() if device == REMOTE else make_device(device, webxr)
         self._open_at_s = 0.0
         self._opened = False
         self._message = ""

@@ -1,6 +1,7 @@
 """The devices, by name. Optional libraries are imported only by the device that needs them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_teleop.device import Device
@@ -25,13 +26,18 @@ def _spacemouse() -> Device:
 
 
 MAKERS: dict[str, Callable[[], Device]] = {"keyboard": _keyboard, "gamepad": _gamepad, "spacemouse": _spacemouse}
+WEBXR = "webxr"
 # Fed over ROS, by a headset's bridge or the scripted operator; made by the node.
 REMOTE = "remote"
-NAMES = (*MAKERS, REMOTE)
+NAMES = (*MAKERS, WEBXR, REMOTE)
 
 
-def make_device(name: str) -> Device:
-    """The device of this name. Raises VitalError(BAD_PARAMETER) for an unknown one."""
+def make_device(name: str, webxr: Mapping[str, Any] | None = None) -> Device:
+    """The device of this name; ``webxr`` holds what `WebXrSettings` take. Raises VitalError(BAD_PARAMETER)."""
+    if name == WEBXR:
+        from vital_teleop.devices.webxr import WebXr, WebXrSettings
+
+        return WebXr(WebXrSettings(**(webxr or {})))
     if name not in MAKERS:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no device '{name}', expected one of {', '.join(NAMES)}")
     return MAKERS[name]()

@@ -1,0 +1,133 @@
+"""The page and the WebSocket of a phone or headset, with a real client on the loopback."""
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+from vital_core.errors import VitalError
+from vital_teleop.device import Button
+from vital_teleop.devices.webxr import WebXr, WebXrSettings, hand_pose
+
+websockets = pytest.importorskip("websockets.sync.client")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def served():
+    device = WebXr(WebXrSettings(port=free_port()))
+    device.open()
+    yield device
+    device.close()
+
+
+def connect(device, origin=None):
+    url = device.url.replace("http", "ws") + "hand"
+    return websockets.connect(url, origin=origin or device.url.rstrip("/"))
+
+
+def sample(**more):
+    return json.dumps({"clutch": True, "gripper": 1, "event": 0, "p": [0.1, 0.2, 0.3], "q": [0, 0, 0, 1], **more})
+
+
+def wait_for(condition, timeout_s=10.0):
+    end = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert condition()
+
+
+def test_page_is_served_and_nothing_else(served):
+    with urllib.request.urlopen(served.url) as answer:
+        page = answer.read().decode()
+        assert "text/html" in answer.headers["Content-Type"] and "frame-ancestors" in str(answer.headers)
+    assert "requestSession" in page and "http://" not in page and "https://" not in page
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(served.url + "etc/passwd")
+    assert raised.value.code == 404
+
+
+def test_hand_moves_and_speaks_in_the_bases_axes(served):
+    with connect(served) as client:
+        assert "ok" in json.loads(client.recv())
+        client.send(sample(event=1))
+        wait_for(lambda: served._hand._sample.pose is not None)
+        got = served.poll()
+        np.testing.assert_allclose(got.pose[:3, 3], [-0.3, -0.1, 0.2])
+        assert got.clutch and got.buttons == (Button.START,)
+        client.send(sample(p=None, q=None))
+        wait_for(lambda: not served.poll().clutch)
+
+
+def test_turn_about_up_is_a_turn_about_up():
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(hand_pose([0, 0, 0], [0, half, 0, half])[:3, :3] @ [1, 0, 0], [0, 1, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "bad", ["no json", "[]x", sample(p=[1, 2]), sample(q=[0, 0, 0, 5]), sample(p=["a", 0, 0]), sample(p=[1e400, 0, 0])]
+)
+def test_nonsense_is_refused_and_closes_nothing(served, bad):
+    with connect(served) as client:
+        client.recv()
+        client.send(bad)
+        client.send(sample())
+        wait_for(lambda: served._hand._sample.pose is not None)
+        assert served.poll().clutch
+
+
+def test_page_of_another_origin_is_turned_away(served):
+    with pytest.raises(Exception, match="403"), connect(served, origin="https://evil.example"):
+        pass
+
+
+def test_second_hand_is_told_to_wait(served):
+    with connect(served) as first:
+        first.recv()
+        with connect(served) as second:
+            assert "another hand" in json.loads(second.recv())["error"]
+
+
+def test_pin_is_asked_for_and_guesses_end():
+    device = WebXr(WebXrSettings(port=free_port(), pin="swordfish"))
+    device.open()
+    try:
+        with connect(device) as client:
+            assert json.loads(client.recv()) == {"need": "pin"}
+            client.send(json.dumps({"pin": "swordfish"}))
+            assert "ok" in json.loads(client.recv())
+        time.sleep(0.2)
+        with connect(device) as client:
+            for _ in range(3):
+                assert json.loads(client.recv()) == {"need": "pin"}
+                client.send(json.dumps({"pin": "guess"}))
+                assert "not the PIN" in json.loads(client.recv())["error"]
+            with pytest.raises(Exception, match=r"received|closed|sent"):
+                client.recv()
+    finally:
+        device.close()
+
+
+def test_open_port_without_protection_is_refused():
+    with pytest.raises(VitalError, match="webxr_certificate"):
+        WebXr(WebXrSettings(host="0.0.0.0"))
+    with pytest.raises(VitalError, match="webxr_pin"):
+        WebXr(WebXrSettings(host="0.0.0.0", certificate="a", key="b", pin="123"))
+
+
+def test_port_in_use_is_said():
+    port = free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(VitalError, match="cannot be served"):
+            WebXr(WebXrSettings(port=port)).open()

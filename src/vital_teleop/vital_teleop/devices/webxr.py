@@ -1,0 +1,215 @@
+"""A phone or a headset: a page on this machine that the device's browser opens, and the hand's pose over a WebSocket.
+
+By default the page is served on the loopback alone. A browser counts that as secure, as WebXR wants it, and a device
+on a USB cable reaches it with `adb reverse tcp:8443 tcp:8443`. Over a network it takes a certificate, its key and a
+PIN that the operator types in. Pages of other origins are turned away, so that no site in a browser on this machine
+can reach for the arm.
+"""
+
+import hmac
+import ipaddress
+import json
+import logging
+import math
+import ssl
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from vital_core import pose as pose_of
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.pose import Pose
+from vital_teleop.device import DeviceSample
+from vital_teleop.devices.remote import Remote
+
+LONGEST_MESSAGE = 2048
+# WebXR: x right, y up, z towards the viewer; the arm's base: x away, y left, z up.
+FROM_WEBXR = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "connect-src 'self' ws: wss:; frame-ancestors 'none'",
+}
+
+
+@dataclass(frozen=True)
+class WebXrSettings:
+    """Where the page is served. certificate and key are files, pin is what the operator must type; all three are
+    needed for an address beyond the loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = 8443
+    certificate: str = ""
+    key: str = ""
+    pin: str = ""
+
+    def check(self) -> None:
+        """Raises VitalError(BAD_PARAMETER) for an open port without what protects it."""
+        local = self.host == "localhost" or _is_loopback(self.host)
+        if not local and not (self.certificate and self.key and len(self.pin) >= 6):
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                f"webxr_host:={self.host} opens a port to others: expected webxr_certificate, webxr_key and a "
+                "webxr_pin of at least 6 characters with it, or 127.0.0.1 and `adb reverse tcp:8443 tcp:8443`",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def hand_pose(position: Any, quaternion: Any) -> Pose:
+    """Pose of the hand with the base's axes from WebXR's position (3) and quaternion (4, xyzw).
+
+    Raises ValueError for anything else.
+    """
+    values = [float(v) for v in (*position, *quaternion)]
+    if len(values) != 7 or not all(math.isfinite(v) for v in values):
+        raise ValueError("expected 3 + 4 finite numbers")
+    q = np.array(values[3:])
+    if abs(float(np.linalg.norm(q)) - 1.0) > 0.01:
+        raise ValueError("expected a quaternion of length 1")
+    pose = pose_of.from_quaternion(values[:3], q / np.linalg.norm(q))
+    turned = np.eye(4)
+    turned[:3, 3] = FROM_WEBXR @ pose[:3, 3]
+    turned[:3, :3] = FROM_WEBXR @ pose[:3, :3] @ FROM_WEBXR.T
+    return turned
+
+
+class WebXr:
+    """See the module. One hand at a time."""
+
+    name = "webxr"
+
+    def __init__(self, settings: WebXrSettings | None = None) -> None:
+        self._settings = settings or WebXrSettings()
+        self._settings.check()
+        self._hand = Remote()
+        self._server: Any = None
+        self._in_use = threading.Lock()
+        self.refused = 0
+        scheme = "https" if self._settings.certificate else "http"
+        self.url = f"{scheme}://{self._settings.host}:{self._settings.port}/"
+        self.help = (
+            f"webxr: open {self.url} in the browser of the phone or headset\n"
+            f"       (on a USB cable: adb reverse tcp:{self._settings.port} tcp:{self._settings.port})"
+        )
+
+    def open(self) -> None:
+        """Serve the page. Raises VitalError(DEVICE_LOST) when library, port or certificate is missing."""
+        if self._server is not None:
+            return
+        try:
+            from websockets.sync.server import serve
+        except ImportError as error:
+            raise VitalError(
+                ErrorCode.DEVICE_LOST, "webxr needs the package websockets: `.venv/bin/pip install websockets`"
+            ) from error
+        s = self._settings
+        try:
+            context = None
+            if s.certificate:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(s.certificate, s.key)
+            self._server = serve(
+                self._talk,
+                s.host,
+                s.port,
+                ssl=context,
+                origins=[self.url.rstrip("/"), self.url.rstrip("/").replace("127.0.0.1", "localhost")],
+                process_request=self._page,
+                max_size=LONGEST_MESSAGE,
+                compression=None,
+                close_timeout=1.0,
+                logger=_quiet(),
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise VitalError(ErrorCode.DEVICE_LOST, f"{self.url} cannot be served: {error}") from error
+        threading.Thread(target=self._server.serve_forever, name="webxr", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server = None
+
+    def poll(self) -> DeviceSample:
+        """The newest sample of the hand."""
+        return self._hand.poll()
+
+    @staticmethod
+    def _page(connection: Any, request: Any) -> Any:
+        if request.path == "/hand":
+            return None
+        if request.path != "/":
+            return connection.respond(HTTPStatus.NOT_FOUND, "there is only one page here\n")
+        response = connection.respond(HTTPStatus.OK, (files("vital_teleop") / "web" / "hand.html").read_text())
+        del response.headers["Content-Type"]
+        for name, value in HEADERS.items():
+            response.headers[name] = value
+        return response
+
+    def _talk(self, connection: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        if not self._in_use.acquire(blocking=False):
+            connection.send(json.dumps({"error": "another hand is connected: close its page first"}))
+            return
+        try:
+            if self._let_in(connection):
+                connection.send(json.dumps({"ok": "connected"}))
+                for message in connection:
+                    self._take(connection, message)
+        except ConnectionClosed:
+            return
+        finally:
+            self._in_use.release()
+
+    def _let_in(self, connection: Any) -> bool:
+        """Ask for the PIN where there is one; three wrong ones end the connection."""
+        if not self._settings.pin:
+            return True
+        for _ in range(3):
+            connection.send(json.dumps({"need": "pin"}))
+            given = _as_dict(connection.recv(timeout=60.0)).get("pin", "")
+            if hmac.compare_digest(str(given).encode(), self._settings.pin.encode()):
+                return True
+            connection.send(json.dumps({"error": "that is not the PIN"}))
+        return False
+
+    def _take(self, connection: Any, message: str | bytes) -> None:
+        value = _as_dict(message)
+        try:
+            pose = None if value.get("p") is None else hand_pose(value["p"], value["q"])
+            self._hand.put(
+                clutch=value.get("clutch") is True and pose is not None,
+                pose=pose,
+                gripper=min(1.0, max(0.0, float(value.get("gripper", 1.0)))),
+                button=int(value.get("event", 0)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            self.refused += 1
+            connection.send(json.dumps({"error": f"not understood: {error}"}))
+
+
+def _as_dict(message: str | bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(message)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _quiet() -> logging.Logger:
+    """The library's own log tells of every stray browser; only its errors count here."""
+    logger = logging.getLogger("vital_teleop.webxr")
+    logger.setLevel(logging.CRITICAL)
+    return logger
