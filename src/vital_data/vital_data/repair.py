@@ -55,7 +55,8 @@ def _records(path: Path, metadata: dict[str, str]) -> Iterator[Message]:
 
 def recover(path: Path, target: Path, metadata: dict[str, str]) -> int:
     """Write what is whole of ``path`` as an episode; returns how many messages that are (nothing is written for 0)."""
-    buffer, count, found = io.BytesIO(), 0, {}
+    buffer, count = io.BytesIO(), 0
+    found: dict[str, str] = {}
     mcap = McapFile(buffer, library="vital_data repair")
     for message in _records(path, found):
         mcap.add(message)

@@ -113,6 +113,8 @@ class AnySkinNode(Node):
         return f"tactile sensor: {self._reader.link.value}" + (f" ({problem})" if problem else "")
 
     def _health(self) -> Health:
+        if self._reader.failure is not None:
+            raise VitalError(ErrorCode.INTERNAL, f"the serial reader's thread ended: {self._reader.failure!r}")
         link, rate_hz, c = self._reader.link, self.rate_hz(), self._parser.counters
         if link is not self._said:
             say = self.get_logger().info if link is Link.READING else self.get_logger().error

@@ -86,6 +86,7 @@ class SerialReader:
         self.link = Link.SEARCHING
         self.problem = ""
         self.connections = self.losses = self.bytes_received = 0
+        self.failure: Exception | None = None
         self._open_port, self._on_data, self._on_lost = open_port, on_data, on_lost
         self._times = times or LinkTimes()
         self._stopping = threading.Event()
@@ -103,6 +104,12 @@ class SerialReader:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._read_for_ever()
+        except Exception as error:  # the node reports it and ends
+            self.failure = error
+
+    def _read_for_ever(self) -> None:
         while not self._stopping.is_set():
             try:
                 port = self._open_port()

@@ -88,7 +88,7 @@ class TactileStream:
     def take_baseline(self, samples: int, timeout_s: float) -> NDArray[np.float32]:
         """(15,) µT: median of the next ``samples`` readings (0: 5), which becomes the baseline in force.
 
-        Waits until the readings are still, ``timeout_s`` at most. Raises VitalError: BAD_PARAMETER for too many
+        Waits ``timeout_s`` for readings, and as long for them to be still. Raises VitalError: BAD_PARAMETER for too many
         samples, SENSOR_FAULT when readings do not come in time, are not valid, or go on moving (the pad is being
         touched or dragged).
         """
@@ -97,19 +97,17 @@ class TactileStream:
             raise VitalError(
                 ErrorCode.BAD_PARAMETER, f"a baseline of {samples} readings, expected at most {MOST_BASELINE_SAMPLES}"
             )
-        asked_s = steady_s()
+        deadline_s = steady_s() + timeout_s
         while True:
-            readings = self._next(samples, asked_s, timeout_s)
-            fields = np.array([r.field_ut for r in readings])
-            try:
-                self._check(readings, fields)
+            readings = self._next(samples, steady_s(), timeout_s)
+            problem = self._problem(readings)
+            if problem is None:
                 break
-            except VitalError:
-                # It may only just have come to rest.
-                if steady_s() - asked_s > timeout_s:
-                    raise
-                asked_s, timeout_s = steady_s(), timeout_s - (steady_s() - asked_s)
-        self.baseline_ut = np.median(fields[-samples:], axis=0).astype(np.float32).ravel()
+            # It may only just have come to rest.
+            if steady_s() > deadline_s:
+                raise VitalError(ErrorCode.SENSOR_FAULT, problem)
+        fields = np.array([r.field_ut for r in readings[-samples:]])
+        self.baseline_ut = np.median(fields, axis=0).astype(np.float32).ravel()
         self.baseline_id += 1
         return self.baseline_ut
 
@@ -126,18 +124,19 @@ class TactileStream:
                     )
             return list(self._recent)[-long_enough:]
 
-    def _check(self, readings: list[Reading], fields: NDArray[np.float32]) -> None:
+    def _problem(self, readings: list[Reading]) -> str | None:
+        """Why these readings make no baseline."""
         bad = [i for i in range(MAGNETOMETERS) if not all(r.valid[i] for r in readings)]
         if bad:
-            raise VitalError(
-                ErrorCode.SENSOR_FAULT,
+            return (
                 f"magnetometer {', '.join(map(str, bad))} of 0 to {MAGNETOMETERS - 1} is saturated or not read: "
-                "no baseline taken. Take magnets and steel away from the pad, check its cable",
+                "no baseline taken. Take magnets and steel away from the pad, check its cable"
             )
+        fields = np.array([r.field_ut for r in readings])
         motion_ut = float(np.linalg.norm(fields - np.median(fields, axis=0), axis=2).max())
         if motion_ut > self._config.most_motion_ut:
-            raise VitalError(
-                ErrorCode.SENSOR_FAULT,
+            return (
                 f"the tactile readings move by {motion_ut:.0f} µT, at most {self._config.most_motion_ut:.0f} µT "
-                "allowed for a baseline: let the arm come to rest and nothing touch what it holds, then ask again",
+                "allowed for a baseline: let the arm come to rest and nothing touch what it holds, then ask again"
             )
+        return None

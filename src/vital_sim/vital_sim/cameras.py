@@ -105,7 +105,9 @@ class WristCamera:
 
     def render(self, data: mujoco.MjData) -> NDArray[np.uint8]:
         """The picture as it is now."""
-        return self._exposure.apply(cv2.remap(self._renderer.colour(data), self._map, None, cv2.INTER_LINEAR))
+        pinhole = self._renderer.colour(data)
+        fisheye = cv2.remap(pinhole, self._map, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
+        return self._exposure.apply(fisheye)
 
     def project(self, point_tcp: ArrayLike) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) in the TCP frame."""

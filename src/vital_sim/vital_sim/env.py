@@ -58,7 +58,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
         low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
-        self.observation_space: spaces.Dict = spaces.Dict(
+        self.observation_space = spaces.Dict(  # type: ignore[assignment]
             {
                 "image": spaces.Box(0, 255, self._image.shape, np.uint8),
                 "tactile": spaces.Box(-TACTILE_RANGE_UT, TACTILE_RANGE_UT, (TACTILE_VALUES,), np.float32),

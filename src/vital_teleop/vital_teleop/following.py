@@ -3,6 +3,7 @@
 The target starts where the arm is when the clutch closes, so that closing it moves nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +38,8 @@ class FollowConfig:
 class Box:
     """Where the TCP may be sent, m in `link_base`."""
 
-    lower_m: tuple[float, float, float]
-    upper_m: tuple[float, float, float]
+    lower_m: Sequence[float]
+    upper_m: Sequence[float]
 
     def clamped(self, pose: Pose, margin_m: float = 0.001) -> tuple[Pose, bool]:
         """The pose with its position brought into the box, and whether that changed it."""

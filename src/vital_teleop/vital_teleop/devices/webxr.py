@@ -109,11 +109,12 @@ class WebXr:
             return
         try:
             from websockets.sync.server import serve
+            from websockets.typing import Origin
         except ImportError as error:
             raise VitalError(
                 ErrorCode.DEVICE_LOST, "webxr needs the package websockets: `.venv/bin/pip install websockets`"
             ) from error
-        s = self._settings
+        s, own = self._settings, self.url.rstrip("/")
         try:
             context = None
             if s.certificate:
@@ -124,7 +125,7 @@ class WebXr:
                 s.host,
                 s.port,
                 ssl=context,
-                origins=[self.url.rstrip("/"), self.url.rstrip("/").replace("127.0.0.1", "localhost")],
+                origins=[Origin(own), Origin(own.replace("127.0.0.1", "localhost"))],
                 process_request=self._page,
                 max_size=LONGEST_MESSAGE,
                 compression=None,
