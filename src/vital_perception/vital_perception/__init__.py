@@ -1,1 +1,0 @@
-"""The robot's sensors: tactile pad, wrist camera, and where the cameras are."""
