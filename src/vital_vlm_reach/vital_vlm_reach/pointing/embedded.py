@@ -17,7 +17,7 @@ from vital_vlm_reach.pointing.interface import Pointing
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX, PointingNetwork, peak
 from vital_vlm_reach.pointing.text import BUCKETS, encode
 
-FORMAT = "vital_pointing/1"
+FORMAT = "vital_pointing/2"
 IN_VIEW = 0.5
 
 
@@ -85,10 +85,10 @@ class EmbeddedPointing:
         height, width = rgb.shape[:2]
         small = cv2.resize(rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
         picture = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255.0
-        heat, present = self._network(picture, encode(prompt)[None])
+        heat, present, _ = self._network(picture, encode(prompt)[None])
         confidence = float(present.sigmoid()[0])
         if confidence < IN_VIEW:
             return Pointing(None, confidence, f"nothing in view that '{prompt}' names ({100 * confidence:.0f} % sure)")
         u, v = peak(heat)[0].tolist()
-        pixel = (u * width / WIDTH_PX - 0.5, v * height / HEIGHT_PX - 0.5)
+        pixel = (u * width / WIDTH_PX, v * height / HEIGHT_PX)
         return Pointing(pixel, confidence, f"found at ({pixel[0]:.0f}, {pixel[1]:.0f}) px")

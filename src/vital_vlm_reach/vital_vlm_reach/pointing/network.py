@@ -9,6 +9,7 @@ from vital_vlm_reach.pointing.text import BUCKETS
 WIDTH_PX, HEIGHT_PX = 320, 240
 STRIDE = 4
 TEXT_WIDTH = 96
+KNOWN_THINGS = 8
 CHANNELS = (16, 32, 64, 96)
 
 
@@ -18,6 +19,10 @@ class TextEncoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.embed = nn.Embedding(BUCKETS, 48, padding_idx=0)
+        # Small at first: a bucket that training never meets then says next to nothing.
+        nn.init.normal_(self.embed.weight, std=0.05)
+        with torch.no_grad():
+            self.embed.weight[0].zero_()
         self.read = nn.GRU(48, TEXT_WIDTH, batch_first=True)
 
     def forward(self, buckets: Tensor) -> Tensor:
@@ -47,7 +52,8 @@ class Block(nn.Module):
 
 
 class PointingNetwork(nn.Module):
-    """Picture (B, 3, 240, 320) in 0..1 and sentence -> heatmap logits (B, 60, 80) and in-view logit (B,)."""
+    """Picture (B, 3, 240, 320) in 0..1 and sentence -> heatmap logits (B, 60, 80), in-view logit (B,) and logits
+    (B, 9) of which known thing the sentence names, the last for none of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,10 +66,17 @@ class PointingNetwork(nn.Module):
         self.up8 = Block(c + d, c, 1, film=True)
         self.up4 = Block(b + c, b, 1, film=True)
         self.heat = nn.Conv2d(b, 1, 1)
-        self.present = nn.Sequential(nn.Linear(b + d + TEXT_WIDTH, 96), nn.ReLU(), nn.Linear(96, 1))
+        self.names = nn.Linear(TEXT_WIDTH, KNOWN_THINGS + 1)
+        inputs = b + d + TEXT_WIDTH + KNOWN_THINGS + 1
+        self.present = nn.Sequential(nn.Linear(inputs, 96), nn.ReLU(), nn.Linear(96, 1))
 
-    def forward(self, picture: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor]:
+    def named(self, sentence: Tensor) -> Tensor:
+        """(B, 9) logits of the known things from the sentence alone."""
+        return self.names(self.text(sentence))
+
+    def forward(self, picture: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         text = self.text(sentence)
+        named = self.names(text)
         quarter = self.down4(self.down2(picture - 0.5, text), text)
         eighth = self.down8(quarter, text)
         deepest = self.down16(eighth, text)
@@ -72,8 +85,8 @@ class PointingNetwork(nn.Module):
         heat = self.heat(fine)[:, 0]
         attention = heat.flatten(1).softmax(-1)[:, None]  # (B, 1, cells)
         looked_at = (fine.flatten(2) * attention).sum(-1)
-        summary = torch.cat([looked_at, deepest.amax((2, 3)), text], 1)
-        return heat, self.present(summary)[:, 0]
+        summary = torch.cat([looked_at, deepest.amax((2, 3)), text, named.softmax(-1)], 1)
+        return heat, self.present(summary)[:, 0], named
 
 
 def _larger(x: Tensor) -> Tensor:

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 LETTERS = "aeioubcdfghklmnprst"
+_ONSETS = ("b", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl",
+           "pr", "qu", "r", "s", "sc", "sh", "sl", "sp", "st", "str", "t", "th", "tr", "v", "w", "y", "z",
+           "")  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "oa", "oo", "ou", "ie", "y")
+_CODAS = ("", "", "", "b", "ck", "d", "g", "l", "ll", "m", "n", "nd", "ng", "nt", "p", "r", "rd", "s", "ss", "st", "t",
+          "x", "er", "le", "or", "in")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -163,12 +169,16 @@ def _estranged(frame: str, share: float, rng: np.random.Generator) -> str:
 
 
 def _strange_word(rng: np.random.Generator) -> str:
-    return "".join(rng.choice(list(LETTERS), rng.integers(3, 10)))
+    """A word that nobody has heard of: letters at random, or more often one that could be said."""
+    if rng.random() < 0.25:
+        return "".join(rng.choice(list(LETTERS), rng.integers(3, 10)))
+    syllables = int(rng.integers(1, 4))
+    return "".join(str(rng.choice(part)) for _ in range(syllables) for part in (_ONSETS, _VOWELS, _CODAS))
 
 
 def absent_noun(rng: np.random.Generator) -> str:
     """A noun of nothing in any scene, sometimes one that nobody has heard of."""
-    if rng.random() < 0.3:
+    if rng.random() < 0.5:
         return _strange_word(rng)
     return str(rng.choice(ABSENT_LEARNED))
 
