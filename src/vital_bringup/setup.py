@@ -29,6 +29,7 @@ setup(
             "deploy = vital_bringup.deploy_node:main",
             "frames = vital_bringup.frames_node:main",
             "run_video = vital_bringup.run_video_node:main",
+            "xarm_gripper = vital_bringup.xarm_gripper_node:main",
         ]
     },
 )

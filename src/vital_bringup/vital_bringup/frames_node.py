@@ -5,7 +5,6 @@ Stands for robot_state_publisher wherever the arm's URDF is ours; it needs no UR
 
 from pathlib import Path
 
-import yaml
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -17,11 +16,11 @@ from tf2_msgs.msg import TFMessage
 from vital_bringup.ros_skills import LATCHED
 from vital_core import kinematics
 from vital_core import pose as pose_of
-from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
 from vital_core.urdf import urdf
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_perception.calibration_file import read_calibration
 
 MAX_RATE_HZ = 50.0
 
@@ -36,30 +35,16 @@ def transform(parent: str, child: str, pose: Pose, stamp: object) -> TransformSt
     return message
 
 
-def read_calibration(path: Path) -> list[tuple[str, str, Pose]]:
-    """(parent, child, pose) of each entry: `child: {parent, xyz (m), quaternion (x y z w)}`."""
-    try:
-        entries = yaml.safe_load(path.read_text())
-        return [
-            (e["parent"], child, pose_of.from_quaternion(e["xyz"], e["quaternion"])) for child, e in entries.items()
-        ]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise VitalError(
-            ErrorCode.NO_CALIBRATION,
-            f"calibration file {path} cannot be read ({error}), expected entries "
-            "'<camera frame>: {parent: <frame>, xyz: [m, m, m], quaternion: [x, y, z, w]}'",
-        ) from error
-
-
 class Frames(Node):
     """Publishes where the arm's links and the calibrated cameras are."""
 
     def __init__(self) -> None:
         super().__init__("frames")
         calibration = self.declare_parameter("calibration_file", "").value
+        description = self.declare_parameter("robot_description", "").value
         self._tf = self.create_publisher(TFMessage, "/tf", 10)
         self._description = self.create_publisher(String, "/robot_description", LATCHED)
-        self._description.publish(String(data=urdf()))
+        self._description.publish(String(data=description or urdf()))
         if calibration:
             self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
             stamp = self.get_clock().now().to_msg()

@@ -3,29 +3,23 @@
 Everything here is plain `launch` and `launch_ros`.
 """
 
-from pathlib import Path
-
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch import LaunchContext
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
-    GroupAction,
-    IncludeLaunchDescription,
     RegisterEventHandler,
 )
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
-from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from vital_bringup import launch_hardware
 from vital_core.errors import VitalError
 from vital_core.task import load_task, task_names
-from vital_core.urdf import urdf
 
 # name, default, description, choices
 Argument = tuple[str, str, str, tuple[str, ...] | None]
@@ -46,6 +40,7 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     ),
     ("robot_ip", "", "address of the xArm's control box (hardware:=robot)", None),
     ("calibration", "", "YAML with the cameras' poses (hardware:=robot)", None),
+    *launch_hardware.SENSOR_ARGUMENTS,
     ("log_level", "warn", "of every node but the operator's", ("debug", "info", "warn", "error")),
 )
 
@@ -78,20 +73,9 @@ def check_arguments(context: LaunchContext, whole_numbers: tuple[str, ...]) -> N
         value = text(name, context)
         if not value.isdigit():
             refuse(f"[BAD_PARAMETER 11] {name}:={value} is not a whole number of 0 or more")
-    if text("hardware", context) == "robot":
-        if not text("robot_ip", context):
-            refuse("[BAD_PARAMETER 11] hardware:=robot needs robot_ip:=<address of the control box>")
-        if not Path(text("calibration", context)).is_file():
-            refuse("[NO_CALIBRATION 27] hardware:=robot needs calibration:=<file with the cameras' poses>")
-    needed = {"mock": ["controller_manager"], "robot": ["xarm_moveit_config", "realsense2_camera", "vital_perception"]}
-    packages = needed.get(text("hardware", context), []) + ["rviz2"] * (text("rviz", context) == "true")
-    for package in packages:
-        try:
-            get_package_share_directory(package)
-        except PackageNotFoundError:
-            refuse(
-                f"[BAD_PARAMETER 11] this needs the ROS package '{package}': install ROS 2 Jazzy with it and source it"
-            )
+    problem = launch_hardware.problem(context)
+    if problem is not None:
+        refuse(problem)
 
 
 def project_node(executable: str, package: str = "vital_bringup", **options) -> Node:
@@ -110,56 +94,27 @@ def sim_nodes() -> list:
     return [project_node("sim_node", "vital_sim", parameters=[parameters])]
 
 
-def mock_nodes() -> list:
-    """ros2_control with mock components: the motion path without an arm; sensors are whatever is connected."""
-    controllers = PathJoinSubstitution([FindPackageShare("vital_bringup"), "config", "mock_controllers.yaml"])
-    description = {"robot_description": ParameterValue(urdf(ros2_control="mock"), value_type=str)}
-    names = ["joint_state_broadcaster", "xarm7_traj_controller"]
-    return [
-        Node(
-            package="controller_manager",
-            executable="ros2_control_node",
-            parameters=[description, controllers],
-        ),
-        Node(
-            package="controller_manager",
-            executable="spawner",
-            arguments=[*names, "--param-file", controllers],
-        ),
-    ]
-
-
-def robot_nodes() -> list:
-    """The vendor's arm and camera launch files, and the project's own sensor nodes."""
-
-    def included(package: str, file: str, arguments: dict) -> GroupAction:
-        source = PythonLaunchDescriptionSource(PathJoinSubstitution([FindPackageShare(package), "launch", file]))
-        return GroupAction([IncludeLaunchDescription(source, launch_arguments=arguments.items())])
-
-    sensors = PathJoinSubstitution([FindPackageShare("vital_bringup"), "config", "robot_sensors.yaml"])
-    arm = {"robot_ip": LaunchConfiguration("robot_ip"), "add_gripper": "true"}
-    camera = {"align_depth.enable": "true", "enable_sync": "true", "rgb_camera.color_profile": "640x480x30"}
-    return [
-        included("xarm_moveit_config", "xarm7_moveit_realmove.launch.py", arm),
-        included("realsense2_camera", "rs_launch.py", camera),
-        project_node("anyskin", "vital_perception", parameters=[sensors]),
-        project_node("wrist_camera", "vital_perception", parameters=[sensors]),
-    ]
-
-
 def bottom_nodes(context: LaunchContext) -> list:
     """The arm and its sensors: simulated, mock or real."""
-    return {"sim": sim_nodes, "mock": mock_nodes, "robot": robot_nodes}[text("hardware", context)]()
+    level = ["--log-level", LaunchConfiguration("log_level")]
+    if text("hardware", context) == launch_hardware.MOCK:
+        return launch_hardware.mock_nodes(context, level)
+    if text("hardware", context) == launch_hardware.ROBOT:
+        return launch_hardware.robot_nodes(context, level)
+    return sim_nodes()
 
 
 def reach_nodes(context: LaunchContext) -> list:
     """What is the same over every bottom: the gate, pointing and reach, the frames."""
     task = {"task": LaunchConfiguration("task")}
-    calibration = {"calibration_file": text("calibration", context)}
+    frames = {
+        "calibration_file": text("calibration", context),
+        "robot_description": ParameterValue(launch_hardware.description(context), value_type=str),
+    }
     return [
         project_node("gate_node", "vital_control", parameters=[task]),
         project_node("vlm_reach_node", "vital_vlm_reach", parameters=[task]),
-        project_node("frames", parameters=[calibration]),
+        project_node("frames", parameters=[frames]),
     ]
 
 

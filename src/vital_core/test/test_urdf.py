@@ -74,3 +74,10 @@ def test_ros2_control_is_there_only_when_asked_for():
     with pytest.raises(VitalError, match="'moc'") as refusal:
         urdf("moc")
     assert refusal.value.code is ErrorCode.BAD_PARAMETER
+
+
+def test_plugin_gets_its_parameters_and_the_seven_joints_alone():
+    control = ET.fromstring(urdf("uf_robot_hardware/UFRobotSystemHardware", {"robot_ip": "R192.168.1.2"}))
+    control = control.find("ros2_control")
+    assert {p.get("name"): p.text for p in control.findall("hardware/param")} == {"robot_ip": "R192.168.1.2"}
+    assert [j.get("name") for j in control.findall("joint")] == [*JOINT_NAMES]

@@ -93,11 +93,13 @@ _GRIPPER_JOINTS = (
 GRIPPER_JOINT_NAMES = tuple(row[0] for row in _GRIPPER_JOINTS)
 
 
-def urdf(ros2_control: str | None = None) -> str:
+def urdf(ros2_control: str | None = None, hardware_parameters: Mapping[str, str] | None = None) -> str:
     """The complete URDF as a string.
 
     ros2_control: None for no such tag, "mock" for mock components, or the name of a hardware plugin such as
-    "uf_robot_hardware/UFRobotSystemHardware". Raises VitalError(BAD_PARAMETER) for anything else.
+    "uf_robot_hardware/UFRobotSystemHardware". Raises VitalError(BAD_PARAMETER) for anything else. The mock arm has
+    a gripper; a plugin gets the seven joints alone (the vendor's one takes no more). hardware_parameters: what the
+    plugin is told.
     """
     robot = ET.Element("robot", name="xarm7")
     _link(robot, "world")
@@ -116,7 +118,7 @@ def urdf(ros2_control: str | None = None) -> str:
     _fixed(robot, "wrist_camera_joint", TCP_FRAME, "wrist_camera_link", WRIST_CAMERA_XYZ_M, WRIST_CAMERA_RPY_RAD)
     _fixed(robot, "wrist_camera_optical_joint", "wrist_camera_link", WRIST_CAMERA_FRAME)
     if ros2_control is not None:
-        _add_ros2_control(robot, ros2_control)
+        _add_ros2_control(robot, ros2_control, hardware_parameters or {})
     ET.indent(robot)
     return '<?xml version="1.0"?>\n' + ET.tostring(robot, encoding="unicode") + "\n"
 
@@ -223,7 +225,7 @@ def _extent(shape: Rod | Block) -> tuple[np.ndarray, np.ndarray]:
     return ends.min(axis=0) - shape.radius_m, ends.max(axis=0) + shape.radius_m
 
 
-def _add_ros2_control(robot: ET.Element, hardware: str) -> None:
+def _add_ros2_control(robot: ET.Element, hardware: str, parameters: Mapping[str, str]) -> None:
     plugin = _PLUGINS.get(hardware, hardware)
     if "/" not in plugin:
         raise VitalError(
@@ -231,10 +233,14 @@ def _add_ros2_control(robot: ET.Element, hardware: str) -> None:
             f"ros2_control is '{hardware}', expected 'mock' or a hardware plugin '<package>/<class>'",
         )
     system = ET.SubElement(robot, "ros2_control", name="xarm7", type="system")
-    ET.SubElement(ET.SubElement(system, "hardware"), "plugin").text = plugin
+    element = ET.SubElement(system, "hardware")
+    ET.SubElement(element, "plugin").text = plugin
+    for name, value in parameters.items():
+        ET.SubElement(element, "param", name=name).text = value
     for joint, home in zip(JOINTS, HOME_RAD, strict=True):
         _add_interfaces(system, joint.name, ("position", "velocity"), float(home))
-    _add_interfaces(system, "drive_joint", ("position",), GRIPPER_CLOSED_RAD)
+    if hardware == "mock":
+        _add_interfaces(system, "drive_joint", ("position",), GRIPPER_CLOSED_RAD)
 
 
 def _add_interfaces(system: ET.Element, name: str, commands: Sequence[str], initial: float) -> None:

@@ -1,0 +1,27 @@
+from setuptools import find_packages, setup
+
+package_name = "vital_perception"
+
+setup(
+    name=package_name,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={package_name: ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
+        (f"share/{package_name}", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    entry_points={
+        "console_scripts": [
+            "anyskin_node = vital_perception.anyskin_node:main",
+            "wrist_camera_node = vital_perception.wrist_camera_node:main",
+            "calibrate_scene_camera = vital_perception.calibrate_scene_camera:main",
+        ]
+    },
+    maintainer="ViTaL developers",
+    maintainer_email="vital@example.org",
+    description="AnySkin driver, wrist camera and camera calibration.",
+    license="Apache-2.0",
+)
