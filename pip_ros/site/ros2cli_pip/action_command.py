@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
+import time
 from typing import Any
 
 import rclpy
@@ -15,6 +18,7 @@ from ros2cli_pip.graph import add_list_options, graph_node, print_names, settle,
 from ros2cli_pip.main import VerbParser
 from ros2cli_pip.messages import interface_type, parse_yaml_dict, set_fields, to_yaml
 
+POLL_S = 0.1
 STATUS_NAMES = {
     GoalStatus.STATUS_ACCEPTED: "ACCEPTED",
     GoalStatus.STATUS_EXECUTING: "EXECUTING",
@@ -68,13 +72,20 @@ def _run_goal(node: Node, client: ActionClient, goal: Any, options: argparse.Nam
     if not goal_handle.accepted:
         print("Goal was rejected.")
         return None
+    # A KeyboardInterrupt can strike where Python only prints it (in a destructor); a flag is not lost.
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
         print(f"Goal accepted with ID: {bytes(goal_handle.goal_id.uuid).hex()}\n", flush=True)
         result_future = goal_handle.get_result_async()
-        rclpy.spin_until_future_complete(node, result_future, timeout_sec=options.timeout)
-    except KeyboardInterrupt:
+        deadline_s = time.monotonic() + (options.timeout or float("inf"))
+        while not (result_future.done() or interrupted.is_set() or time.monotonic() > deadline_s):
+            rclpy.spin_until_future_complete(node, result_future, timeout_sec=POLL_S)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted.is_set():
         _cancel(node, goal_handle)
-        raise
+        raise KeyboardInterrupt
     if not result_future.done():
         _cancel(node, goal_handle)
         return f"No result within {options.timeout} s"

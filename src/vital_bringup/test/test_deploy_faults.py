@@ -27,7 +27,7 @@ def deploy(tmp_path: Path, domain: int, *arguments: str) -> subprocess.Completed
     [
         (["task:=usb_insertoin"], ["UNKNOWN_TASK 10", "Did you mean 'usb_insertion'"]),
         (["trials:=many"], ["BAD_PARAMETER 11", "trials:=many"]),
-        (["hardware:=robot"], ["BAD_PARAMETER 11", "robot_ip"]),
+        (["hardware:=robot"], ["BAD_PARAMETER 11", "xarm_ros2"]),
         (["hardware:=boat"], ["hardware", "sim", "mock", "robot"]),
     ],
 )

@@ -68,6 +68,10 @@ def run_client(make: Callable[[], ClientNode], work: Callable[[ClientNode, threa
         code = _supervise(node, lambda: work(node, stopping), stopping)
         stopping.set()
         spinner.join(2.0)
+        # In this order: an executor that outlives its context complains when it is collected.
+        executor.remove_node(node)
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
     except VitalError as error:
         rclpy.logging.get_logger(name).fatal(str(error))
         code = EXIT_REFUSED

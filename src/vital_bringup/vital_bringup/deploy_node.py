@@ -4,32 +4,25 @@ Exit code 0 when every trial completed its phases (success or an honest give-up)
 something that was asked for does not exist.
 """
 
-import signal
-import sys
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
-import rclpy
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from vital_bringup import report, trial_message
+from vital_bringup.client_main import EXIT_FAULT, run_client
 from vital_bringup.ros_skills import LATCHED
 from vital_bringup.trial import Trial
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.node_main import EXIT_REFUSED
 from vital_core.ros_calls import call, run_action
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import AcquireControl, ClearStop, LocalizeTarget, ResetScene
 
-EXIT_FAULT = 1
 # After these nothing further can go well: the remaining trials are not tried.
 FATAL = frozenset({ErrorCode.NODE_LOST, ErrorCode.TIMEOUT, ErrorCode.NO_CHECKPOINT, ErrorCode.BAD_CHECKPOINT})
 
@@ -139,11 +132,6 @@ class Deployment(Node):
             raise VitalError(ErrorCode(answer.error_code), answer.message)
 
 
-def _spin(executor: SingleThreadedExecutor, stopping: threading.Event) -> None:
-    while not stopping.is_set() and rclpy.ok():
-        executor.spin_once(timeout_sec=0.2)
-
-
 def run_trials(node: Deployment, stopping: threading.Event) -> int:
     """All trials; returns the exit code."""
     s = node.settings
@@ -175,45 +163,8 @@ def run_trials(node: Deployment, stopping: threading.Event) -> int:
 
 def main() -> None:
     """Entry point."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    code = EXIT_FAULT
-    try:
-        node = Deployment()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)
-        spinner.start()
-        code = _supervise(node, stopping)
-        stopping.set()
-        spinner.join(2.0)
-    except VitalError as error:
-        rclpy.logging.get_logger("deploy").fatal(str(error))
-        code = EXIT_REFUSED
-    rclpy.try_shutdown()
-    sys.exit(code)
+    run_client(Deployment, run_trials, "deploy")
 
 
-def _supervise(node: Deployment, stopping: threading.Event) -> int:
-    """Trials run in a thread of their own, so that a signal is answered at once."""
-    outcome = [EXIT_FAULT]
-
-    def work() -> None:
-        try:
-            outcome[0] = run_trials(node, stopping)
-        except VitalError as error:
-            if error.code is not ErrorCode.CANCELLED:
-                node.get_logger().error(str(error))
-
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
-    while worker.is_alive() and not stopping.is_set():
-        worker.join(0.2)
-    worker.join(1.0)
-    return outcome[0]
+if __name__ == "__main__":
+    main()

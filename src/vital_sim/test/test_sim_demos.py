@@ -56,7 +56,7 @@ def test_six_hertz_actions_are_within_the_gates_limits(folder):
 def test_measured_pose_follows_the_target_in_force(folder):
     tensors, _ = read(folder / "episode_0000.safetensors")
     error = tensors["t_base_tcp"][6:, :3, 3] - tensors["t_base_tcp_target"][5:-1, :3, 3]
-    assert np.linalg.norm(error, axis=1).max() < 0.004
+    assert np.linalg.norm(error, axis=1).max() < 0.005
 
 
 def test_touch_starts_at_its_baseline_and_feels_the_insertion(folder):
