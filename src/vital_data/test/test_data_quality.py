@@ -43,6 +43,17 @@ def test_silent_and_slow_and_broken_streams(streams):
     assert "STREAM_GAP" in names(streams | {IMAGE_TOPIC: cut(images, keep)})
 
 
+@pytest.mark.parametrize("topic", [IMAGE_TOPIC, TACTILE_TOPIC, JOINTS])
+def test_stream_that_ends_early_or_begins_late(streams, topic):
+    third = len(streams[topic].stamps_ns) // 3
+    for part in (slice(None, -third), slice(third, None)):
+        assert names(streams | {topic: cut(streams[topic], part)}) == {"STREAM_GAP"}
+
+
+def test_dropped_messages_are_a_fault(streams):
+    assert [fault.split(":")[0] for fault in faults_of(streams, 3)] == ["MESSAGES_DROPPED"]
+
+
 def test_dark_and_frozen_cameras(streams):
     images = streams[IMAGE_TOPIC]
     assert "CAMERA_DARK" in names(streams | {IMAGE_TOPIC: changed(images, image=images.values["image"] // 40)})

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from vital_data.episode_writer import EpisodeWriter, Message
 from vital_data.recorder import REQUIRED, Recorder
 from vital_data.repair import broken_files, repair_session
 from vital_data.session import Session, entry_of, line_of
+from vital_data.session_index import SessionIndex
 
 TASK = "usb_insertion"
 
@@ -180,6 +182,86 @@ def test_torn_index_is_mended_from_the_episodes(tmp_path, messages):
     index.write_bytes(index.read_bytes()[:-30])
     repair_session(folder)
     assert [e.outcome for e in Session.open(folder).episodes()] == ["success"] * 3
+
+
+def test_faulty_episode_without_its_line_is_judged_before_it_counts(tmp_path, messages):
+    folder = tmp_path / "s"
+    rec = recorder(folder)
+    for message in messages[:300]:
+        rec.put(message)
+    rec.start({})
+    for message in messages:
+        if message.topic != "/anyskin/tactile":
+            rec.put(message)
+    faults = rec.finish("success").faults
+    (folder / layout.INDEX_FILE).unlink()
+    repair_session(folder)
+    (entry,) = Session.open(folder).episodes()
+    assert entry.faults == faults and faults[0].startswith("STREAM_MISSING") and not entry.usable
+
+
+def test_episode_that_is_being_recorded_is_left_alone_by_repair(tmp_path, messages):
+    folder = tmp_path / "s"
+    rec = recorder(folder)
+    for message in messages[:300]:
+        rec.put(message)
+    rec.start({})
+    for message in messages:
+        rec.put(message)
+    assert repair_session(folder) == [] and broken_files(folder) == []
+    assert rec.finish("success").frames == 60 and Session.open(folder).episodes()[0].usable
+
+
+def test_interrupted_repair_is_done_again(tmp_path, messages):
+    folder = tmp_path / "s"
+    rec = recorder(folder)
+    record(rec, messages)
+    for message in messages:
+        rec.put(message)
+    rec.start({})
+    for message in messages * 8:
+        rec.put(message)
+    rec.close()
+    part = folder / "episode_0001.mcap.part"
+    part.replace(folder / "episode_0001.mcap.broken")  # what a kill between a repair's steps leaves
+    (repaired,) = repair_session(folder)
+    assert repaired.frames > 0 and repaired.kept.name == "episode_0001.mcap.broken"
+    assert [e.outcome for e in Session.open(folder).episodes()] == ["success", "aborted"]
+    assert repair_session(folder) == []
+
+
+def test_message_that_cannot_be_written_is_said(tmp_path, messages):
+    writer = EpisodeWriter(tmp_path / "episode_0000.mcap")
+    writer.put(replace(messages[0], kind="no_such/msg/Thing"))
+    with pytest.raises(VitalError, match="no message definition of no_such/Thing"):
+        writer.finish({})
+    assert not writer.path.exists()
+
+
+def test_full_disk_at_the_index_leaves_the_index_whole(tmp_path, messages, monkeypatch):
+    folder = tmp_path / "s"
+    record(recorder(folder), messages)
+    before = (folder / layout.INDEX_FILE).read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(VitalError, match="make room") as raised:
+            SessionIndex(folder).append({"episode": 1, "outcome": "success"})
+    assert raised.value.code is ErrorCode.DISK_FULL
+    assert (folder / layout.INDEX_FILE).read_bytes() == before
+
+
+def test_session_whose_folder_is_gone_is_refused(tmp_path, messages):
+    rec = recorder(tmp_path / "s")
+    for message in messages:
+        rec.put(message)
+    (tmp_path / "s").rename(tmp_path / "elsewhere")
+    with pytest.raises(VitalError) as raised:
+        rec.start({})
+    assert raised.value.code is ErrorCode.BAD_RECORDING and not rec.recording
 
 
 def test_changed_line_of_the_index_is_noticed():

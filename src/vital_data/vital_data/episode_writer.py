@@ -1,17 +1,20 @@
 """Writes one episode while it happens: an MCAP file in a thread of its own, so that whoever records never waits.
 
-The file grows under another name in chunks of a third of a second. `finish` writes MCAP's own index, syncs, renames
-and syncs the folder; until then nobody takes the file for an episode. Whatever ends the process before that leaves
-whole chunks behind, from which `repair` makes an episode that is marked as aborted.
+The file grows under another name in chunks of a third of a second, each handed to the system when it is whole.
+`finish` writes MCAP's own index, syncs, renames and syncs the folder; until then nobody takes the file for an episode,
+and a lock on it, which ends with the process, keeps `repair` away. Whatever ends the process before that leaves whole
+chunks behind, from which `repair` makes an episode that is marked as aborted.
 """
 
 import errno
+import fcntl
 import json
 import os
 import queue
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -75,12 +78,15 @@ class EpisodeWriter:
         self.dropped = 0
         self.bytes = 0
         self.longest_wait_s = 0.0
-        self.failure: OSError | None = None
+        self.failure: Exception | None = None
         self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[Message, float] | None] = queue.SimpleQueue()
         self._metadata: dict[str, Any] = {}
-        self._file = open_file(self.part, "wb")
+        self._file = open_file(self.part, "xb")
+        # Some network folders know no locks.
+        with suppress(OSError):
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._thread = threading.Thread(target=self._run, name="episode writer", daemon=True)
         self._thread.start()
 
@@ -102,7 +108,7 @@ class EpisodeWriter:
         if self._thread.is_alive():
             raise VitalError(ErrorCode.TIMEOUT, f"{self.part} could not be written within {FINISH_S:.0f} s")
         if self.failure is not None:
-            raise _as_refusal(self.part, self.failure)
+            raise as_refusal(self.part, self.failure)
         return self.path
 
     def abandon(self) -> None:
@@ -115,14 +121,12 @@ class EpisodeWriter:
     def _run(self) -> None:
         try:
             self._write_all()
-        except OSError as error:
+        except Exception as error:
             with self._lock:
                 self.failure = error
             # Nothing further can be written: closing may fail for the same reason.
-            try:
+            with suppress(OSError):
                 self._file.close()
-            except OSError:
-                return
 
     def _write_all(self) -> None:
         mcap = McapFile(self._file)
@@ -131,7 +135,9 @@ class EpisodeWriter:
             mcap.add(message)
             with self._lock:
                 self._waiting_bytes -= len(message.data)
-            self.bytes = self._file.tell()
+            if (size := self._file.tell()) > self.bytes:
+                self._file.flush()
+                self.bytes = size
             self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - since_s)
         if self.failure is not None:
             self._file.close()
@@ -140,9 +146,9 @@ class EpisodeWriter:
         self.bytes = self._file.tell()
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
         os.replace(self.part, self.path)
         sync_folder(self.path.parent)
+        self._file.close()
 
 
 def sync_folder(folder: Path) -> None:
@@ -154,8 +160,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _as_refusal(part: Path, error: OSError) -> VitalError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+def is_being_written(part: Path) -> bool:
+    """Whether a writer, of this or another process, has the file open."""
+    with open(part, "rb") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def as_refusal(part: Path, error: Exception) -> VitalError:
+    """What to tell an operator when a recording cannot be written."""
+    if isinstance(error, VitalError):
+        return VitalError(error.code, f"{part.name} could not be written: {error.message}")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return VitalError(
             ErrorCode.DISK_FULL,
             f"the disk is full: {part.name} is not whole, every episode before it is; make room, then record again "

@@ -1,14 +1,19 @@
-"""`vital_data play`: a recorded episode back onto its topics, with its own timing."""
+"""`vital_data play`: a recorded episode back onto its topics, with its own timing.
+
+It speaks for sensors, and a command gate would believe old joint states: where somebody else publishes on one of the
+topics, nothing is played, and playing ends when somebody begins to.
+"""
 
 import argparse
 import time
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from mcap.reader import make_reader
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rich.console import Console
 from rich.progress import Progress
 
@@ -17,7 +22,11 @@ from vital_data.session import EpisodeEntry, Session
 
 # Played only when asked for: these would move an arm, or speak for the gate.
 ACTING = ("/vital/command", "/vital/gate_state")
-DISCOVERY_S = 1.0
+# A listener is found within this; after the first one there is a moment for the others.
+DISCOVERY_S, SETTLE_S = 5.0, 1.0
+COMPANY_EVERY = 50
+# Whoever listens, reliably or not, to what is new or to the last word as well, is served by this.
+FOR_ALL = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -62,6 +71,25 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _heard(publishers: Collection[Any]) -> bool:
+    """Wait for somebody who listens; False when there is nobody."""
+    deadline_s = time.monotonic() + DISCOVERY_S
+    while not any(publisher.get_subscription_count() for publisher in publishers):
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.05)
+    time.sleep(SETTLE_S)
+    return True
+
+
+def _refuse_company(node: Any, topics: Collection[str]) -> None:
+    if taken := [topic for topic in topics if node.count_publishers(topic) > 1]:
+        raise VitalError(
+            ErrorCode.BUSY,
+            f"somebody else publishes on {', '.join(taken)}: end that first, or play with another ROS_DOMAIN_ID",
+        )
+
+
 def _play(node: Any, file: Any, options: argparse.Namespace, console: Console) -> None:
     reader = make_reader(file)
     summary = reader.get_summary()
@@ -71,12 +99,15 @@ def _play(node: Any, file: Any, options: argparse.Namespace, console: Console) -
     for channel in summary.channels.values():
         if options.acting or channel.topic not in ACTING:
             kind = _message_class(summary.schemas[channel.schema_id].name)
-            publishers[channel.topic] = node.create_publisher(kind, channel.topic, qos_profile_sensor_data)
-    time.sleep(DISCOVERY_S)
+            publishers[channel.topic] = node.create_publisher(kind, channel.topic, FOR_ALL)
+    if not _heard(publishers.values()):
+        console.print("nobody listens yet", style="yellow")
     first_ns, start_s = summary.statistics.message_start_time, time.monotonic()
     with Progress(console=console) as progress:
         bar = progress.add_task("playing", total=summary.statistics.message_count)
-        for _, channel, message in reader.iter_messages():
+        for number, (_, channel, message) in enumerate(reader.iter_messages()):
+            if number % COMPANY_EVERY == 0:
+                _refuse_company(node, publishers)
             due_s = start_s + (message.log_time - first_ns) * 1e-9 / options.rate
             time.sleep(max(0.0, due_s - time.monotonic()))
             if channel.topic in publishers:

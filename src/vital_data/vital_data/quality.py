@@ -40,30 +40,42 @@ class StreamReport:
     longest_gap_s: float
 
 
-def stream_report(topic: str, stamps_ns: NDArray[np.int64], expected_hz: float = 0.0) -> StreamReport:
-    """Rate, gaps and drops of (n,) stamps; expected_hz 0: the topic has no rate that it should have."""
+def stream_report(
+    topic: str, stamps_ns: NDArray[np.int64], expected_hz: float = 0.0, span_ns: tuple[int, int] | None = None
+) -> StreamReport:
+    """Rate, gaps and drops of (n,) stamps; expected_hz 0: the topic has no rate that it should have.
+
+    span_ns: first and last stamp of the whole episode; a topic that begins late or ends early has a gap there.
+    """
     if len(stamps_ns) < 2:
         return StreamReport(topic, len(stamps_ns), 0.0, expected_hz, 0, 0.0)
-    gaps = np.diff(np.sort(stamps_ns)) * 1e-9
-    span = float(gaps.sum())
-    rate = len(gaps) / span if span > 0.0 else 0.0
+    stamps_ns = np.sort(stamps_ns)
+    gaps = np.diff(stamps_ns) * 1e-9
+    duration = float(gaps.sum())
+    rate = len(gaps) / duration if duration > 0.0 else 0.0
+    if span_ns is not None:
+        gaps = np.append(gaps, np.maximum([stamps_ns[0] - span_ns[0], span_ns[1] - stamps_ns[-1]], 0) * 1e-9)
     dropped = int(np.maximum(np.rint(gaps * expected_hz) - 1, 0).sum()) if expected_hz else 0
     return StreamReport(topic, len(stamps_ns), rate, expected_hz, dropped, float(gaps.max()))
 
 
-def reports_of(streams: Mapping[str, StreamLike]) -> list[StreamReport]:
-    """A report of every topic, and of those that should have come and did not."""
-    names = [*EXPECTED_HZ, *(name for name in streams if name not in EXPECTED_HZ)]
+def stream_reports(stamps_ns: Mapping[str, NDArray[np.int64]]) -> list[StreamReport]:
+    """A report of every topic, and of those that should have come and did not, from the topics' stamps."""
+    ends = [(s.min(), s.max()) for name, s in stamps_ns.items() if name in EXPECTED_HZ and len(s)]
+    span_ns = (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
     empty = np.empty(0, np.int64)
     return [
-        stream_report(name, streams[name].stamps_ns if name in streams else empty, EXPECTED_HZ.get(name, 0.0))
-        for name in names
+        stream_report(name, stamps_ns.get(name, empty), hz, span_ns if hz else None)
+        for name in dict.fromkeys([*EXPECTED_HZ, *stamps_ns])
+        for hz in (EXPECTED_HZ.get(name, 0.0),)
     ]
 
 
-def faults_of(streams: Mapping[str, StreamLike]) -> list[str]:
-    """Everything that is wrong with an episode; nothing for a good one."""
-    faults = _rate_faults(reports_of(streams))
+def faults_of(streams: Mapping[str, StreamLike], dropped: int = 0) -> list[str]:
+    """Everything that is wrong with an episode; nothing for a good one. dropped: messages that were never written."""
+    faults = _rate_faults(stream_reports({name: stream.stamps_ns for name, stream in streams.items()}))
+    if dropped:
+        faults.append(f"MESSAGES_DROPPED: {dropped}, the disk was too slow")
     if IMAGE_TOPIC in streams:
         faults += _image_faults(streams[IMAGE_TOPIC])
     if TACTILE_TOPIC in streams:

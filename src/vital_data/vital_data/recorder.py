@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from vital_core.errors import ErrorCode, VitalError
 from vital_data import layout
 from vital_data.episode_reader import read_episode
-from vital_data.episode_writer import EpisodeWriter, Message
-from vital_data.quality import EXPECTED_HZ, StreamReport, faults_of, stream_report
+from vital_data.episode_writer import EpisodeWriter, Message, as_refusal
+from vital_data.quality import StreamReport, faults_of, stream_reports
 from vital_data.repair import Repaired, repair_session
 from vital_data.session import Session
 from vital_data.session_index import SessionIndex
@@ -56,7 +56,7 @@ class Recorder:
         self.episode = self.index.next_index() - 1
         self.saved = sum(entry.usable for entry in Session.open(self.index.folder).episodes())
         self.faults: tuple[str, ...] = ()
-        self.longest_wait_s = 0.0
+        self._longest_wait_s = 0.0
         self._writer: EpisodeWriter | None = None
         self._metadata: dict[str, Any] = {}
         self._started_s = 0.0
@@ -74,7 +74,7 @@ class Recorder:
         return self._writer is not None
 
     @property
-    def failure(self) -> OSError | None:
+    def failure(self) -> Exception | None:
         """Why the open episode cannot be written any further."""
         return None if self._writer is None else self._writer.failure
 
@@ -93,6 +93,11 @@ class Recorder:
         """Messages of the open episode that found no room to wait in."""
         return 0 if self._writer is None else self._writer.dropped
 
+    @property
+    def longest_wait_s(self) -> float:
+        """The longest that a message has waited to be written, in this session."""
+        return max(self._longest_wait_s, 0.0 if self._writer is None else self._writer.longest_wait_s)
+
     def put(self, message: Message) -> None:
         """A message that has just come; never waits."""
         self._last_s[message.topic] = self._now_s()
@@ -101,19 +106,22 @@ class Recorder:
 
     def streams(self) -> list[StreamReport]:
         """How the topics of the open episode come."""
-        return [
-            stream_report(name, np.array(self._stamps.get(name, []), np.int64), EXPECTED_HZ.get(name, 0.0))
-            for name in dict.fromkeys([*EXPECTED_HZ, *self._stamps])
-        ]
+        return stream_reports({name: np.array(stamps, np.int64) for name, stamps in self._stamps.items()})
 
     def start(self, metadata: Mapping[str, Any]) -> int:
-        """Open the next episode; its index. Raises VitalError: BUSY, SENSOR_FAULT, DISK_FULL."""
+        """Open the next episode; its index. Raises VitalError: BUSY, SENSOR_FAULT, DISK_FULL, BAD_RECORDING."""
         if self.recording:
             raise VitalError(ErrorCode.BUSY, f"episode {self.episode} is open: finish it first")
         now_s = self._now_s()
         silent = [name for name in REQUIRED if now_s - self._last_s.get(name, -np.inf) > FRESH_S]
         if silent:
             raise VitalError(ErrorCode.SENSOR_FAULT, f"nothing comes on {', '.join(silent)}: is the sensor running?")
+        try:
+            return self._open(metadata, now_s)
+        except OSError as error:
+            raise as_refusal(self.folder, error) from error
+
+    def _open(self, metadata: Mapping[str, Any], now_s: float) -> int:
         free = shutil.disk_usage(self.folder).free
         if free < self._min_free_bytes:
             raise VitalError(
@@ -138,17 +146,17 @@ class Recorder:
         if writer is None:
             return self._mark_last(outcome, note)
         duration_s = self._now_s() - self._started_s
-        reports = {r.topic: r.received for r in self.streams()}
-        metadata = {**self._metadata, "outcome": outcome, "note": note, "faults": [], "received": reports}
-        path = writer.finish({**metadata, "dropped": writer.dropped, "duration_s": duration_s})
-        self.longest_wait_s = max(self.longest_wait_s, writer.longest_wait_s)
+        # Faults are found in what is on disk, so they are in the index and not in the file.
+        metadata = {**self._metadata, "outcome": outcome, "note": note, "streams": [asdict(r) for r in self.streams()]}
+        try:
+            path = writer.finish({**metadata, "dropped": writer.dropped, "duration_s": duration_s})
+        finally:
+            self._longest_wait_s = max(self._longest_wait_s, writer.longest_wait_s)
         return self._check_in(path, outcome, note, duration_s, writer.dropped)
 
     def _check_in(self, path: Path, outcome: str, note: str, duration_s: float, dropped: int) -> Finished:
         episode = read_episode(path)
-        faults = faults_of(episode.streams)
-        if dropped:
-            faults.append(f"MESSAGES_DROPPED: {dropped}, the disk was too slow")
+        faults = faults_of(episode.streams, dropped)
         frames = len(episode.streams[IMAGE_TOPIC].stamps_ns) if IMAGE_TOPIC in episode.streams else 0
         entry = {"episode": self.episode, "file": path.name, "outcome": outcome, "faults": faults, "note": note}
         entry |= {"redo": outcome == "redo", "frames": frames, "duration_s": round(duration_s, 3)}

@@ -1,10 +1,15 @@
-"""What can be had back from an episode that was not finished: its whole chunks, as an episode marked as aborted."""
+"""What can be had back from an episode that was not finished: its whole chunks, as an episode marked as aborted.
+
+The damaged file is kept beside it under another name; as long as the index does not know of the repair, it is done
+again, so that a repair may be interrupted too.
+"""
 
 import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mcap.exceptions import McapError
 from mcap.records import Channel, Metadata, Schema
@@ -16,10 +21,12 @@ from vital_core.errors import VitalError
 from vital_data import layout
 from vital_data.episode_reader import UNREADABLE, read_episode
 from vital_data.episode_writer import McapFile, Message
+from vital_data.quality import faults_of
 from vital_data.session import Session, entry_of
 from vital_data.session_index import SessionIndex
 
 ABORTED = "aborted"
+BROKEN_SUFFIX = ".broken"
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,10 @@ def recover(path: Path, target: Path, metadata: dict[str, str]) -> int:
 
 def repair_episode(index: SessionIndex, task: str, broken: Path) -> Repaired:
     """Put what is whole of ``broken`` in its place and note it in the index; the damaged file keeps another name."""
-    name = broken.name.removesuffix(layout.PART_SUFFIX)
-    number = int(name.removeprefix("episode_").removesuffix(layout.EPISODE_SUFFIX))
+    name = broken.name.removesuffix(layout.PART_SUFFIX).removesuffix(BROKEN_SUFFIX)
+    number = _number(broken)
     target = layout.episode_path(index.folder, number)
-    kept = index.folder / f"{name}.broken"
+    kept = index.folder / f"{name}{BROKEN_SUFFIX}"
     broken.replace(kept)
     faults = ["ABORTED: the recording was interrupted"]
     metadata = {"episode": str(number), "task": task, "outcome": ABORTED, "faults": json.dumps(faults)}
@@ -91,11 +98,20 @@ def _frames(path: Path) -> int:
     return sum(len(stream.stamps_ns) for stream in episode.streams.values())
 
 
+def _number(path: Path) -> int:
+    return int(path.name.removeprefix("episode_").split(".")[0])
+
+
 def broken_files(folder: Path) -> list[Path]:
-    """Unfinished files, and finished ones that cannot be read."""
-    index = SessionIndex(folder)
-    broken = index.leftovers()
+    """Unfinished files, finished ones that cannot be read, and those whose repair came to no end."""
+    aborted = {entry.index for entry in Session.open(folder).episodes() if entry.outcome == ABORTED}
+    kept = sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}{BROKEN_SUFFIX}"))
+    broken = [path for path in kept if _number(path) not in aborted]
+    again = {_number(path) for path in broken}
+    broken += SessionIndex(folder).leftovers()
     for path in sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}")):
+        if _number(path) in again:
+            continue
         try:
             read_episode(path, topics=())
         except VitalError:
@@ -110,12 +126,19 @@ def repair_session(folder: Path) -> list[Repaired]:
     repaired = [repair_episode(index, session.task, path) for path in broken_files(folder)]
     known = {entry.index for entry in session.episodes()}
     for path in sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}")):
-        number = int(path.stem.removeprefix("episode_"))
-        if number not in known:
-            episode = read_episode(path, topics=())
-            entry = {"episode": number, "file": path.name, "outcome": episode.outcome, "faults": list(episode.faults)}
-            index.append({**entry, "frames": _frames(path), "note": "its line in the index was missing"})
+        if _number(path) not in known:
+            index.append({**_judged(path), "note": "its line in the index was missing"})
     return repaired
+
+
+def _judged(path: Path) -> dict[str, Any]:
+    """An index entry of a whole file; one that the recorder did not come to judge is judged now."""
+    episode = read_episode(path)
+    faults = list(episode.faults)
+    if "faults" not in episode.metadata:
+        faults = faults_of(episode.streams, int(episode.metadata.get("dropped", 0)))
+    entry = {"episode": _number(path), "file": path.name, "outcome": episode.outcome, "faults": faults}
+    return entry | {"redo": episode.outcome == "redo", "frames": _frames(path)}
 
 
 def _mend_index(index: SessionIndex) -> None:

@@ -4,15 +4,18 @@ The index is a file of JSON lines, only ever appended to, each with its own chec
 later line about an episode adds to the earlier ones, so that a mark never overwrites what was recorded.
 """
 
+import errno
 import os
 import time
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_data import layout
+from vital_data.episode_writer import as_refusal, is_being_written
 from vital_data.session import Session, line_of
 
 
@@ -42,17 +45,26 @@ class SessionIndex:
         return cls(folder)
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Add a line; on disk when this returns. A torn last line, of an interrupted run, is closed first."""
+        """Add a line; on disk when this returns. A torn last line, of an interrupted run, is closed first.
+
+        Raises VitalError(DISK_FULL or BAD_RECORDING); the index is then as it was.
+        """
         path = self.folder / layout.INDEX_FILE
         data = (line_of({**entry, "time": _now()}) + "\n").encode()
-        with open(path, "ab+") as file:
-            if file.tell() > 0:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    data = b"\n" + data
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with open(path, "ab+", buffering=0) as file:
+                size = file.tell()
+                if size > 0:
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":
+                        data = b"\n" + data
+                _append(file, data, size)
+        except OSError as error:
+            raise VitalError(
+                as_refusal(path, error).code,
+                f"{path.name} could not be added to ({error.strerror}): make room; files that it lacks get their lines "
+                "when the recorder starts again, or from `vital_data repair`",
+            ) from error
 
     def next_index(self) -> int:
         """The first number that no file and no line has."""
@@ -64,8 +76,20 @@ class SessionIndex:
         return max(taken, default=-1) + 1
 
     def leftovers(self) -> list[Path]:
-        """Files of episodes that were never finished."""
-        return sorted(self.folder.glob(f"episode_*{layout.EPISODE_SUFFIX}{layout.PART_SUFFIX}"))
+        """Files of episodes that were never finished, but for one that is being written just now."""
+        parts = self.folder.glob(f"episode_*{layout.EPISODE_SUFFIX}{layout.PART_SUFFIX}")
+        return sorted(path for path in parts if not is_being_written(path))
+
+
+def _append(file: FileIO, data: bytes, size: int) -> None:
+    """All of ``data`` at the end of a file of ``size`` bytes, or nothing of it."""
+    try:
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def _now() -> str:

@@ -1,0 +1,132 @@
+"""`vital_data info`, `list`, `check`, `repair` and `play`, as an operator calls them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+
+from vital_data import cli, layout, synthetic
+from vital_data.convert.session_writer import SessionWriter
+from vital_data.session import Session
+from vital_data.session_index import SessionIndex
+from vital_interfaces.msg import EndEffectorDelta
+
+TASK = "usb_insertion"
+DOMAIN = 20 + os.getpid() % 80
+FRAMES = 40
+# A listener that wants everything surely, and what was said before it came.
+LATCHED = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+@pytest.fixture
+def session(tmp_path):
+    writer = SessionWriter(tmp_path / "session", TASK, {"versions": {"mcap": "1.6.0"}})
+    writer.add(synthetic.streams(FRAMES, 0), {"frames": FRAMES, "duration_s": 1.3})
+    writer.add(synthetic.streams(FRAMES, 1), {"frames": FRAMES, "faults": ["CAMERA_DARK: 40 % of the pictures"]})
+    writer.add(synthetic.streams(FRAMES, 2), {"frames": FRAMES, "outcome": "failure", "note": "slipped"})
+    return writer.folder
+
+
+def vital_data(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_info_and_list_tell_what_is_for_training(session, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    SessionIndex(session).append({"episode": 2, "redo": True})
+    assert vital_data("info", session) == 0
+    words = capsys.readouterr().err
+    assert "3, of them 1 for training" in words and "success, faulty 1" in words and "redo 1" in words
+    assert vital_data("list", session) == 0
+    words = capsys.readouterr().err
+    assert "CAMERA_DARK: 40 % of the pictures" in words and "slipped" in words
+
+
+def test_check_finds_a_cut_file_and_repair_has_it_back(session, capsys):
+    assert vital_data("check", session) == 0
+    assert "3 episodes, all sound" in capsys.readouterr().err
+    path = layout.episode_path(session, 0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: 2 * len(whole) // 3])
+    assert vital_data("check", session) == 1
+    assert "episode_0000.mcap is not whole: `vital_data repair" in capsys.readouterr().err
+    assert vital_data("repair", session) == 0
+    assert "episode 0:" in capsys.readouterr().err
+    assert [e.outcome for e in Session.open(session).episodes()] == ["aborted", "success", "failure"]
+    assert vital_data("check", session) == 0
+    capsys.readouterr()
+    assert vital_data("repair", session) == 0 and "nothing to repair" in capsys.readouterr().err
+
+
+def test_check_misses_a_file_and_finds_changed_bytes(session, capsys):
+    layout.episode_path(session, 2).unlink()
+    path = layout.episode_path(session, 0)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    assert vital_data("check", session) == 1
+    words = capsys.readouterr().err
+    assert "episode_0002.mcap is gone" in words and "episode_0000.mcap" in words
+
+
+def test_folder_without_a_session_is_refused(tmp_path, capsys):
+    for command in ("info", "list", "check", "repair", "play"):
+        assert vital_data(command, tmp_path) == 2
+        assert "expected a recorded session" in capsys.readouterr().err
+
+
+class Listener:
+    def __init__(self, *topics):
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=DOMAIN)
+        self.node = rclpy.create_node("listener", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.heard = {topic: [] for topic, _ in topics}
+        for topic, kind in topics:
+            self.node.create_subscription(kind, topic, self.heard[topic].append, LATCHED)
+
+    def close(self):
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+
+@pytest.fixture
+def listener():
+    made = Listener(("/wrist_camera/image_raw", Image), ("/vital/command", EndEffectorDelta))
+    yield made
+    made.close()
+
+
+def play(session, listener, *options):
+    command = [sys.executable, "-m", "vital_data.cli", "play", str(session), "--rate", "2", *options]
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None:
+        listener.executor.spin_once(0.05)
+    return process.returncode, process.stderr.read()
+
+
+def test_played_episode_reaches_a_reliable_listener_without_the_commands(session, listener):
+    code, words = play(session, listener)
+    assert code == 0, words
+    # What was said last may go down with the player.
+    assert FRAMES - 5 <= len(listener.heard["/wrist_camera/image_raw"]) <= FRAMES
+    assert listener.heard["/vital/command"] == []
+    assert play(session, listener, "--acting")[0] == 0
+    assert len(listener.heard["/vital/command"]) > FRAMES / 2
+
+
+def test_nothing_is_played_where_an_arm_speaks(session, listener):
+    listener.node.create_publisher(JointState, "/joint_states", qos_profile_sensor_data)
+    code, words = play(session, listener)
+    assert code == 2 and "somebody else publishes on /joint_states" in words
+    assert len(listener.heard["/wrist_camera/image_raw"]) < FRAMES / 2
