@@ -23,6 +23,8 @@ POSE_TOPIC = "/vital/tcp_pose"
 TARGET_TOPIC = "/vital/tcp_target"
 INTENDED_TOPIC = "/vital/tcp_intended"
 COMMAND_TOPIC = "/vital/command"
+# Where the wrist image shows gripper, held object or target; from a simulation, stamped as the image.
+FOREGROUND_TOPIC = "/sim/wrist_foreground"
 # What the numbers of a topic are relative to.
 FRAMES = {POSE_TOPIC: BASE_FRAME, TARGET_TOPIC: BASE_FRAME, INTENDED_TOPIC: BASE_FRAME, COMMAND_TOPIC: TCP_FRAME}
 FRAME_RATE_HZ = 30.0
@@ -45,6 +47,7 @@ class AlignmentConfig:
     """How an episode is read. Ages in s: the oldest reading that still belongs to a frame; rates in Hz.
 
     target_age_s: a target older than this has been given up by the gate, which holds after 2.5 missed periods.
+    foreground: whether the pictures' foreground is read too.
     """
 
     label: Label = Label.COMMANDED
@@ -53,11 +56,13 @@ class AlignmentConfig:
     tactile_age_s: float = 0.1
     pose_age_s: float = 0.1
     target_age_s: float = 0.25
+    foreground: bool = False
 
     def topics(self) -> tuple[str, ...]:
         """The topics that the label needs, the clock first."""
         source = {Label.MEASURED: (), Label.COMMANDED: (TARGET_TOPIC,), Label.INTENDED: (INTENDED_TOPIC,)}
-        return (IMAGE_TOPIC, TACTILE_TOPIC, POSE_TOPIC, COMMAND_TOPIC, *source[self.label])
+        seen = (FOREGROUND_TOPIC,) if self.foreground else ()
+        return (IMAGE_TOPIC, TACTILE_TOPIC, POSE_TOPIC, COMMAND_TOPIC, *source[self.label], *seen)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ class AlignedEpisode:
 
     stamps_ns (T,); image (T, 128, 128, 3) uint8; tactile_ut (T, 15) float32, baseline subtracted; actions (T, 7)
     float64, the 6 Hz action that begins at the frame (m, rad, gripper); observed (T,) and valid (T,) bool: whether
-    the frame's observation and its action are to be used; refused: how many frames were not, by reason.
+    the frame's observation and its action are to be used; refused: how many frames were not, by reason; foreground:
+    (T, 128, 16) uint8, a bit a pixel, None where it was not asked for.
     """
 
     name: str
@@ -77,6 +83,7 @@ class AlignedEpisode:
     observed: NDArray[np.bool_]
     valid: NDArray[np.bool_]
     refused: Mapping[str, int] = field(default_factory=dict)
+    foreground: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
@@ -106,20 +113,41 @@ def align(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig)
         "no command yet": int((whole & ~gripper_known).sum()),
     }
     valid = whole & measured.fresh & known & gripper_known
-    return AlignedEpisode(name, clock_ns, image, tactile_ut, actions, observed, valid, refused)
+    foreground = None
+    if config.foreground:
+        foreground, seen = _foreground(name, streams[FOREGROUND_TOPIC], clock_ns)
+        refused["no foreground of this picture"] = int((~seen).sum())
+        observed = observed & seen
+    return AlignedEpisode(name, clock_ns, image, tactile_ut, actions, observed, valid, refused, foreground)
 
 
 def _check_topics(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig) -> None:
     for topic in config.topics():
         if topic not in streams or not len(streams[topic].stamps_ns):
-            hint = "; choose another label" if topic == INTENDED_TOPIC else ""
-            raise refuse(name, f"has no message on {topic}, expected some for the label '{config.label.value}'{hint}")
+            raise refuse(name, f"has no message on {topic}, expected some {_purpose(topic, config)}")
         if (frame := streams[topic].frame) != FRAMES.get(topic, frame):
             raise refuse(name, f"{topic} is in frame '{frame}', expected '{FRAMES[topic]}'")
         steps = np.diff(streams[topic].stamps_ns)
         if (steps < 0).any():
             at = int(np.argmax(steps < 0))
             raise refuse(name, f"{topic} goes back by {-steps[at] / 1e6:.1f} ms at sample {at + 1}, expected order")
+
+
+def _purpose(topic: str, config: AlignmentConfig) -> str:
+    if topic == FOREGROUND_TOPIC:
+        return "to put other backgrounds behind the pictures; train without, or record in the simulation"
+    hint = "; choose another label" if topic == INTENDED_TOPIC else ""
+    return f"for the label '{config.label.value}'{hint}"
+
+
+def _foreground(name: str, stream: StreamLike, clock_ns: Stamps) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """(T, 128, 16) packed foreground of each picture, and whether there is one (T,): only the same moment's counts."""
+    image = np.asarray(stream.values["image"])
+    expected = (len(stream.stamps_ns), IMAGE_SIZE_PX, IMAGE_SIZE_PX)
+    if image.shape != expected or image.dtype != np.uint8:
+        raise refuse(name, f"{FOREGROUND_TOPIC} has {image.dtype} {image.shape}, expected uint8 {expected}")
+    at = np.minimum(np.searchsorted(stream.stamps_ns, clock_ns), len(image) - 1)
+    return np.packbits(image > 0, axis=-1)[at], stream.stamps_ns[at] == clock_ns
 
 
 def _checked_image(name: str, stream: StreamLike, config: AlignmentConfig) -> NDArray[np.uint8]:

@@ -37,7 +37,8 @@ class Demonstrations:
     image (N, 128, 128, 3) uint8; tactile_ut (N, 15) float32; actions (N, chunk, 7) in m, rad; mask (N, chunk)
     bool, False where there is nothing to imitate; episode (N,) index of the episode; sha256 of the content and
     the settings; normaliser of all of it; label: where the actions come from; names of the episodes; refused:
-    frames left out, by reason; excluded: episodes left out and why.
+    frames left out, by reason; excluded: episodes left out and why; foreground: (N, 128, 16) uint8, a bit a pixel,
+    where the picture shows what the task is about, None where it was not asked for.
     """
 
     image: NDArray[np.uint8]
@@ -51,6 +52,7 @@ class Demonstrations:
     names: tuple[str, ...] = ()
     refused: dict[str, int] = field(default_factory=dict)
     excluded: dict[str, str] = field(default_factory=dict)
+    foreground: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.image)
@@ -63,6 +65,8 @@ class Demonstrations:
     def subset(self, chosen: NDArray[np.bool_]) -> "Demonstrations":
         """The frames where ``chosen`` (N,) is True, with the normaliser of the whole."""
         parts = {name: getattr(self, name)[chosen] for name in ("image", "tactile_ut", "actions", "mask", "episode")}
+        if self.foreground is not None:
+            parts["foreground"] = self.foreground[chosen]
         return dataclasses.replace(self, **parts)
 
 
@@ -73,13 +77,14 @@ def load_demonstrations(
     label: Label | None = None,
     *,
     include_unusable: bool = False,
+    foreground: bool = False,
     progress: Progress = log.debug,
 ) -> Demonstrations:
     """Every usable episode of one or more folders, in order: recorded sessions, or scripted demonstrations.
 
     Without a ``label`` it is the demonstrator's intention where every episode tells it, and the command otherwise.
     The control rate is the task's. Episodes that are marked redo, failed or faulty are left out and named, unless
-    ``include_unusable``.
+    ``include_unusable``. ``foreground``: read it too; only the simulation tells it.
     The normaliser is kept beside the first session, and made again when the content changes.
     Raises VitalError(BAD_DATASET) when an episode breaks the contract, is of another task, or none is usable.
     """
@@ -87,7 +92,7 @@ def load_demonstrations(
     sources, excluded = episode_sources(folders, task, include_unusable)
     if label is None:
         label = Label.INTENDED if all(source.tells_intention() for source in sources) else Label.COMMANDED
-    config = AlignmentConfig(label, load_task(task).control_rate_hz)
+    config = AlignmentConfig(label, load_task(task).control_rate_hz, foreground=foreground)
     with ThreadPoolExecutor(READERS) as pool:
         digests = list(pool.map(_file_hash, [source.path for source in sources]))
         aligned = pool.map(lambda source: _aligned(source, task, config, progress), sources)
@@ -135,6 +140,7 @@ class _Frames:
         self._count = 0
         self._names: list[str] = []
         self._parts: list[tuple[NDArray, ...]] = []
+        self._foreground: list[NDArray[np.uint8]] = []
         self._refused: Counter[str] = Counter()
 
     def take(self, episode: AlignedEpisode) -> None:
@@ -149,6 +155,8 @@ class _Frames:
         self._image[self._count : end] = episode.image[start]
         number = np.full(len(start), len(self._names))
         self._parts.append((episode.tactile_ut[start], actions[start], mask[start], number))
+        if episode.foreground is not None:
+            self._foreground.append(episode.foreground[start])
         self._count = end
         self._names.append(episode.name)
         self._refused.update({why: count for why, count in episode.refused.items() if count})
@@ -171,6 +179,7 @@ class _Frames:
             names=tuple(self._names),
             refused=dict(self._refused),
             excluded=excluded,
+            foreground=np.concatenate(self._foreground) if self._foreground else None,
         )
 
 

@@ -52,6 +52,7 @@ TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     ("/vital/gate_state", GateState, LATCHED),
     ("/vital/teleop_state", TeleopState, RELIABLE),
     ("/vital/tcp_intended", PoseStamped, RELIABLE),
+    ("/sim/wrist_foreground", Image, qos_profile_sensor_data),
 )
 OUTCOMES = {
     FinishEpisode.Request.SUCCESS: "success",

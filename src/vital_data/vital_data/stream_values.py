@@ -12,6 +12,7 @@ from vital_core.xarm7 import JOINT_NAMES
 from vital_data.cdr_rows import Columns, Rows
 
 UNIT_TOLERANCE = 1e-3
+CHANNELS = {"rgb8": 3, "mono8": 1}
 Values = dict[str, NDArray]
 
 
@@ -25,16 +26,18 @@ def _vectors(columns: Columns, name: str) -> NDArray[np.float64]:
 
 
 def _image(columns: Columns, rows: int) -> Values:
-    """image (n, H, W, 3) uint8, a view of the messages' own bytes."""
-    if columns["encoding"] != "rgb8":
-        raise _refuse(f"image has encoding '{columns['encoding']}', expected 'rgb8'")
+    """image (n, H, W, 3) or, of one channel, (n, H, W) uint8, a view of the messages' own bytes."""
+    if (encoding := columns["encoding"]) not in CHANNELS:
+        raise _refuse(f"image has encoding '{encoding}', expected one of {', '.join(CHANNELS)}")
+    channels = CHANNELS[encoding]
     height, width, step = (np.unique(columns[name]) for name in ("height", "width", "step"))
     data = columns["data"]
     if not len(height) == len(width) == len(step) == 1 or data.shape[1] != height[0] * step[0]:
         raise _refuse(f"image of {width}x{height} has {data.shape[1]} bytes in steps of {step}")
-    if step[0] != 3 * width[0]:
-        data = data.reshape(rows, height[0], step[0])[:, :, : 3 * width[0]]
-    return {"image": data.reshape(rows, height[0], width[0], 3)}
+    if step[0] != channels * width[0]:
+        data = data.reshape(rows, height[0], step[0])[:, :, : channels * width[0]]
+    shape = (rows, height[0], width[0], 3) if channels == 3 else (rows, height[0], width[0])
+    return {"image": data.reshape(shape)}
 
 
 def _tactile(columns: Columns, rows: int) -> Values:

@@ -116,6 +116,7 @@ train_bc.main(sys.argv[1:])
 
 def _train(demos: Path, out: Path, *options: str) -> list[str]:
     base = ["--task", "usb_insertion", "--demos", str(demos), "--out", str(out), "--iterations", "12", "--threads", "1"]
+    base += ["--method", "visk"]
     return [sys.executable, "-c", TRAIN, *base, *options]
 
 

@@ -23,7 +23,7 @@ FORMAT = "vital_policy/1"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the weights come from: enough to make them again."""
+    """Where the weights come from: enough to make them again. method: baku, visk or vital_bc."""
 
     command: str = ""
     commit: str = "unknown"
@@ -31,6 +31,7 @@ class Provenance:
     steps: int = 0
     demonstrations: int = 0
     data_sha256: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def write_model_card(checkpoint_path: Path, report: dict[str, Any] | None = None
 |---|---|
 | network | visuo-tactile transformer, {checkpoint.policy.parameter_count():,} parameters, \
 {"image and touch" if config.touch else "image only"}, chunk of {config.chunk} |
+| method | {origin.method or "not told"} |
 | control rate | {checkpoint.control_rate_hz:g} Hz, deltas in the TCP frame |
 | temporal ensemble | exp(-m i), oldest first, m = {checkpoint.ensemble_decay:g} |
 | demonstrations | {origin.demonstrations} episodes for training, data SHA-256 `{origin.data_sha256}` |

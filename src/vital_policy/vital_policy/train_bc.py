@@ -29,7 +29,7 @@ from vital_data.labels import Label
 from vital_policy import fused_norm
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
 from vital_policy.model_card import write_model_card
-from vital_policy.trainer import PRESETS, TrainConfig, Trainer, learning_rate
+from vital_policy.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate
 
 LOG_EVERY = 50
 VALIDATE_EVERY = 250
@@ -40,8 +40,8 @@ log = logging.getLogger("train_bc")
 class Run:
     """One training run in a folder: state to resume from, log of losses, checkpoint and model card."""
 
-    def __init__(self, trainer: Trainer, task: str, folder: Path, command: str) -> None:
-        self.trainer, self.task, self.folder, self.command = trainer, task, folder, command
+    def __init__(self, trainer: Trainer, task: str, method: str, folder: Path, command: str) -> None:
+        self.trainer, self.task, self.method, self.folder, self.command = trainer, task, method, folder, command
         self.state_path = folder / f"{task}.state.safetensors"
         self.checkpoint_path = folder / f"{task}.safetensors"
         self._identity = json.dumps(
@@ -55,6 +55,7 @@ class Run:
         safe_file.write_bytes(self.state_path, save(trainer.state(), header))
         provenance = Provenance(
             command=self.command,
+            method=self.method,
             commit=source_commit(),
             seed=trainer.config.seed,
             steps=trainer.iteration,
@@ -164,7 +165,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--holdout", type=int, help="episodes kept for validation (default 2)")
-    parser.add_argument("--no-touch", action="store_true", help="image only (BAKU in the paper)")
+    parser.add_argument(
+        "--method",
+        choices=sorted(METHODS),
+        default="vital_bc",
+        help="baku: image; visk: image and touch; vital_bc (default): the same before ever other backgrounds",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--save-every", type=float, default=180.0, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -182,10 +188,8 @@ def configure(options: argparse.Namespace) -> TrainConfig:
         "holdout_episodes": options.holdout,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if options.no_touch:
-        changes["policy"] = dataclasses.replace(config.policy, touch=False)
     try:
-        return dataclasses.replace(config, **changes)
+        return dataclasses.replace(config.with_method(options.method), **changes)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
 
@@ -210,17 +214,19 @@ def train(options: argparse.Namespace, command: str) -> None:
     if config.bf16:
         fused_norm.enable()
     label = Label(options.label) if options.label else None
-    demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label)
+    foreground = config.background_share > 0.0
+    demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label, foreground=foreground)
     try:
         trainer = Trainer(config, demos)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
     log.info(
-        "%s: %d frames of %d episodes, %d held out, %s actions; %d parameters", options.task, len(demos),
-        demos.episodes, config.holdout_episodes, demos.label.value, trainer.policy.parameter_count(),
+        "%s, %s: %d frames of %d episodes, %d held out, %s actions; %d parameters",
+        options.task, options.method, len(demos), demos.episodes, config.holdout_episodes, demos.label.value,
+        trainer.policy.parameter_count(),
     )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
-    run = Run(trainer, options.task, options.out, command)
+    run = Run(trainer, options.task, options.method, options.out, command)
     if options.resume:
         run.resume()
     run.train(options.save_every)

@@ -5,17 +5,21 @@ the uninterrupted run would have done.
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vital_augment.compositing import BackgroundBank
 from vital_data.dataset import Demonstrations
 from vital_policy.augmentation import Augmentation, augment, to_network
 from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.policy import Policy, PolicyConfig
+
+# name in the paper -> (touch, share of the pictures whose background is replaced).
+METHODS: dict[str, tuple[bool, float]] = {"baku": (False, 0.0), "visk": (True, 0.0), "vital_bc": (True, 0.75)}
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class TrainConfig:
     twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16. relative_floor: 0
     for the mean squared error; otherwise errors count relative to the size of the motion that is imitated, down
     to this share of the largest action, because a demonstrator is slow where precision counts. ensemble_decay:
-    for whoever runs the policy, see `TemporalEnsemble`.
+    for whoever runs the policy, see `TemporalEnsemble`. background_share: of the pictures that get another background,
+    drawn from this many ``backgrounds``; 0 leaves them as they are.
     """
 
     iterations: int = 20_000
@@ -40,6 +45,8 @@ class TrainConfig:
     ensemble_decay: float = PAPER_DECAY
     seed: int = 0
     holdout_episodes: int = 2
+    background_share: float = 0.0
+    backgrounds: int = 2000
     augmentation: Augmentation = field(default_factory=Augmentation)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
@@ -47,8 +54,15 @@ class TrainConfig:
         for name in ("iterations", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if not 0.0 <= self.background_share <= 1.0:
+            raise ValueError(f"background_share is {self.background_share}, expected 0 to 1")
         if not self.learning_rate > 0.0:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+
+    def with_method(self, method: str) -> "TrainConfig":
+        """The same, with the sight and touch of one of `METHODS`."""
+        touch, share = METHODS[method]
+        return replace(self, policy=replace(self.policy, touch=touch), background_share=share)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -131,6 +145,7 @@ class Trainer:
         self._tactile = torch.from_numpy(self.normaliser.normalise_tactile(self.demos.tactile_ut))
         self._target = torch.from_numpy(self.normaliser.normalise_actions(self.demos.actions))
         self._mask = torch.from_numpy(self.demos.mask)
+        self._backgrounds, self._foreground = self._background_bank()
         # Adam's moments exist from the first step on; a state to resume from needs them from the start.
         for parameter in self.policy.parameters():
             self._optimiser.state[parameter] = {
@@ -139,13 +154,29 @@ class Trainer:
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
 
+    def _background_bank(self) -> tuple[BackgroundBank | None, Tensor | None]:
+        config, foreground = self.config, self.demos.foreground
+        if config.background_share == 0.0:
+            return None, None
+        if foreground is None:
+            raise ValueError("backgrounds can only be replaced where the demonstrations tell the foreground")
+        bank = BackgroundBank.generated(config.backgrounds, config.background_share, config.seed)
+        return bank, torch.from_numpy(foreground)
+
+    def _pictures(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, 3, 128, 128) as the network takes them: backgrounds first, then the crop and the colours."""
+        image = self._image[index]
+        if self._backgrounds is not None and self._foreground is not None:
+            image = self._backgrounds.apply(image, self._foreground[index], generator)
+        return augment(image, self.config.augmentation, generator)
+
     def step(self) -> float:
         """One iteration; returns its loss."""
         config = self.config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.iteration)
         torch.manual_seed(config.seed * 1_000_003 + self.iteration)  # for the dropout
         index = torch.randint(len(self.demos), (config.batch,), generator=generator)
-        image = augment(self._image[index], config.augmentation, generator)
+        image = self._pictures(index, generator)
         self.policy.train()
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
             predicted = self.policy(image, self._tactile[index])

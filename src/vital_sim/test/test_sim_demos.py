@@ -32,6 +32,7 @@ def test_file_has_the_contracts_tensors_and_metadata(folder):
     frames = len(tensors["image"])
     assert {name: (value.dtype.name, value.shape) for name, value in tensors.items()} == {
         "image": ("uint8", (frames, 128, 128, 3)),
+        "foreground": ("uint8", (frames, 128, 16)),
         "tactile_ut": ("float32", (frames, 15)),
         "t_base_tcp": ("float64", (frames, 4, 4)),
         "t_base_tcp_target": ("float64", (frames, 4, 4)),

@@ -30,7 +30,7 @@ def session():
     def slow_wrist(image, stamp):
         note("wrist begins", stamp)
         time.sleep(SLOW_S)
-        note("wrist ends", image.shape)
+        note("wrist ends", [picture.shape for picture in image])
 
     ticks = iter(range(10**9))
     sinks = Sinks(
@@ -40,6 +40,7 @@ def session():
         scene=lambda pictures, stamp: note("scene", [p.shape for p in pictures]),
         truth=lambda truth, seed, episode: note("truth"),
         wants_wrist=lambda: True,
+        wants_foreground=lambda: True,
         wants_scene=lambda: True,
         stamp=lambda: next(ticks),
     )

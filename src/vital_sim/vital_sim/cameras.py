@@ -3,6 +3,8 @@
 Optical frames have z along the view, x to the right and y down. A renderer belongs to the thread that made it.
 """
 
+from collections.abc import Callable
+
 import cv2
 import mujoco
 import numpy as np
@@ -27,6 +29,8 @@ from vital_sim.world import World
 
 DEPTH_NOISE_M = 0.0012
 DEPTH_RANGE_M = (0.2, 3.0)
+# Bodies that a task is about; the rest of a picture is background.
+FOREGROUND = ("gripper", "held_object", "target")
 
 
 class _Renderer:
@@ -50,6 +54,14 @@ class _Renderer:
         depth = self._renderer.render().copy()
         self._renderer.disable_depth_rendering()
         return depth
+
+    def shows(self, data: mujoco.MjData, geoms: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(H, W) where one of the ``geoms`` (ngeom,) is what is seen."""
+        self._renderer.enable_segmentation_rendering()
+        self._renderer.update_scene(data, self._camera, self._option)
+        seen, kind = np.moveaxis(self._renderer.render(), -1, 0)
+        self._renderer.disable_segmentation_rendering()
+        return (kind == mujoco.mjtObj.mjOBJ_GEOM) & geoms[np.maximum(seen, 0)]
 
     def close(self) -> None:
         self._renderer.close()
@@ -76,6 +88,10 @@ class _Exposure:
         return np.clip(cv2.LUT(image, table).astype(np.int16) + noise, 0, 255).astype(np.uint8)
 
 
+def _body_names(model: mujoco.MjModel) -> set[str]:
+    return {model.body(i).name for i in range(model.nbody)}
+
+
 class WristCamera:
     """Fisheye on the gripper: (128, 128, 3) uint8 RGB, the working window of an equidistant lens (r = f theta)."""
 
@@ -89,6 +105,8 @@ class WristCamera:
         focal = (size / 2) / (WRIST_WINDOW_RAD / 2)
         self.camera_matrix = np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1.0]])
         self._map = self._fisheye_map(focal)
+        bodies = [model.body(name).id for name in FOREGROUND if name in _body_names(model)]
+        self._foreground = np.isin(model.geom_bodyid, bodies)
 
     @staticmethod
     def _fisheye_map(focal: float) -> NDArray[np.float32]:
@@ -109,6 +127,11 @@ class WristCamera:
         fisheye = cv2.remap(pinhole, self._map, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
         return self._exposure.apply(fisheye)
 
+    def foreground(self, data: mujoco.MjData) -> NDArray[np.bool_]:
+        """(128, 128) where the picture shows gripper, held object or target: the simulator's truth, to train with."""
+        seen = self._renderer.shows(data, self._foreground).astype(np.uint8)
+        return cv2.remap(seen, self._map, None, cv2.INTER_NEAREST).astype(bool)  # type: ignore[call-overload]
+
     def project(self, point_tcp: ArrayLike) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) in the TCP frame."""
         x, y, z = (pose_of.inverse(T_TCP_WRIST_CAMERA) @ [*np.asarray(point_tcp, float), 1.0])[:3]
@@ -119,6 +142,19 @@ class WristCamera:
     def close(self) -> None:
         """Free the renderer."""
         self._renderer.close()
+
+
+class LabelledWristCamera:
+    """A wrist camera that gives the picture and, while ``wanted()``, its foreground: (image, foreground or None)."""
+
+    def __init__(self, model: mujoco.MjModel, wanted: Callable[[], bool]) -> None:
+        self.lens = WristCamera(model)
+        self.reset, self.close = self.lens.reset, self.lens.close
+        self._wanted = wanted
+
+    def render(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
+        """The picture as it is now, with its foreground."""
+        return self.lens.render(data), self.lens.foreground(data) if self._wanted() else None
 
 
 class SceneCamera:

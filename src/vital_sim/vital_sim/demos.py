@@ -1,8 +1,8 @@
 """`ros2 run vital_sim collect_demos`: demonstrations by the scripted expert, one file an episode.
 
 The expert drives the same motion law as the command gate at 30 Hz with human-like noise. A file holds what a
-recording on the robot would, and the expert's intention beside it (`t_base_tcp_intended`): where it would want
-the TCP one policy period later if it misjudged nothing.
+recording on the robot would, and what only a simulation knows: the expert's intention (`t_base_tcp_intended`), where it
+would want the TCP one policy period later if it misjudged nothing, and the pictures' foreground, eight pixels a byte.
 """
 
 import argparse
@@ -76,6 +76,7 @@ class Recorder:
             frames.append(
                 {
                     "image": self.camera.render(world.data),
+                    "foreground": np.packbits(self.camera.foreground(world.data), axis=-1),
                     "tactile_ut": (world.tactile_ut() - baseline).astype(np.float32),
                     "t_base_tcp": world.t_base_tcp(),
                     "t_base_tcp_target": command.target.copy(),

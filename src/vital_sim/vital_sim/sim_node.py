@@ -1,5 +1,6 @@
 """The simulated robot as a ROS node: joint trajectories in, sensors out, at real time."""
 
+import numpy as np
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -51,6 +52,7 @@ class SimNode(Node):
         self._tactile = sensor(TactileArray, "/anyskin/tactile")
         self._wrist = sensor(Image, "/wrist_camera/image_raw")
         self._wrist_info = sensor(CameraInfo, "/wrist_camera/camera_info")
+        self._foreground = sensor(Image, "/sim/wrist_foreground")
         self._colour = sensor(Image, "/camera/camera/color/image_raw")
         self._colour_info = sensor(CameraInfo, "/camera/camera/color/camera_info")
         self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw")
@@ -68,6 +70,7 @@ class SimNode(Node):
                 to.truth_message(truth, self.session.task, seed, episode, self._now())
             ),
             wants_wrist=lambda: self._wrist.get_subscription_count() > 0,
+            wants_foreground=lambda: self._foreground.get_subscription_count() > 0,
             wants_scene=lambda: self._colour.get_subscription_count() + self._depth.get_subscription_count() > 0,
             stamp=self._now,
         )
@@ -92,9 +95,12 @@ class SimNode(Node):
         s = self.session
         self._tactile.publish(to.tactile_message(field_ut, valid, s.baseline, s.baseline_id, self._now()))
 
-    def _send_wrist(self, image, stamp) -> None:
+    def _send_wrist(self, pictures, stamp) -> None:
         camera = self.session.wrist_camera
+        image, foreground = pictures
         header = Header(frame_id=camera.frame_id, stamp=stamp)
+        if foreground is not None:
+            self._foreground.publish(image_message.to_message(255 * foreground.astype(np.uint8), "mono8", header))
         self._wrist.publish(image_message.to_message(image, "rgb8", header))
         height, width = image.shape[:2]
         self._wrist_info.publish(

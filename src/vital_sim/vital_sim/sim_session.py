@@ -18,7 +18,7 @@ from vital_core.clock import steady_s
 from vital_core.errors import VitalError
 from vital_core.task import load_task
 from vital_sim.camera_worker import CameraWorker
-from vital_sim.cameras import SceneCamera, WristCamera
+from vital_sim.cameras import LabelledWristCamera, SceneCamera, WristCamera
 from vital_sim.joint_trajectory import Points, TrajectoryExecution
 from vital_sim.scene import SceneConfig
 from vital_sim.world import Truth, World
@@ -31,14 +31,16 @@ MOST_BEHIND_S = 0.1
 @dataclass
 class Sinks:
     """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks; its
-    pictures come from its own thread, with the ``stamp()`` of the moment that they show."""
+    pictures come from its own thread, with the ``stamp()`` of the moment that they show. wrist: the picture and, while
+    it is wanted, its foreground."""
 
     joints: Callable[[NDArray, NDArray], None]
     tactile: Callable[[NDArray, bool], None]
-    wrist: Callable[[NDArray, Any], None]
+    wrist: Callable[[tuple[NDArray, NDArray | None], Any], None]
     scene: Callable[[tuple[NDArray, NDArray], Any], None]
     truth: Callable[[Truth, int, int], None]
     wants_wrist: Callable[[], bool]
+    wants_foreground: Callable[[], bool]
     wants_scene: Callable[[], bool]
     stamp: Callable[[], Any]
     periods_s: dict[str, float] = field(
@@ -66,7 +68,7 @@ class SimSession:
         self.frames_dropped = 0
         self.failure: BaseException | None = None
         self._sent: dict[str, int] = {}
-        self._wrist = CameraWorker(WristCamera, sinks.wrist)
+        self._wrist = CameraWorker(lambda model: LabelledWristCamera(model, sinks.wants_foreground), sinks.wrist)
         self._scene_view = CameraWorker(SceneCamera, sinks.scene)
         self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
         self._thread.start()
@@ -75,7 +77,7 @@ class SimSession:
     def wrist_camera(self) -> WristCamera:
         """For its lens and mount."""
         assert self._wrist.camera is not None
-        return self._wrist.camera
+        return self._wrist.camera.lens
 
     @property
     def scene_camera(self) -> SceneCamera:

@@ -45,6 +45,10 @@ def _image(fields: Fields, stamp_ns: int, _: int) -> Any:
     return image_message.to_message(fields["image"], "rgb8", _header(WRIST_FRAME, stamp_ns))
 
 
+def _foreground(fields: Fields, stamp_ns: int, _: int) -> Any:
+    return image_message.to_message(fields["image"], "mono8", _header(WRIST_FRAME, stamp_ns))
+
+
 def _tactile(fields: Fields, stamp_ns: int, _: int) -> TactileArray:
     field = np.asarray(fields["field_ut"], np.float32).ravel()
     baseline = np.asarray(fields["baseline_ut"], np.float32).ravel()
@@ -83,6 +87,7 @@ def _command(fields: Fields, stamp_ns: int, number: int) -> EndEffectorDelta:
 
 MAKERS: dict[str, Callable[[Fields, int, int], Any]] = {
     topics.IMAGE_TOPIC: _image,
+    topics.FOREGROUND_TOPIC: _foreground,
     topics.TACTILE_TOPIC: _tactile,
     JOINT_TOPIC: _joints,
     topics.POSE_TOPIC: _pose,

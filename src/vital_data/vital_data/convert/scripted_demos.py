@@ -26,7 +26,7 @@ START_NS, EPISODE_NS = 1_600_000_000 * NS_PER_S, 60 * NS_PER_S
 # A command answers the picture that it was stamped with, a moment later.
 COMMAND_DELAY_NS = 1_000_000
 ARRAYS = ("image", "tactile_ut", "t_base_tcp", "t_base_tcp_target", "gripper")
-INTENDED = "t_base_tcp_intended"
+INTENDED, FOREGROUND = "t_base_tcp_intended", "foreground"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_scripted_demo(path: Path, number: int) -> ScriptedDemo:
     with _opened(path) as file:
         header = file.metadata() or {}
         names = set(file.keys())
-        arrays = {name: file.get_tensor(name) for name in (*ARRAYS, INTENDED) if name in names}
+        arrays = {name: file.get_tensor(name) for name in (*ARRAYS, INTENDED, FOREGROUND) if name in names}
     expected = {"format": FORMAT, "frame": TCP_FRAME, "rate_hz": f"{topics.FRAME_RATE_HZ:g}"}
     for name, value in expected.items():
         if header.get(name) != value:
@@ -102,4 +102,7 @@ def _streams(arrays: dict[str, NDArray], start_ns: int) -> dict[str, Samples]:
     }
     if INTENDED in arrays:
         streams[topics.INTENDED_TOPIC] = _poses(stamps, arrays[INTENDED])
+    if FOREGROUND in arrays:
+        foreground = 255 * np.unpackbits(arrays[FOREGROUND], axis=-1)
+        streams[topics.FOREGROUND_TOPIC] = Samples(stamps, {"image": foreground})
     return streams
