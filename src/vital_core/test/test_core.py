@@ -19,7 +19,15 @@ from vital_core.task import load_task, parse_task, task_names
 def test_every_task_file_is_whole(name):
     task = load_task(name)
     assert task.period_s == pytest.approx(1 / 6)
-    assert task.hover_tcp_height_m > task.hover_height_m
+    tcp_to_tip = np.array([task.tip_forward_m, 0.0, -task.tip_offset_m])
+    np.testing.assert_allclose(np.add(task.start_centre_m, tcp_to_tip), task.start_offset_m, atol=1e-12)
+    assert task.starts_closed == (task.skill != "pick")
+
+
+def test_task_of_an_unknown_skill_is_refused():
+    values = {f: v for f, v in vars(load_task("usb_insertion")).items() if f != "name"}
+    with pytest.raises(VitalError, match="skill is 'throw', expected one of"):
+        parse_task("odd", {**values, "skill": "throw"})
 
 
 def test_unknown_task_names_the_nearest():

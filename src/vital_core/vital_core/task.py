@@ -10,29 +10,41 @@ import yaml
 from vital_core.errors import ErrorCode, VitalError
 
 Vector = tuple[float, ...]
+SKILLS = ("insert", "swipe", "pick")
+MAY_BE_ZERO = ("tip_offset_m", "tip_forward_m", "success_travel_m")
+MAY_BE_NEGATIVE = ("wrist_tilt_rad",)
 
 
 @dataclass(frozen=True)
 class Task:
     """What one skill is. Lengths in m, angles in rad, times in s, field in µT, positions in `link_base`.
 
-    prompt: the sentence that names the skill. target: the thing that the pointing model looks for.
-    held_object: what the gripper holds at the start. tip_offset_m: from TCP to the held object's tip along
-    the TCP's z. start_region_m: full extent (x, y, z) of the box of start positions, centred hover_height_m
-    above the target (tip to target). workspace_lower_m / _upper_m: box in which the TCP may move.
+    skill: insert (push the held object into the target), swipe (draw it through) or pick (grasp the target and
+    lift it). prompt: the sentence that names the skill. target: the thing that the pointing model looks for.
+    held_object: what the gripper holds at the start, or is to hold. tip_offset_m, tip_forward_m: from TCP to the
+    held object's tip along the TCP's z and x, 0 for an empty gripper. wrist_tilt_rad: angle from the TCP's z,
+    towards -x, to the middle of the wrist image; wrist_window_rad: angle that the image spans. start_offset_m:
+    centre of the box of start positions, tip relative to target, in the target's frame (z up); start_region_m: its
+    full extent (x, y, z).
+    workspace_lower_m / _upper_m: box in which the TCP may move.
     max_step_m / _rad: largest commanded move in one control period. tactile_limit_ut: largest field change
     of one magnetometer before the gate stops. control_rate_hz: policy rate. episode_s: time limit.
-    success_depth_m, success_lateral_m: simulation's success test, insertion depth of the tip and lateral error.
+    success_depth_m, success_lateral_m, success_travel_m: simulation's success test: depth of the tip in the target,
+    lateral error, and how far the object has been drawn through or lifted (0 for insert).
     demonstrations: how many the policy is trained on.
     """
 
     name: str
+    skill: str
     prompt: str
     target: str
     held_object: str
     tip_offset_m: float
+    tip_forward_m: float
+    wrist_tilt_rad: float
+    wrist_window_rad: float
+    start_offset_m: Vector
     start_region_m: Vector
-    hover_height_m: float
     workspace_lower_m: Vector
     workspace_upper_m: Vector
     max_step_m: float
@@ -42,17 +54,24 @@ class Task:
     episode_s: float
     success_depth_m: float
     success_lateral_m: float
+    success_travel_m: float
     demonstrations: int
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, float) and not value > 0.0:
+            if field.name in MAY_BE_NEGATIVE:
+                continue
+            least = "0 or more" if field.name in MAY_BE_ZERO else "more than 0"
+            if isinstance(value, float) and not (value > 0.0 or (value == 0.0 and field.name in MAY_BE_ZERO)):
                 raise VitalError(
-                    ErrorCode.BAD_PARAMETER,
-                    f"task {self.name}: {field.name} is {value}, expected more than 0",
+                    ErrorCode.BAD_PARAMETER, f"task {self.name}: {field.name} is {value}, expected {least}"
                 )
-        for name in ("start_region_m", "workspace_lower_m", "workspace_upper_m"):
+        if self.skill not in SKILLS:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER, f"task {self.name}: skill is '{self.skill}', expected one of {SKILLS}"
+            )
+        for name in ("start_offset_m", "start_region_m", "workspace_lower_m", "workspace_upper_m"):
             if len(getattr(self, name)) != 3:
                 raise VitalError(ErrorCode.BAD_PARAMETER, f"task {self.name}: {name} needs three values")
         if not all(lo < up for lo, up in zip(self.workspace_lower_m, self.workspace_upper_m, strict=True)):
@@ -64,9 +83,15 @@ class Task:
         return 1.0 / self.control_rate_hz
 
     @property
-    def hover_tcp_height_m(self) -> float:
-        """Height of the TCP above the target at the centre of the start region."""
-        return self.hover_height_m + self.tip_offset_m
+    def start_centre_m(self) -> Vector:
+        """(3,) centre of the start region of the TCP relative to the target, in the target's frame."""
+        x, y, z = self.start_offset_m
+        return (x - self.tip_forward_m, y, z + self.tip_offset_m)
+
+    @property
+    def starts_closed(self) -> bool:
+        """Whether the gripper holds the object from the start."""
+        return self.skill != "pick"
 
 
 def task_names() -> list[str]:

@@ -13,6 +13,7 @@ from vital_data.episode_reader import read_episode
 from vital_data.quality import faults_of
 from vital_data.repair import broken_files, repair_session
 from vital_data.session import EpisodeEntry, Session
+from vital_data.session_index import SessionIndex
 
 EXIT_FAULTY = 1
 
@@ -27,6 +28,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     ):
         parser = commands.add_parser(name, help=text)
         parser.add_argument("session", type=Path)
+        if name == "check":
+            parser.add_argument("--mark", action="store_true", help="note what was found in the index")
         parser.set_defaults(run=run)
 
 
@@ -85,6 +88,8 @@ def _check(options: argparse.Namespace, console: Console) -> int:
             continue
         if entry.usable and found:
             problems.append(f"{entry.path.name} is meant for training and has {'; '.join(found)}")
+            if options.mark:
+                SessionIndex(session.folder).append({"episode": entry.index, "faults": list(found)})
     for problem in problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     if not problems:

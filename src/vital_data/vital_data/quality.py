@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.observation import MAGNETOMETERS
-from vital_data.aligned_episode import COMMAND_TOPIC, IMAGE_TOPIC, POSE_TOPIC, TACTILE_TOPIC, TARGET_TOPIC, StreamLike
+from vital_data.aligned_episode import (
+    COMMAND_TOPIC,
+    FRAME_RATE_HZ,
+    IMAGE_TOPIC,
+    POSE_TOPIC,
+    RATE_TOLERANCE,
+    TACTILE_TOPIC,
+    TARGET_TOPIC,
+    StreamLike,
+)
+from vital_data.alignment import median_rate_hz
 
 # Topic -> rate in Hz that it should have.
 EXPECTED_HZ = {IMAGE_TOPIC: 30.0, TACTILE_TOPIC: 100.0, "/joint_states": 50.0}
@@ -100,6 +110,10 @@ def _rate_faults(reports: list[StreamReport]) -> list[str]:
 def _image_faults(stream: StreamLike) -> list[str]:
     images: NDArray[np.uint8] = stream.values["image"]
     faults = []
+    # As a training set would judge it, which asks for more than that nothing is missing.
+    rate_hz = median_rate_hz(stream.stamps_ns)
+    if len(images) > 1 and abs(rate_hz / FRAME_RATE_HZ - 1.0) > RATE_TOLERANCE:
+        faults.append(f"CAMERA_RATE: pictures at {rate_hz:.1f} Hz, expected {FRAME_RATE_HZ:g} Hz within 10 %")
     dark = float(np.mean([image[::8, ::8].mean() < DARK_LEVEL for image in images]))
     if dark > 0.1:
         faults.append(f"CAMERA_DARK: {100 * dark:.0f} % of the pictures")

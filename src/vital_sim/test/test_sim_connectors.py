@@ -5,7 +5,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_sim.connectors import CONNECTORS, Box, connector_for, housing_boxes, object_boxes
+from vital_sim.boxes import Box
+from vital_sim.connectors import Connector
+from vital_sim.fixtures import FIXTURES
+from vital_sim.fixtures import fixture_for as connector_for
+
+CONNECTORS = [name for name, fixture in FIXTURES.items() if isinstance(fixture, Connector)]
 
 
 def _inside(box: Box, points: np.ndarray) -> np.ndarray:
@@ -14,7 +19,7 @@ def _inside(box: Box, points: np.ndarray) -> np.ndarray:
 
 
 def _solid(connector, points: np.ndarray) -> np.ndarray:
-    return np.any([_inside(box, points) for box in housing_boxes(connector)], axis=0)
+    return np.any([_inside(box, points) for box in connector.target_boxes()], axis=0)
 
 
 def _points(connector, rng, count=20_000):
@@ -44,7 +49,7 @@ def test_housing_is_solid_except_for_slots_and_lead_in(name):
 @pytest.mark.parametrize("name", sorted(CONNECTORS))
 def test_prongs_fit_with_the_stated_clearance_and_no_more(name):
     connector = connector_for(name)
-    prongs = [box for box in object_boxes(connector) if box.name.startswith("prong")]
+    prongs = [box for box in connector.object_boxes() if box.name.startswith("prong")]
     for axis in (0, 1):
         for gap, expected in ((connector.clearance_m - 1e-6, False), (connector.clearance_m + 1e-6, True)):
             shift = np.zeros(3)

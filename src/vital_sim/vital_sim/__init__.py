@@ -2,6 +2,7 @@
 
 import gymnasium
 
-for _id, _task in (("Vital/UsbInsertion-v0", "usb_insertion"), ("Vital/PlugInSocket-v0", "plug_in_socket")):
+for _task in ("usb_insertion", "plug_in_socket", "card_swipe", "key_in_lock", "pick_block"):
+    _id = f"Vital/{_task.title().replace('_', '')}-v0"
     if _id not in gymnasium.registry:
         gymnasium.register(id=_id, entry_point="vital_sim.env:VitalEnv", kwargs={"task": _task})

@@ -13,16 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 from vital_core import pose as pose_of
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.pose import Pose
+from vital_core.task import Task
 from vital_sim import props
+from vital_sim.fixtures import TARGET_NAMES
 from vital_sim.mounts import (
     SCENE_FOCAL_PX,
     SCENE_HEIGHT_PX,
     SCENE_WIDTH_PX,
     T_BASE_SCENE_CAMERA,
-    T_TCP_WRIST_CAMERA,
+    WRIST_MARGIN_RAD,
     WRIST_RENDER_PX,
-    WRIST_RENDER_RAD,
-    WRIST_WINDOW_RAD,
+    t_tcp_wrist_camera,
 )
 from vital_sim.scene import SceneConfig
 from vital_sim.world import World
@@ -30,13 +31,14 @@ from vital_sim.world import World
 DEPTH_NOISE_M = 0.0012
 DEPTH_RANGE_M = (0.2, 3.0)
 # Bodies that a task is about; the rest of a picture is background.
-FOREGROUND = ("gripper", "held_object", "target")
+FOREGROUND = ("gripper", "finger_left", "finger_right", "pad_left", "pad_right", "held_object", "target")
 
 
 class _Renderer:
     def __init__(self, model: mujoco.MjModel, camera: str, width_px: int, height_px: int) -> None:
         self._renderer = mujoco.Renderer(model, height_px, width_px)
         self._camera = model.camera(camera).id
+        self._numbered: NDArray[np.bool_] | None = None
         self._option = mujoco.MjvOption()
         # Sites mark the truth and must not be seen.
         self._option.sitegroup[:] = 0
@@ -57,11 +59,22 @@ class _Renderer:
 
     def shows(self, data: mujoco.MjData, geoms: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(H, W) where one of the ``geoms`` (ngeom,) is what is seen."""
-        self._renderer.enable_segmentation_rendering()
-        self._renderer.update_scene(data, self._camera, self._option)
-        seen, kind = np.moveaxis(self._renderer.render(), -1, 0)
-        self._renderer.disable_segmentation_rendering()
-        return (kind == mujoco.mjtObj.mjOBJ_GEOM) & geoms[np.maximum(seen, 0)]
+        flags = self._renderer.scene.flags
+        flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 1
+        colour = self.colour(data)
+        flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 0
+        number = colour[..., 0] + 256 * colour[..., 1].astype(np.int32)
+        return self._by_number(geoms)[number]
+
+    def _by_number(self, geoms: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether a number in the picture is of one of the ``geoms``; 0 is nothing. The scene keeps its order."""
+        if self._numbered is None or len(self._numbered) <= self._renderer.scene.ngeom:
+            scene = self._renderer.scene
+            self._numbered = np.zeros(scene.ngeom + 1, bool)
+            for geom in scene.geoms[: scene.ngeom]:
+                if geom.segid >= 0 and geom.objtype == mujoco.mjtObj.mjOBJ_GEOM:
+                    self._numbered[geom.segid + 1] = geoms[geom.objid]
+        return self._numbered
 
     def close(self) -> None:
         self._renderer.close()
@@ -96,24 +109,24 @@ class WristCamera:
     """Fisheye on the gripper: (128, 128, 3) uint8 RGB, the working window of an equidistant lens (r = f theta)."""
 
     frame_id = "wrist_camera_optical_frame"
-    t_tcp_camera = T_TCP_WRIST_CAMERA
 
-    def __init__(self, model: mujoco.MjModel, seed: int = 0) -> None:
+    def __init__(self, model: mujoco.MjModel, task: Task, seed: int = 0) -> None:
         size = IMAGE_SIZE_PX
         self._renderer = _Renderer(model, "wrist_camera", WRIST_RENDER_PX, WRIST_RENDER_PX)
         self._exposure = _Exposure((size, size, 3), 2.0, seed)
-        focal = (size / 2) / (WRIST_WINDOW_RAD / 2)
+        focal = (size / 2) / (task.wrist_window_rad / 2)
+        self.t_tcp_camera = t_tcp_wrist_camera(task)
         self.camera_matrix = np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1.0]])
-        self._map = self._fisheye_map(focal)
+        self._map = self._fisheye_map(focal, task.wrist_window_rad + WRIST_MARGIN_RAD)
         bodies = [model.body(name).id for name in FOREGROUND if name in _body_names(model)]
         self._foreground = np.isin(model.geom_bodyid, bodies)
 
     @staticmethod
-    def _fisheye_map(focal: float) -> NDArray[np.float32]:
+    def _fisheye_map(focal: float, render_rad: float) -> NDArray[np.float32]:
         """(128, 128, 2): where each pixel of the fisheye lies in the pinhole picture."""
         grid = np.stack(np.meshgrid(*[np.arange(IMAGE_SIZE_PX) + 0.5 - IMAGE_SIZE_PX / 2] * 2), axis=-1)
         radius = np.maximum(np.linalg.norm(grid, axis=-1, keepdims=True), 1e-9)
-        pinhole_focal = (WRIST_RENDER_PX / 2) / np.tan(WRIST_RENDER_RAD / 2)
+        pinhole_focal = (WRIST_RENDER_PX / 2) / np.tan(render_rad / 2)
         scaled = grid / radius * np.tan(radius / focal) * pinhole_focal
         return (scaled + WRIST_RENDER_PX / 2 - 0.5).astype(np.float32)
 
@@ -134,7 +147,7 @@ class WristCamera:
 
     def project(self, point_tcp: ArrayLike) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) in the TCP frame."""
-        x, y, z = (pose_of.inverse(T_TCP_WRIST_CAMERA) @ [*np.asarray(point_tcp, float), 1.0])[:3]
+        x, y, z = (pose_of.inverse(self.t_tcp_camera) @ [*np.asarray(point_tcp, float), 1.0])[:3]
         radius, angle = np.hypot(x, y), np.arctan2(np.hypot(x, y), z)
         scale = self.camera_matrix[0, 0] * (angle / radius if radius > 1e-12 else 1.0 / z)
         return float(IMAGE_SIZE_PX / 2 + scale * x), float(IMAGE_SIZE_PX / 2 + scale * y)
@@ -147,8 +160,8 @@ class WristCamera:
 class LabelledWristCamera:
     """A wrist camera that gives the picture and, while ``wanted()``, its foreground: (image, foreground or None)."""
 
-    def __init__(self, model: mujoco.MjModel, wanted: Callable[[], bool]) -> None:
-        self.lens = WristCamera(model)
+    def __init__(self, model: mujoco.MjModel, task: Task, wanted: Callable[[], bool]) -> None:
+        self.lens = WristCamera(model, task)
         self.reset, self.close = self.lens.reset, self.lens.close
         self._wanted = wanted
 
@@ -209,9 +222,6 @@ class SceneCamera:
     def close(self) -> None:
         """Free the renderer."""
         self._renderer.close()
-
-
-TARGET_NAMES = {"usb_stick": "USB port", "plug": "socket"}
 
 
 def scene_objects(world: World) -> dict[str, NDArray[np.float64]]:

@@ -8,19 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vital_core.errors import ErrorCode, VitalError
-
-Vector = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box by name; centre and half sizes in m, rotation vector in rad, all in the owner's frame."""
-
-    name: str
-    centre_m: Vector
-    half_m: Vector
-    rotation_rad: Vector = (0.0, 0.0, 0.0)
+from vital_sim.boxes import Box, Vector, box_between
 
 
 @dataclass(frozen=True)
@@ -47,6 +35,47 @@ class Connector:
     def tip_m(self) -> float:
         """Distance of the tip from the object's origin along z."""
         return self.grip_end_m + self.prong_m[2]
+
+    @property
+    def tip_x_m(self) -> float:
+        """Distance of the tip from the object's origin along x."""
+        return 0.0
+
+    @property
+    def housing_centre_x_m(self) -> float:
+        """Where the housing's middle is along x."""
+        return 0.0
+
+    @property
+    def skirt_top_m(self) -> float:
+        """Where the outer faces below the rim begin, along z."""
+        return -self.chamfer_m
+
+    @property
+    def engaged_m(self) -> float:
+        """Depth from which on the tip is in the slot and no more on the lead-in."""
+        return self.chamfer_m + 0.0005
+
+    def object_boxes(self) -> list[Box]:
+        """Grip body and prongs of the held object, in the object's frame."""
+        width, thickness, length = self.prong_m
+        grip_x, grip_y, grip_z = self.grip_m
+        boxes = [Box("grip", (0.0, 0.0, self.grip_end_m - grip_z / 2), (grip_x / 2, grip_y / 2, grip_z / 2))]
+        for i, x in enumerate(self.prong_x_m):
+            centre = (x, 0.0, self.grip_end_m + length / 2)
+            boxes.append(Box(f"prong{i}", centre, (width / 2, thickness / 2, length / 2)))
+        return boxes
+
+    def target_boxes(self) -> list[Box]:
+        """The housing with its slots: walls all around, lead-in chamfers, and a floor; in the opening's frame."""
+        boxes = _layer("wall", self, 0.0, -self.slot_depth_m, -self.chamfer_m)
+        if self.chamfer_m > 0.0:
+            boxes += _layer("rim", self, self.chamfer_m, -self.chamfer_m, 0.0)
+            for i, x in enumerate(self.prong_x_m):
+                boxes += _chamfers(i, x, self)
+        x, y = self.housing_m[0] / 2, self.housing_m[1] / 2
+        boxes.append(box_between("floor", (-x, -y, -HOUSING_HEIGHT_M), (x, y, -self.slot_depth_m)))
+        return boxes
 
 
 HOUSING_HEIGHT_M = 0.045
@@ -75,47 +104,18 @@ TWO_PRONG = Connector(
     housing_m=(0.060, 0.050),
     object_mass_kg=0.030,
 )
-CONNECTORS = {"usb_stick": USB_A, "plug": TWO_PRONG}
-
-
-def connector_for(held_object: str) -> Connector:
-    """The connector that a task's held object is. Raises VitalError(BAD_PARAMETER) for another object."""
-    if held_object not in CONNECTORS:
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER,
-            f"the simulation has no '{held_object}', expected one of {', '.join(sorted(CONNECTORS))}",
-        )
-    return CONNECTORS[held_object]
-
-
-def object_boxes(connector: Connector) -> list[Box]:
-    """Grip body and prongs of the held object, in the object's frame."""
-    width, thickness, length = connector.prong_m
-    grip_x, grip_y, grip_z = connector.grip_m
-    boxes = [Box("grip", (0.0, 0.0, connector.grip_end_m - grip_z / 2), (grip_x / 2, grip_y / 2, grip_z / 2))]
-    for i, x in enumerate(connector.prong_x_m):
-        centre = (x, 0.0, connector.grip_end_m + length / 2)
-        boxes.append(Box(f"prong{i}", centre, (width / 2, thickness / 2, length / 2)))
-    return boxes
-
-
-def housing_boxes(connector: Connector) -> list[Box]:
-    """The housing with its slots: walls all around, lead-in chamfers, and a floor; in the opening's frame."""
-    chamfer = connector.chamfer_m
-    boxes = _layer("wall", connector, 0.0, -connector.slot_depth_m, -chamfer)
-    if chamfer > 0.0:
-        boxes += _layer("rim", connector, chamfer, -chamfer, 0.0)
-        for i, x in enumerate(connector.prong_x_m):
-            boxes += _chamfers(i, x, connector)
-    x, y = connector.housing_m[0] / 2, connector.housing_m[1] / 2
-    boxes.append(_box_between("floor", (-x, -y, -HOUSING_HEIGHT_M), (x, y, -connector.slot_depth_m)))
-    return boxes
-
-
-def _box_between(name: str, lower: Vector, upper: Vector) -> Box:
-    (x0, y0, z0), (x1, y1, z1) = lower, upper
-    centre = ((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2)
-    return Box(name, centre, ((x1 - x0) / 2, (y1 - y0) / 2, (z1 - z0) / 2))
+# A blade of 2 x 8 mm as of flat cylinder-lock keys, 0.3 mm of air on each side.
+KEY = Connector(
+    prong_m=(0.0080, 0.0020, 0.0200),
+    prong_x_m=(0.0,),
+    clearance_m=0.0003,
+    chamfer_m=0.0005,
+    slot_depth_m=0.0165,
+    grip_m=(0.024, 0.003, 0.030),
+    grip_end_m=0.015,
+    housing_m=(0.026, 0.026),
+    object_mass_kg=0.012,
+)
 
 
 def _layer(name: str, connector: Connector, widen: float, bottom: float, top: float) -> list[Box]:
@@ -124,15 +124,15 @@ def _layer(name: str, connector: Connector, widen: float, bottom: float, top: fl
     half_x = connector.prong_m[0] / 2 + connector.clearance_m + widen
     half_y = connector.prong_m[1] / 2 + connector.clearance_m + widen
     boxes = [
-        _box_between(f"{name}_front", (-x_out, half_y, bottom), (x_out, y_out, top)),
-        _box_between(f"{name}_back", (-x_out, -y_out, bottom), (x_out, -half_y, top)),
+        box_between(f"{name}_front", (-x_out, half_y, bottom), (x_out, y_out, top)),
+        box_between(f"{name}_back", (-x_out, -y_out, bottom), (x_out, -half_y, top)),
     ]
     edges = [-x_out]
     for x in connector.prong_x_m:
         edges += [x - half_x, x + half_x]
     edges.append(x_out)
     for i, (left, right) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
-        boxes.append(_box_between(f"{name}_side{i}", (left, -half_y, bottom), (right, half_y, top)))
+        boxes.append(box_between(f"{name}_side{i}", (left, -half_y, bottom), (right, half_y, top)))
     return boxes
 
 

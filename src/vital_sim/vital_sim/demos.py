@@ -59,7 +59,7 @@ class Recorder:
     def __init__(self, task: Task, background: str) -> None:
         self.task = task
         self.world = World(task, scene=SceneConfig(background=background))
-        self.camera = WristCamera(self.world.model)
+        self.camera = WristCamera(self.world.model, self.task)
 
     def record(self, seed: int) -> dict[str, NDArray] | None:
         """Tensors of one episode, None when the expert did not succeed."""
@@ -81,9 +81,10 @@ class Recorder:
                     "t_base_tcp": world.t_base_tcp(),
                     "t_base_tcp_target": command.target.copy(),
                     "t_base_tcp_intended": command.intended.copy(),
-                    "gripper": np.array(1.0, np.float32),
+                    "gripper": np.array(command.gripper, np.float32),
                 }
             )
+            world.command_gripper(command.gripper)
             track(world, command.target, PERIOD_S)
             held = held + 1 if world.truth().success else 0
         if held < HOLD_FRAMES:

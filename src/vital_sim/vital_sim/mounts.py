@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike
 
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
+from vital_core.task import Task
 
-# The wrist camera looks past the fingers at the held object's tip: from the start region (tip 10 cm above the
-# opening, 3 cm aside) to contact the opening stays in the window, and at contact a pixel is about 0.5 mm.
+# The wrist camera looks past the fingers. Every task takes its own window of the fisheye: that of an insertion keeps
+# the opening in view from the start region (tip 10 cm above it, 3 cm aside) to contact, where a pixel is about 0.5 mm.
 WRIST_POSITION_M = (0.060, 0.0, -0.060)
-WRIST_TILT_RAD = float(np.deg2rad(21.5))
-WRIST_WINDOW_RAD = float(np.deg2rad(30.0))
 WRIST_RENDER_PX = 160
-WRIST_RENDER_RAD = float(np.deg2rad(32.0))
+# The pinhole picture that the fisheye's window is cut from is this much wider.
+WRIST_MARGIN_RAD = float(np.deg2rad(2.0))
 SCENE_WIDTH_PX, SCENE_HEIGHT_PX = 640, 480
 SCENE_FOCAL_PX = 610.0
 SCENE_POSITION_M = (1.02, 0.22, 0.55)
@@ -35,17 +35,20 @@ def _looking(position: ArrayLike, forward: ArrayLike, right: ArrayLike) -> Pose:
     return pose
 
 
-T_TCP_WRIST_CAMERA = _looking(
-    WRIST_POSITION_M, (-np.sin(WRIST_TILT_RAD), 0.0, np.cos(WRIST_TILT_RAD)), (0.0, -1.0, 0.0)
-)
+def t_tcp_wrist_camera(task: Task) -> Pose:
+    """Pose of the wrist image's optical frame in the TCP frame."""
+    tilt = task.wrist_tilt_rad
+    return _looking(WRIST_POSITION_M, (-np.sin(tilt), 0.0, np.cos(tilt)), (0.0, -1.0, 0.0))
+
+
 _TO_SCENE = np.subtract(SCENE_LOOKS_AT_M, SCENE_POSITION_M)
 T_BASE_SCENE_CAMERA = _looking(SCENE_POSITION_M, _TO_SCENE, np.cross(_TO_SCENE, (0.0, 0.0, 1.0)))
 
 
-def add_cameras(spec: mujoco.MjSpec) -> None:
+def add_cameras(spec: mujoco.MjSpec, task: Task) -> None:
     """Add both cameras to a model under construction."""
     for name, body, pose, angle in (
-        ("wrist_camera", spec.body("gripper"), T_TCP_WRIST_CAMERA, WRIST_RENDER_RAD),
+        ("wrist_camera", spec.body("gripper"), t_tcp_wrist_camera(task), task.wrist_window_rad + WRIST_MARGIN_RAD),
         ("scene_camera", spec.worldbody, T_BASE_SCENE_CAMERA, 2 * np.arctan(SCENE_HEIGHT_PX / 2 / SCENE_FOCAL_PX)),
     ):
         # MuJoCo's cameras look along their own -z with y up.

@@ -11,8 +11,8 @@ import numpy as np
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.connectors import Connector, connector_for
 from vital_sim.expert import PERIOD_S, RATE_HZ, ScriptedExpert
+from vital_sim.fixtures import Fixture, fixture_for
 from vital_sim.world import Truth
 
 SUCCESS_HELD_S = 0.5
@@ -32,13 +32,14 @@ class Button(Enum):
 
 @dataclass(frozen=True)
 class Gesture:
-    """One 30 Hz sample: the hand's pose in `link_base`, the clutch, a button, and where the demonstrator would
-    want the TCP one policy period later if it misjudged nothing (None while it shows nothing)."""
+    """One 30 Hz sample: the hand's pose in `link_base`, the clutch, a button, where the demonstrator would want the
+    TCP one policy period later if it misjudged nothing (None while it shows nothing), and the gripper (0 open)."""
 
     t_base_hand: Pose
     clutch: bool
     button: Button = Button.NONE
     intended: Pose | None = None
+    gripper: float = 1.0
 
 
 class TruthView:
@@ -46,7 +47,7 @@ class TruthView:
 
     def __init__(self, task: Task, truth: Truth) -> None:
         self.task = task
-        self.connector: Connector = connector_for(task.held_object)
+        self.fixture: Fixture = fixture_for(task.held_object)
         self.latest = truth
 
     def truth(self) -> Truth:
@@ -71,25 +72,26 @@ class ScriptedOperator:
         self._hand = truth.t_base_tcp
         self._waited_s = self._shown_s = self._held_s = 0.0
         self._over = False
+        self._gripper = 1.0 if task.starts_closed else 0.0
 
     def gesture(self, truth: Truth, *, recording: bool) -> Gesture:
         """The next sample, `PERIOD_S` after the one before; ``recording``: the session says that it records."""
         self._view.latest = truth
         if self._over:
-            return Gesture(self._hand, clutch=False)
+            return Gesture(self._hand, clutch=False, gripper=self._gripper)
         if not recording:
             return self._wait()
         command = self._expert.command()
-        self._hand = command.target
+        self._hand, self._gripper = command.target, command.gripper
         self._shown_s += PERIOD_S
         self._held_s = self._held_s + PERIOD_S if truth.success else 0.0
-        return Gesture(self._hand, clutch=True, button=self._verdict(), intended=command.intended)
+        return Gesture(self._hand, True, self._verdict(), command.intended, self._gripper)
 
     def _wait(self) -> Gesture:
         """Clutch closed, hand still; the START button is pressed again each second until it is heard."""
         before, self._waited_s = self._waited_s, self._waited_s + PERIOD_S
         due = int(self._waited_s + 1.0 - SETTLE_S) > int(before + 1.0 - SETTLE_S)
-        return Gesture(self._hand, clutch=True, button=Button.START if due else Button.NONE)
+        return Gesture(self._hand, True, Button.START if due else Button.NONE, gripper=self._gripper)
 
     def _verdict(self) -> Button:
         if self._held_s >= SUCCESS_HELD_S - 0.5 / RATE_HZ:

@@ -57,13 +57,13 @@ class OperatorNode(Node):
     def _tick(self) -> None:
         stamp = self.get_clock().now().to_msg()
         gesture = self._gesture()
-        message = OperatorInput(header=Header(frame_id=BASE_FRAME, stamp=stamp), device=DEVICE, gripper=1.0)
+        message = OperatorInput(header=Header(frame_id=BASE_FRAME, stamp=stamp), device=DEVICE)
         if gesture is None:
-            message.kind = OperatorInput.NONE
+            message.kind, message.gripper = OperatorInput.NONE, 1.0
         else:
             message.kind, message.clutch = OperatorInput.POSE, gesture.clutch
             message.pose = sim_messages.pose_message(gesture.t_base_hand)
-            message.event = EVENTS[gesture.button]
+            message.event, message.gripper = EVENTS[gesture.button], gesture.gripper
             if gesture.intended is not None:
                 header = Header(frame_id=BASE_FRAME, stamp=stamp)
                 self._intended.publish(PoseStamped(header=header, pose=sim_messages.pose_message(gesture.intended)))

@@ -13,14 +13,23 @@ from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.connectors import connector_for
-from vital_sim.expert import PERIOD_S, BlindController, ScriptedExpert, Trial, run, sample_start
-from vital_sim.model import ContactConfig
+from vital_sim.blind import BlindController
+from vital_sim.connectors import Connector
+from vital_sim.contact import ContactConfig
+from vital_sim.expert import PERIOD_S, ScriptedExpert, Trial, run, sample_start
+from vital_sim.fixtures import fixture_for
 from vital_sim.motion import track
 from vital_sim.tactile import largest_field_ut
 from vital_sim.world import EXACT, World, WorldConfig
 
 DIRECTIONS = {"right": (1.0, 0.0), "left": (-1.0, 0.0), "front": (0.0, 1.0), "back": (0.0, -1.0)}
+
+
+def connector_of(task: Task) -> Connector:
+    """The connector of an insertion task."""
+    fixture = fixture_for(task.held_object)
+    assert isinstance(fixture, Connector), f"{task.name} inserts nothing"
+    return fixture
 
 
 def world_at(task: Task, timestep_s: float) -> World:
@@ -93,13 +102,13 @@ def touch_directions(
     The plug is off by what lets it touch the lead-in (clearance to clearance + chamfer), or, ``beyond_lead_in``,
     by more, up to 2 mm. In-hand offset and target are random; the plug is upright, as after a visual approach.
     """
-    world = World(task)
-    edge = world.connector.clearance_m + world.connector.chamfer_m
-    sizes = (edge, 0.0020) if beyond_lead_in else (world.connector.clearance_m + 0.0001, edge)
+    world, connector = World(task), connector_of(task)
+    edge = connector.clearance_m + connector.chamfer_m
+    sizes = (edge, 0.0020) if beyond_lead_in else (connector.clearance_m + 0.0001, edge)
     readings = [_touch(world, first_seed + i, sizes) for i in range(train + test)]
     features = np.stack([r for r, _ in readings])
     labels = np.array([label for _, label in readings])
-    predict = _discriminant(features[:train], labels[:train])
+    predict = discriminant(features[:train], labels[:train])
     return TouchScore(int((predict(features[train:]) == labels[train:]).sum()), test)
 
 
@@ -115,11 +124,11 @@ def _touch(world: World, seed: int, sizes_m: tuple[float, float]) -> tuple[NDArr
     return np.mean([world.tactile_ut() for _ in range(10)], axis=0) - baseline, label
 
 
-def _discriminant(
+def discriminant(
     features: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> Callable[[NDArray[np.float64]], NDArray[np.int64]]:
-    """Linear discriminant analysis with a shared covariance."""
-    classes = range(len(DIRECTIONS))
+    """Linear discriminant analysis with a shared covariance: readings (n, d), labels (n,) from 0 on."""
+    classes = range(int(labels.max()) + 1)
     means = np.stack([features[labels == k].mean(axis=0) for k in classes])
     spread = np.cov((features - means[labels]).T) + np.eye(features.shape[1])
     weights = np.linalg.solve(spread, means.T)
@@ -169,8 +178,8 @@ def _push_sideways(world: World, along: NDArray[np.float64]) -> None:
 
 def entries_without_chamfer(task: Task, *, error_m: float = 0.0015) -> tuple[int, int]:
     """How often, of how many pushes with full force, a plug enters that is ``error_m`` off, without chamfer."""
-    bare = replace(connector_for(task.held_object), chamfer_m=0.0)
-    world = World(task, config=WorldConfig(connector=bare, variation=EXACT))
+    bare = replace(connector_of(task), chamfer_m=0.0)
+    world = World(task, config=WorldConfig(fixture=bare, variation=EXACT))
     entered, angles = 0, np.arange(8) * np.pi / 4
     for seed, angle in enumerate(angles):
         world.reset(seed)
@@ -198,12 +207,12 @@ def _force_at_limit_n(world: World, seed: int) -> float:
     return float("inf")
 
 
-def real_time_factor(task: Task, seconds: float = 5.0) -> tuple[float, float]:
-    """Simulated time over processor time of the physics alone: in the air, and pressed into the opening."""
+def real_time_factor(task: Task, make_contact: Callable[[World], object], seconds: float = 5.0) -> tuple[float, float]:
+    """Simulated time over processor time of the physics alone: in the air, and after ``make_contact``."""
     world = World(task)
     world.reset(0)
     in_air = _speed(world, seconds)
-    press(world, np.zeros(2), 5.0)
+    make_contact(world)
     return in_air, _speed(world, seconds)
 
 

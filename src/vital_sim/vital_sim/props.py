@@ -3,6 +3,8 @@
 import mujoco
 import numpy as np
 
+from vital_sim.card_reader import CARD_READER
+
 BOX, CYLINDER, SPHERE, CAPSULE, ELLIPSOID = (
     mujoco.mjtGeom.mjGEOM_BOX,
     mujoco.mjtGeom.mjGEOM_CYLINDER,
@@ -11,6 +13,9 @@ BOX, CYLINDER, SPHERE, CAPSULE, ELLIPSOID = (
     mujoco.mjtGeom.mjGEOM_ELLIPSOID,
 )
 _UNSEEN = {"contype": 0, "conaffinity": 0, "mass": 0.0}
+USUAL_CLEARANCE_M = 0.10
+TALL_CLEARANCE_M = 0.16
+LOW = ("ball", "block", "tape roll", "screwdriver")
 _UNDER_THE_TABLE = [0.45, 0.0, -0.6]
 
 # name -> (height of the point to click, m; parts as (type, position m, size m, colour or None for the episode's)).
@@ -66,8 +71,14 @@ def add_props(spec: mujoco.MjSpec) -> None:
             )
 
 
-def place_props(model: mujoco.MjModel, count: int, rng: np.random.Generator, taken: list[np.ndarray]) -> None:
-    """Stand ``count`` distractors on the table, clear of the places in ``taken`` (x, y in m) and of each other."""
+def place_props(
+    model: mujoco.MjModel, count: int, rng: np.random.Generator, taken: list[np.ndarray], clearance_m: float
+) -> None:
+    """Stand ``count`` distractors on the table, clear of the places in ``taken`` (x, y in m) and of each other.
+
+    Where the clearance is less than usual, low things stand as close to the first place as it allows; tall ones,
+    which the arm would knock over, stay away.
+    """
     names = list(PROPS)
     shown = set(rng.permutation(len(names))[:count])
     places = list(taken)
@@ -76,15 +87,29 @@ def place_props(model: mujoco.MjModel, count: int, rng: np.random.Generator, tak
         model.body_pos[body.id] = _UNDER_THE_TABLE
         if i not in shown:
             continue
-        for _ in range(60):
-            place = rng.uniform([0.22, -0.38], [0.68, 0.38])
-            if min(np.linalg.norm(place - p) for p in places) > 0.10:
-                places.append(place)
-                model.body_pos[body.id] = [*place, 0.0]
-                break
+        place = _free_place(rng, places, clearance_m, low=name in LOW)
+        if place is not None:
+            places.append(place)
+            model.body_pos[body.id] = [*place, 0.0]
         yaw = rng.uniform(-np.pi, np.pi)
         model.body_quat[body.id] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
         _paint(model, body, rng.uniform(0.05, 0.95, 3))
+
+
+def _free_place(
+    rng: np.random.Generator, places: list[np.ndarray], clearance_m: float, *, low: bool
+) -> np.ndarray | None:
+    """(x, y) in m clear of ``places``; None when none was found."""
+    crowded = clearance_m < USUAL_CLEARANCE_M
+    least_m = TALL_CLEARANCE_M if crowded and not low else clearance_m
+    for _ in range(60):
+        place = rng.uniform([0.22, -0.38], [0.68, 0.38])
+        if crowded and low:
+            angle, distance_m = rng.uniform(0, 2 * np.pi), rng.uniform(1.0, 1.6) * clearance_m
+            place = places[0] + distance_m * np.array([np.cos(angle), np.sin(angle)])
+        if min(np.linalg.norm(place - p) for p in places) > 0.999 * least_m:
+            return place
+    return None
 
 
 def _paint(model: mujoco.MjModel, body: mujoco.MjsBody, colour: np.ndarray) -> None:
@@ -129,6 +154,29 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
             rgba=[0.05, 0.05, 0.05, 1],
             **_UNSEEN,
         )
+    elif held_object == "card":
+        _add_linings(body, prefix)
+        body.add_geom(
+            name=f"{prefix}_led",
+            type=BOX,
+            pos=[0.012, y - 0.006, 0.0004],
+            size=[0.004, 0.003, 0.0005],
+            rgba=[0.95, 0.25, 0.15, 1.0],
+            **_UNSEEN,
+        )
+    elif held_object == "key":
+        steel = [0.55, 0.56, 0.58, 1.0]
+        body.add_geom(
+            name=f"{prefix}_bezel", type=CYLINDER, pos=[0, 0, -0.008], size=[0.024, 0.004, 0], rgba=steel, **_UNSEEN
+        )
+        body.add_geom(
+            name=f"{prefix}_mark",
+            type=BOX,
+            pos=[x - 0.004, 0, 0.0],
+            size=[0.002, 0.0012, 0.0004],
+            rgba=[0.75, 0.1, 0.1, 1.0],
+            **_UNSEEN,
+        )
     else:
         white = [0.96, 0.96, 0.94, 1.0]
         body.add_geom(
@@ -143,3 +191,17 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
                 rgba=[0.6, 0.6, 0.62, 1],
                 **_UNSEEN,
             )
+
+
+def _add_linings(body: mujoco.MjsBody, prefix: str) -> None:
+    """The inside of a reader's slot is dark; nothing touches these."""
+    length, width, depth = CARD_READER.slot_m
+    for name, sign in (("a", 1.0), ("b", -1.0)):
+        body.add_geom(
+            name=f"{prefix}_lining_{name}",
+            type=BOX,
+            pos=[length / 2 + CARD_READER.flare_m / 2, sign * (width / 2), -depth / 2 - 0.0002],
+            size=[length / 2 - CARD_READER.flare_m / 2, 0.00002, depth / 2],
+            rgba=[0.02, 0.02, 0.02, 1.0],
+            **_UNSEEN,
+        )

@@ -11,15 +11,20 @@ import numpy as np
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_sim import props
-from vital_sim.connectors import CONNECTORS, HOUSING_HEIGHT_M, housing_boxes
+from vital_sim.block import Block
+from vital_sim.connectors import HOUSING_HEIGHT_M
+from vital_sim.contact import UNTOUCHABLE, add_box
+from vital_sim.fixtures import FIXTURES, Held
 
 BACKGROUNDS = ("green", "plain", "clutter")
 _GREEN = np.array([0.13, 0.55, 0.22])
-_UNSEEN = {"contype": 0, "conaffinity": 0, "mass": 0.0}
+UNSEEN = {**UNTOUCHABLE, "mass": 0.0}
 # Faces, lead-in, inside and skirt of each target's housing.
 _LOOKS = {
     "usb_stick": ((0.20, 0.24, 0.34), (0.80, 0.82, 0.85), (0.02, 0.02, 0.03), (0.16, 0.19, 0.28)),
     "plug": ((0.93, 0.93, 0.90), (0.55, 0.55, 0.55), (0.03, 0.03, 0.03), (0.88, 0.88, 0.85)),
+    "key": ((0.74, 0.62, 0.30), (0.92, 0.84, 0.55), (0.03, 0.02, 0.02), (0.60, 0.48, 0.20)),
+    "card": ((0.42, 0.44, 0.47), (0.75, 0.76, 0.78), (0.02, 0.02, 0.02), (0.30, 0.32, 0.35)),
 }
 
 
@@ -29,15 +34,19 @@ class SceneConfig:
 
     background: what lies on the table: a green screen (demonstrations and the deployment's default), a plain
     table of any colour, or a patterned one with clutter. distractors: how many other things stand about; None:
-    2 for clutter, otherwise 0. extra_target: the held object ("usb_stick", "plug") whose target stands about
-    as well, for seeing only. light_variation, colour_variation: relative, 0 for none.
+    4 for clutter, otherwise 0. clearance_m: how far they keep from the target and each other. extra_target: the held
+    object ("usb_stick", "plug", "key", "card") whose target stands about as well, for seeing only. light_variation,
+    colour_variation: relative, 0 for none. look_seed: of surfaces, lights and distractors in every episode; None: the
+    episode's own.
     """
 
     background: str = "green"
     distractors: int | None = None
+    clearance_m: float = 0.10
     extra_target: str | None = None
     light_variation: float = 0.15
     colour_variation: float = 0.05
+    look_seed: int | None = None
 
     def __post_init__(self) -> None:
         if self.background not in BACKGROUNDS:
@@ -45,10 +54,10 @@ class SceneConfig:
                 ErrorCode.BAD_PARAMETER,
                 f"background is '{self.background}', expected one of {', '.join(BACKGROUNDS)}",
             )
-        if self.extra_target is not None and self.extra_target not in CONNECTORS:
+        if self.extra_target is not None and self.extra_target not in _LOOKS:
             raise VitalError(
                 ErrorCode.BAD_PARAMETER,
-                f"extra_target is '{self.extra_target}', expected one of {', '.join(CONNECTORS)}",
+                f"extra_target is '{self.extra_target}', expected one of {', '.join(_LOOKS)}",
             )
 
     @property
@@ -103,19 +112,21 @@ def _add_surfaces(spec: mujoco.MjSpec) -> None:
         material = spec.add_material(name=f"pattern{i}", texrepeat=[6.0, 9.0])
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = f"pattern{i}"
     box = mujoco.mjtGeom.mjGEOM_BOX
-    spec.worldbody.add_geom(name="sheet", type=box, pos=[0.45, 0, 0.0002], size=[0.42, 0.62, 0.0002], **_UNSEEN)
+    spec.worldbody.add_geom(name="sheet", type=box, pos=[0.45, 0, 0.0002], size=[0.42, 0.62, 0.0002], **UNSEEN)
     spec.worldbody.add_geom(
-        name="wall", type=box, pos=[-0.5, 0, 0.5], size=[0.01, 2.0, 1.5], rgba=[0.7, 0.7, 0.7, 1], **_UNSEEN
+        name="wall", type=box, pos=[-0.5, 0, 0.5], size=[0.01, 2.0, 1.5], rgba=[0.7, 0.7, 0.7, 1], **UNSEEN
     )
     spec.worldbody.add_geom(
-        name="ground", type=box, pos=[0.5, 0, -0.8], size=[3.0, 3.0, 0.01], rgba=[0.4, 0.4, 0.4, 1], **_UNSEEN
+        name="ground", type=box, pos=[0.5, 0, -0.8], size=[3.0, 3.0, 0.01], rgba=[0.4, 0.4, 0.4, 1], **UNSEEN
     )
 
 
 def _colour_of(geom_name: str, held_object: str) -> list[float]:
     face, lead_in, inside, _ = _LOOKS[held_object]
-    kind = geom_name.removeprefix("target_").removeprefix("extra_target_")
-    colour = lead_in if kind.startswith("chamfer") else face if kind.startswith("rim") else inside
+    kind = geom_name.removeprefix("extra_").removeprefix("target_")
+    # A reader's walls are its faces; a connector's are hidden under its rim.
+    faces = ("rim", "wall") if held_object == "card" else ("rim",)
+    colour = lead_in if kind.startswith("chamfer") else face if kind.startswith(faces) else inside
     return [*colour, 1.0]
 
 
@@ -130,49 +141,45 @@ def _paint_target(spec: mujoco.MjSpec, held_object: str) -> None:
 
 
 def _add_skirt(body: mujoco.MjsBody, prefix: str, held_object: str) -> None:
-    connector, colour = CONNECTORS[held_object], [*_LOOKS[held_object][3], 1.0]
-    x, y = connector.housing_m[0] / 2, connector.housing_m[1] / 2
-    half_z = (HOUSING_HEIGHT_M - connector.chamfer_m) / 2
-    z = -connector.chamfer_m - half_z
+    fixture, colour = _housed(held_object), [*_LOOKS[held_object][3], 1.0]
+    centre_x, top = fixture.housing_centre_x_m, fixture.skirt_top_m
+    x, y = fixture.housing_m[0] / 2, fixture.housing_m[1] / 2
+    half_z = (HOUSING_HEIGHT_M + top) / 2
+    z = top - half_z
+    fields = {"type": mujoco.mjtGeom.mjGEOM_BOX, "rgba": colour, **UNSEEN}
     for name, sign in (("a", 1.0), ("b", -1.0)):
-        fields = {"type": mujoco.mjtGeom.mjGEOM_BOX, "rgba": colour, **_UNSEEN}
-        body.add_geom(name=f"{prefix}_skirt_x{name}", pos=[sign * x, 0, z], size=[0.0006, y, half_z], **fields)
-        body.add_geom(name=f"{prefix}_skirt_y{name}", pos=[0, sign * y, z], size=[x, 0.0006, half_z], **fields)
-    props.add_housing_details(body, prefix, held_object, connector.housing_m)
+        across, along = [0.0006, y, half_z], [x, 0.0006, half_z]
+        body.add_geom(name=f"{prefix}_skirt_x{name}", pos=[centre_x + sign * x, 0, z], size=across, **fields)
+        body.add_geom(name=f"{prefix}_skirt_y{name}", pos=[centre_x, sign * y, z], size=along, **fields)
+    props.add_housing_details(body, prefix, held_object, fixture.housing_m)
+
+
+def _housed(held_object: str) -> Held:
+    fixture = FIXTURES[held_object]
+    assert not isinstance(fixture, Block)
+    return fixture
 
 
 def _add_extra_target(spec: mujoco.MjSpec, held_object: str) -> None:
     body = spec.worldbody.add_body(name="extra_target", pos=[0.4, 0.2, 0.035])
-    for box in housing_boxes(CONNECTORS[held_object]):
-        quat = np.zeros(4)
-        mujoco.mju_axisAngle2Quat(quat, _axis(box.rotation_rad), float(np.linalg.norm(box.rotation_rad)))
+    for box in FIXTURES[held_object].target_boxes():
         name = f"extra_target_{box.name}"
-        body.add_geom(
-            name=name,
-            type=mujoco.mjtGeom.mjGEOM_BOX,
-            pos=list(box.centre_m),
-            size=list(box.half_m),
-            quat=quat,
-            rgba=_colour_of(name, held_object),
-            **_UNSEEN,
-        )
+        add_box(body, "extra_target", box, _colour_of(name, held_object), **UNSEEN)
     _add_skirt(body, "extra_target", held_object)
-
-
-def _axis(rotation_rad: tuple[float, float, float]) -> np.ndarray:
-    angle = np.linalg.norm(rotation_rad)
-    return np.array([1.0, 0.0, 0.0]) if angle == 0.0 else np.array(rotation_rad) / angle
 
 
 def randomise(model: mujoco.MjModel, data: mujoco.MjData, scene: SceneConfig, rng: np.random.Generator) -> None:
     """Vary the appearance for one episode without recompiling; ``data`` must have the target in its place."""
+    if scene.look_seed is not None:
+        rng = np.random.default_rng(scene.look_seed)
     _vary_lights(model, scene, rng)
     _lay_sheet(model, scene, rng)
-    target = model.body_pos[model.body("target").id][:2]
-    taken = [np.array(target)]
+    mujoco.mj_kinematics(model, data)
+    target = data.body("target").xpos[:2].copy()
+    taken = [target]
     if scene.extra_target is not None:
         taken.append(_place_extra_target(model, rng, target))
-    props.place_props(model, scene.distractor_count, rng, taken)
+    props.place_props(model, scene.distractor_count, rng, taken, scene.clearance_m)
     mujoco.mj_forward(model, data)
 
 

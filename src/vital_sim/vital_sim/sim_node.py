@@ -21,8 +21,8 @@ from vital_sim import sim_messages as to
 from vital_sim.sim_session import SimSession, Sinks
 
 ANSWER_S = 20.0
-# It stands for hardware, which no planner holds up.
-NICENESS = 0
+# It stands for hardware, which nobody on this machine holds up.
+NICENESS = -10
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -34,7 +34,6 @@ class SimNode(Node):
         declare = self.declare_parameter
         task, seed = declare("task", "usb_insertion").value, declare("seed", 0).value
         background = declare("background", "green").value
-        self._gripper_rad = to.GRIPPER_CLOSED_RAD
         self._refused = 0
         self._advertise()
         self.session = SimSession(task, seed, background, self._sinks())
@@ -81,7 +80,9 @@ class SimNode(Node):
     def _send_joints(self, positions, velocities) -> None:
         if not self._frames_sent:
             self._send_frames()
-        self._joints.publish(to.joint_message(positions, velocities, self._gripper_rad, self._now()))
+        self._joints.publish(
+            to.joint_message(positions, velocities, self.session.gripper_closed * to.GRIPPER_CLOSED_RAD, self._now())
+        )
 
     def _send_frames(self) -> None:
         session, stamp = self.session, self._now()
@@ -132,7 +133,7 @@ class SimNode(Node):
             self._refused += 1
             self.get_logger().error(f"gripper trajectory refused: {points}")
         else:
-            self._gripper_rad = float(points.positions[-1, 0])
+            self.session.grip(float(points.positions[-1, 0]) / to.GRIPPER_CLOSED_RAD)
 
     def _on_baseline(self, request: TakeBaseline.Request, response: TakeBaseline.Response) -> TakeBaseline.Response:
         baseline = self.session.take_baseline(request.samples or 5).result(ANSWER_S)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +69,7 @@ class SimSession:
         self.frames_dropped = 0
         self.failure: BaseException | None = None
         self._sent: dict[str, int] = {}
-        self._wrist = CameraWorker(lambda model: LabelledWristCamera(model, sinks.wants_foreground), sinks.wrist)
+        self._wrist = CameraWorker(self._make_wrist_camera, sinks.wrist)
         self._scene_view = CameraWorker(SceneCamera, sinks.scene)
         self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
         self._thread.start()
@@ -101,6 +102,15 @@ class SimSession:
         """Carry out a joint trajectory from now on."""
         return self.request(lambda: self._execution.start(points, self.world.time_s))
 
+    def grip(self, closed: float) -> Future:
+        """Move the fingers from now on: 0 open, 1 closed."""
+        return self.request(lambda: self.world.command_gripper(closed))
+
+    @property
+    def gripper_closed(self) -> float:
+        """Where the fingers are: 0 open, 1 closed."""
+        return self.world.gripper_closed
+
     def reset(self, task: str, seed: int) -> Future:
         """A new scene of ``task``; the future ends after each sensor has shown it once."""
         return self.request(lambda: self._lay_scene(task or self.task, seed))
@@ -129,6 +139,9 @@ class SimSession:
         self._wrist.build(self.world.model)
         self._scene_view.build(self.world.model)
         self.task = task
+
+    def _make_wrist_camera(self, model: mujoco.MjModel) -> LabelledWristCamera:
+        return LabelledWristCamera(model, self.world.task, self._sinks.wants_foreground)
 
     def _lay_scene(self, task: str, seed: int) -> int:
         if task != self.task:

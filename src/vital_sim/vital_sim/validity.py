@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -14,8 +15,8 @@ from vital_core.errors import VitalError
 from vital_core.safe_file import write_json
 from vital_core.statistics import wilson_interval
 from vital_core.task import Task, load_task, task_names
-from vital_sim import probes
-from vital_sim.model import ContactConfig
+from vital_sim import pick_probes, probes, swipe_probes
+from vital_sim.contact import ContactConfig
 
 FIRST_SEED = 10_000
 CONTROLLERS = ("expert", "human", "blind")
@@ -70,8 +71,10 @@ def _counted(name: str, successes: int, trials: int, least: float | None, most: 
     return Check(name, share, "of trials", wanted, passed, wilson_interval(successes, trials), f"{successes}/{trials}")
 
 
-def _rate_checks(coarse: Rates, fine: Rates) -> list[Check]:
-    limits = {"expert": (0.95, None), "human": (0.95, None), "blind": (None, 0.40)}
+def _rate_checks(task: Task, coarse: Rates, fine: Rates) -> list[Check]:
+    # Where the place is known nothing is hidden from a gripper that is still empty.
+    blind = (None, None) if task.skill == "pick" else (None, 0.40)
+    limits = {"expert": (0.95, None), "human": (0.95, None), "blind": blind}
     deepest_um = coarse.deepest_m * 1e6
     note = "every step of the blind trials, snaps included"
     checks = [Check("penetration, deepest at all", deepest_um, "um", "< 100", deepest_um < 100.0, note=note)]
@@ -86,12 +89,11 @@ def _rate_checks(coarse: Rates, fine: Rates) -> list[Check]:
     return checks
 
 
-def _probe_checks(task: Task, touches: int) -> list[Check]:
+def _insert_checks(task: Task, touches: int) -> list[Check]:
     lead_in = probes.touch_directions(task, train=4 * touches, test=touches)
     beyond = probes.touch_directions(task, train=4 * touches, test=touches, beyond_lead_in=True)
     entered, pushes = probes.entries_without_chamfer(task)
     deepest_um = probes.deepest_penetration_m(task) * 1e6
-    in_air, in_contact = probes.real_time_factor(task)
     limit_n = probes.force_at_tactile_limit_n(task)
     return [
         _counted("touch tells direction, on the lead-in", lead_in.correct, lead_in.trials, 0.90, None),
@@ -99,9 +101,40 @@ def _probe_checks(task: Task, touches: int) -> list[Check]:
         Check("1.5 mm off, no chamfer: entries", entered, f"of {pushes}", "0", entered == 0),
         Check("penetration, steady full grip", deepest_um, "um", "< 100", deepest_um < 100.0),
         Check("force at the tactile limit", limit_n, "N", "25 to 45", 25.0 <= limit_n <= 45.0),
+        *_speed_checks(*probes.real_time_factor(task, lambda world: probes.press(world, np.zeros(2), 5.0))),
+    ]
+
+
+def _swipe_checks(task: Task, touches: int) -> list[Check]:
+    sides = swipe_probes.touch_sides(task, train=4 * touches, test=touches)
+    entered, pushes = swipe_probes.entries_without_flare(task)
+    deepest_um = swipe_probes.deepest_penetration_m(task) * 1e6
+    return [
+        _counted("touch tells the side, on the lead-in", sides.correct, sides.trials, 0.90, None),
+        Check("1.5 mm off, no lead-in: entries", entered, f"of {pushes}", "0", entered == 0),
+        Check("penetration, steady full grip", deepest_um, "um", "< 100", deepest_um < 100.0),
+        *_speed_checks(*probes.real_time_factor(task, lambda world: swipe_probes.push(world, 0.001, 3.0))),
+    ]
+
+
+def _pick_checks(task: Task, trials: int) -> list[Check]:
+    score = pick_probes.grips(task, max(1, trials // 5))
+    return [
+        _counted("block stays in the grip in a shake", score.held, score.trials, 0.95, None),
+        _counted("touch tells a full grip from an empty one", score.told, score.trials, 0.95, None),
+        Check("penetration in the grip", score.deepest_m * 1e6, "um", "< 100", score.deepest_m < 1e-4),
+        *_speed_checks(*probes.real_time_factor(task, lambda world: pick_probes.grasp(world, 0.0))),
+    ]
+
+
+def _speed_checks(in_air: float, in_contact: float) -> list[Check]:
+    return [
         Check("speed in the air", in_air, "x real time", ">= 30", in_air >= 30.0),
         Check("speed in contact", in_contact, "x real time", "reported", True),
     ]
+
+
+PROBES = {"insert": _insert_checks, "swipe": _swipe_checks, "pick": _pick_checks}
 
 
 def validate(task: Task, trials: int, tell: Callable[[str], None]) -> list[Check]:
@@ -109,7 +142,7 @@ def validate(task: Task, trials: int, tell: Callable[[str], None]) -> list[Check
     step_s = ContactConfig().timestep_s
     coarse = success_rates(task, trials, step_s, tell)
     fine = success_rates(task, trials, step_s / 2, tell, ("expert", "blind"))
-    return _rate_checks(coarse, fine) + _probe_checks(task, trials)
+    return _rate_checks(task, coarse, fine) + PROBES[task.skill](task, trials)
 
 
 def _show(console: Console, task: Task, checks: list[Check]) -> None:

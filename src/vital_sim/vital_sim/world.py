@@ -1,11 +1,10 @@
 """The contact world of one task: arm, compliant grasp, target, touch. The same world serves ROS and Gymnasium."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from vital_core import kinematics
 from vital_core import pose as pose_of
@@ -15,8 +14,12 @@ from vital_core.xarm7 import HOME_RAD
 from vital_sim import model as modelling
 from vital_sim import scene as scenery
 from vital_sim.arm import ArmConfig, TrackingFilter
-from vital_sim.connectors import Connector, connector_for
-from vital_sim.model import ARM_JOINTS, GRASP_JOINTS, ContactConfig
+from vital_sim.block import BLOCK, Block
+from vital_sim.card_reader import CardReader
+from vital_sim.contact import ContactConfig
+from vital_sim.fixtures import Fixture, fixture_for
+from vital_sim.grasp import Grasp, HeldGrasp, PinchGrasp
+from vital_sim.model import ARM_JOINTS, BLOCK_JOINT
 from vital_sim.scene import SceneConfig
 from vital_sim.tactile import TactileConfig, TactilePad
 
@@ -39,19 +42,34 @@ class Variation:
 
 
 EXACT = Variation(offset_m=0.0, offset_rad=0.0)
+_SOME_YAW = float(np.deg2rad(8.0))
+# Where a task's own range differs: a lock is turned, a block lies on the table as it fell.
+VARIATIONS = {
+    "card_swipe": Variation(target_x_m=(0.47, 0.04)),
+    "key_in_lock": Variation(target_yaw_rad=(0.0, _SOME_YAW)),
+    "pick_block": Variation(target_z_m=(BLOCK.size_m[2], 0.0), target_yaw_rad=(0.0, _SOME_YAW)),
+}
+
+
+def variation_of(task: str) -> Variation:
+    """What changes from episode to episode where a task is trained."""
+    return VARIATIONS.get(task, Variation())
 
 
 @dataclass(frozen=True)
 class Truth:
     """What only the simulation knows; for measuring, never for a policy.
 
-    depth_m: of the tip below the mouth of the opening. lateral_m: distance of the tip from the opening's
-    axis. contact_force_n: norm of the sum of contact forces on the target. penetration_m: deepest now.
+    depth_m: of the tip below the mouth of the opening, or the block's upper face. lateral_m: distance of the tip
+    from the opening's axis, or the slot's middle. travel_m: how far a card has been drawn through the slot without
+    leaving it, or a block has been lifted. contact_force_n: norm of the sum of all contact forces. penetration_m:
+    deepest now.
     """
 
     success: bool
     depth_m: float
     lateral_m: float
+    travel_m: float
     contact_force_n: float
     penetration_m: float
     t_base_target: Pose
@@ -62,13 +80,13 @@ class Truth:
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """Everything about the world that is not the task or its look. connector: instead of the task's own."""
+    """Everything about the world that is not the task or its look. fixture, variation: instead of the task's own."""
 
     contact: ContactConfig = field(default_factory=ContactConfig)
     arm: ArmConfig = field(default_factory=ArmConfig)
     tactile: TactileConfig = field(default_factory=TactileConfig)
-    variation: Variation = field(default_factory=Variation)
-    connector: Connector | None = None
+    variation: Variation | None = None
+    fixture: Fixture | None = None
 
 
 class World:
@@ -78,30 +96,37 @@ class World:
         self.task = task
         self.scene = scene or SceneConfig()
         self.config = config or WorldConfig()
-        self.connector = self.config.connector or connector_for(task.held_object)
-        self.spec = modelling.build(self.connector, self.config.contact, self.config.arm, self.scene, task.held_object)
+        self.fixture = self.config.fixture or fixture_for(task.held_object)
+        self.variation = self.config.variation or variation_of(task.name)
+        self.spec = modelling.build(task, self.fixture, self.config.contact, self.config.arm, self.scene)
         self.model = self.spec.compile()
         self.data = mujoco.MjData(self.model)
         self._find_parts()
         self._filter = TrackingFilter(self.config.arm)
         self._pad = TactilePad(self.config.tactile)
         self._encoder_error = np.zeros(7)
-        self._pending_s = 0.0
+        self._pending_s = self._travel_m = self._rest_height_m = 0.0
+        self._drawn_from_m: float | None = None
         self.rng = np.random.default_rng(0)
         self.reset(0)
 
     def _find_parts(self) -> None:
         model = self.model
         arm = [model.joint(name) for name in ARM_JOINTS]
-        grasp = [model.joint(name) for name in GRASP_JOINTS]
         self._arm_qpos = np.array([j.qposadr[0] for j in arm])
         self._arm_dof = np.array([j.dofadr[0] for j in arm])
-        self._grasp_qpos = np.array([j.qposadr[0] for j in grasp])
-        self._grasp_stiffness = np.array(self.config.contact.grasp_stiffness)
-        self._slip = np.array(self.config.contact.grasp_limit) / self._grasp_stiffness
         self._sites = {name: model.site(name).id for name in ("tcp", "tip", "target_opening")}
         self._target = model.body("target").id
-        self._held = model.body("held_object").id
+        self._block = model.joint(BLOCK_JOINT).qposadr[0] if isinstance(self.fixture, Block) else None
+        self._grasp: Grasp = (
+            PinchGrasp(model, self.data, self.config.contact)
+            if isinstance(self.fixture, Block)
+            else HeldGrasp(model, self.data, self.fixture, self.config.contact)
+        )
+
+    def stage(self, scene: SceneConfig, variation: Variation) -> None:
+        """Another look and other places, from the next reset on. The model's own parts stay."""
+        self.scene, self.variation = replace(scene, extra_target=self.scene.extra_target), variation
 
     def reset(self, seed: int, *, joints_rad: ArrayLike | None = None, start: Pose | None = None) -> None:
         """A new episode: target, in-hand offset, arm errors, touch and look all follow from ``seed``.
@@ -130,38 +155,57 @@ class World:
         """Put the arm at encoder reading ``joints_rad`` at once, at rest, the object relaxed in the grasp."""
         self.data.qvel[:] = 0.0
         self.data.qpos[self._arm_qpos] = np.asarray(joints_rad) - self._encoder_error
-        self.data.qpos[self._grasp_qpos] = self.model.qpos_spring[self._grasp_qpos]
+        self._grasp.reset()
         self._filter.reset(joints_rad)
-        self.data.ctrl[:] = self._filter.reference - self._encoder_error
+        self.data.ctrl[:7] = self._filter.reference - self._encoder_error
         self._pending_s = 0.0
+        self._travel_m, self._drawn_from_m = 0.0, None
         mujoco.mj_forward(self.model, self.data)
 
     def _place_target(self, rng: np.random.Generator) -> None:
-        v = self.config.variation
+        v = self.variation
         draws = [c + h * rng.uniform(-1, 1) for c, h in (v.target_x_m, v.target_y_m, v.target_z_m)]
         yaw = v.target_yaw_rad[0] + v.target_yaw_rad[1] * rng.uniform(-1, 1)
         self.place_target(np.array(draws), yaw)
 
     def place_target(self, position_m: ArrayLike, yaw_rad: float) -> None:
         """Move the opening's centre to ``position_m`` (3,) in `link_base`; call before the arm is near."""
-        self.model.body_pos[self._target] = position_m
-        self.model.body_quat[self._target] = [np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
+        turned = [np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
+        if self._block is None:
+            self.model.body_pos[self._target] = position_m
+            self.model.body_quat[self._target] = turned
+        else:
+            self.data.qpos[self._block : self._block + 7] = [*np.asarray(position_m), *turned]
+        self._rest_height_m = float(np.asarray(position_m)[2])
         mujoco.mj_forward(self.model, self.data)
 
     def _place_object(self, rng: np.random.Generator) -> None:
-        v = self.config.variation
+        v = self.variation
         offset = np.concatenate([rng.uniform(-v.offset_m, v.offset_m, 3), rng.uniform(-v.offset_rad, v.offset_rad, 3)])
         self.place_object(offset)
 
     def place_object(self, offset: ArrayLike) -> None:
         """Hold the object at ``offset`` (6,): m along the TCP's x, y, z, then rad about them."""
-        self.model.qpos_spring[self._grasp_qpos] = offset
-        self.data.qpos[self._grasp_qpos] = offset
+        self._grasp.place(offset)
         mujoco.mj_forward(self.model, self.data)
 
     def command_joints(self, joints_rad: ArrayLike) -> None:
         """Joint target (7,) of the arm's controller in rad, in encoder angles, at any rate."""
         self._filter.command(joints_rad)
+
+    def command_gripper(self, closed: float) -> None:
+        """Where the fingers are to go: 0 open, 1 closed."""
+        self._grasp.command(closed)
+
+    @property
+    def gripper_closed(self) -> float:
+        """Where the fingers are: 0 open, 1 closed."""
+        return self._grasp.closed
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the object that was held is lost."""
+        return self._grasp.dropped
 
     @property
     def commanded_joints(self) -> NDArray[np.float64]:
@@ -181,7 +225,7 @@ class World:
     @property
     def joint_efforts(self) -> NDArray[np.float64]:
         """(7,) Nm of the servos, gravity compensation left out."""
-        return self.data.actuator_force.copy()
+        return self.data.actuator_force[:7].copy()
 
     @property
     def time_s(self) -> float:
@@ -201,26 +245,20 @@ class World:
         per_servo = max(1, round(SERVO_PERIOD_S / step_s))
         while steps > 0:
             count = min(steps, per_servo)
-            self.data.ctrl[:] = self._filter.step(count * step_s) - self._encoder_error
+            self.data.ctrl[:7] = self._filter.step(count * step_s) - self._encoder_error
             mujoco.mj_step(self.model, self.data, nstep=count)
-            self._let_slip()
+            self._grasp.step(count * step_s)
+            self._follow_travel()
             steps -= count
         self._pad.advance(seconds)
 
     def displacement(self) -> NDArray[np.float64]:
         """(6,) movement of the object in the grasp against its rest pose: m, then rad, in the TCP's axes."""
-        return self.data.qpos[self._grasp_qpos] - self.model.qpos_spring[self._grasp_qpos]
+        return self._grasp.displacement()
 
     def grasp_load(self) -> NDArray[np.float64]:
         """(6,) force (N) and torque (Nm) of the object on the fingers, in the TCP's axes."""
-        return self._grasp_stiffness * self.displacement()
-
-    def _let_slip(self) -> None:
-        """Beyond the grip's friction the object slides: its rest pose follows."""
-        excess = self.displacement()
-        excess -= np.clip(excess, -self._slip, self._slip)
-        if excess.any():
-            self.model.qpos_spring[self._grasp_qpos] += excess
+        return self._grasp.load()
 
     def tactile_ut(self) -> NDArray[np.float32]:
         """(15,) raw field of the pad, µT; x, y, z of each magnetometer in turn."""
@@ -238,16 +276,42 @@ class World:
         pose[:3, :3] = self.data.site_xmat[site].reshape(3, 3)
         return pose
 
+    def _follow_travel(self) -> None:
+        """How far a card has been drawn through without leaving the slot, or a block has been lifted."""
+        if self.task.skill == "pick":
+            self._travel_m = float(self.data.site_xpos[self._sites["target_opening"]][2]) - self._rest_height_m
+        elif self.task.skill == "swipe":
+            inside = self._tip_in_target()
+            if not self._engaged(-inside[2], abs(inside[1])):
+                self._drawn_from_m = None
+            elif self._drawn_from_m is None:
+                self._drawn_from_m = float(inside[0])
+            self._travel_m = 0.0 if self._drawn_from_m is None else float(inside[0]) - self._drawn_from_m
+
+    def _tip_in_target(self) -> NDArray[np.float64]:
+        tip, target = self._sites["tip"], self._sites["target_opening"]
+        return (self.data.site_xpos[tip] - self.data.site_xpos[target]) @ self.data.site_xmat[target].reshape(3, 3)
+
+    def _engaged(self, depth_m: float, lateral_m: float) -> bool:
+        """Whether the object is in the target as deep and as straight as success asks for."""
+        in_it = depth_m >= self.task.success_depth_m and lateral_m <= self.task.success_lateral_m
+        if not isinstance(self.fixture, CardReader):
+            return in_it
+        x_m = float(self._tip_in_target()[0])
+        return in_it and 0.0 <= x_m <= self.fixture.slot_m[0] + self.fixture.card_m[0]
+
     def truth(self) -> Truth:
         """The state of the task as it is."""
         target, tip, tcp = (self.site_pose(n) for n in ("target_opening", "tip", "tcp"))
-        inside = (pose_of.inverse(target) @ tip)[:3, 3]
-        depth, lateral = float(-inside[2]), float(np.hypot(*inside[:2]))
+        inside = self._tip_in_target()
+        depth = float(-inside[2])
+        lateral = abs(float(inside[1])) if self.task.skill == "swipe" else float(np.hypot(*inside[:2]))
         distances = self.data.contact.dist
         return Truth(
-            success=depth >= self.task.success_depth_m and lateral <= self.task.success_lateral_m,
+            success=self._engaged(depth, lateral) and self._travel_m >= self.task.success_travel_m,
             depth_m=depth,
             lateral_m=lateral,
+            travel_m=self._travel_m,
             contact_force_n=self._contact_force_n(),
             penetration_m=float(max(0.0, -distances.min())) if distances.size else 0.0,
             t_base_target=target,
@@ -257,19 +321,15 @@ class World:
         )
 
     def _t_tcp_object(self, tcp: Pose) -> Pose:
+        body = self.data.body("target" if self._block is not None else "held_object")
         held = np.eye(4)
-        held[:3, 3] = self.data.xpos[self._held]
-        held[:3, :3] = self.data.xmat[self._held].reshape(3, 3)
+        held[:3, 3] = body.xpos
+        held[:3, :3] = body.xmat.reshape(3, 3)
         return pose_of.inverse(tcp) @ held
 
     def t_tcp_tip_at_rest(self) -> Pose:
         """Pose of the tip in the TCP frame when nothing pushes on the object."""
-        offset = self.model.qpos_spring[self._grasp_qpos]
-        tip = np.eye(4)
-        # The grasp's hinges turn about x, then y, then z, each carried along by the one before.
-        tip[:3, :3] = Rotation.from_euler("XYZ", offset[3:]).as_matrix()
-        tip[:3, 3] = offset[:3] + tip[:3, 2] * self.connector.tip_m
-        return tip
+        return self._grasp.t_tcp_tip_at_rest()
 
     def _contact_force_n(self) -> float:
         contact = self.data.contact

@@ -17,7 +17,7 @@ coordinate = st.floats(-1.0, 1.0)
 @settings(max_examples=100, deadline=None)
 def test_start_poses_lie_in_the_hover_region_and_point_down(target, seed):
     pose = sample_start_pose(TASK, target, seed)
-    offset = pose[:3, 3] - target - (0, 0, TASK.hover_tcp_height_m)
+    offset = pose[:3, 3] - target - TASK.start_centre_m
     assert (np.abs(offset) <= np.array(TASK.start_region_m) / 2 + 1e-9).all()
     np.testing.assert_allclose(pose[:3, 2], (0, 0, -1), atol=1e-12)
     np.testing.assert_allclose(pose[:3, 0], (1, 0, 0), atol=1e-12)
@@ -26,7 +26,7 @@ def test_start_poses_lie_in_the_hover_region_and_point_down(target, seed):
 
 def test_seeds_fill_the_region_and_minus_one_is_its_centre():
     target = np.array([0.45, 0.0, 0.035])
-    centre = target + np.array([0, 0, TASK.hover_tcp_height_m])
+    centre = target + np.array(TASK.start_centre_m)
     np.testing.assert_allclose(sample_start_pose(TASK, target, -1)[:3, 3], centre)
     offsets = np.array([sample_start_pose(TASK, target, seed)[:3, 3] - centre for seed in range(200)])
     assert (np.ptp(offsets, axis=0) > 0.9 * np.array(TASK.start_region_m)).all()

@@ -296,7 +296,7 @@ def test_the_arm_is_brought_above_the_target_and_given_back(session):
     assert result.success, result.message
     assert result.error_m < 0.0005 and 0.0 < result.planning_s < 5.0
     tcp = kinematics.forward(session.bench.joints)[:3, 3]
-    hover = SOCKET + np.array([0.0, 0.0, load_task("usb_insertion").hover_tcp_height_m])
+    hover = SOCKET + np.array(load_task("usb_insertion").start_centre_m)
     assert (np.abs(tcp - hover) <= (0.0305, 0.0305, 0.0055)).all()
     assert result.goal.header.frame_id == "link_base"
     time.sleep(0.3)

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 KEEP_OUT = "keep_out"
 # Full width of the column that is kept free of the arm around the target: any housing of the tasks fits.
 KEEP_OUT_WIDTH_M = 0.08
-# The column ends this share of the hover height above the target.
+# The column ends this share of the start's height above the target.
 _KEEP_OUT_SHARE = 0.4
 
 TABLE = Obstacle("table", (0.25, 0.0, -0.025), (1.9, 1.9, 0.05))
@@ -46,7 +46,7 @@ class ReachProblem:
     @property
     def keep_out(self) -> Obstacle:
         """The column over the target, from the table to below the hover region, that the arm must not enter."""
-        top = float(self.target_m[2]) + _KEEP_OUT_SHARE * self.task.hover_height_m
+        top = float(self.target_m[2]) + _KEEP_OUT_SHARE * self.task.start_offset_m[2]
         height = max(top, 0.01)
         centre = (float(self.target_m[0]), float(self.target_m[1]), top - height / 2)
         return Obstacle(KEEP_OUT, centre, (KEEP_OUT_WIDTH_M, KEEP_OUT_WIDTH_M, height))

@@ -12,7 +12,7 @@ CENTRE_SEED = -1
 
 
 def sample_start_pose(task: Task, target_m: ArrayLike, seed: int) -> Pose:
-    """TCP pose in `link_base` above a point (3,): uniform in the task's start region, z down, yaw 0.
+    """TCP pose in `link_base` from a point (3,): uniform in the task's start region, z down, yaw 0.
 
     ``seed`` -1 gives the centre of the region. Raises VitalError(BAD_PARAMETER) for a point that is not finite
     or another negative seed.
@@ -26,4 +26,4 @@ def sample_start_pose(task: Task, target_m: ArrayLike, seed: int) -> Pose:
     if seed != CENTRE_SEED:
         half = np.array(task.start_region_m) / 2
         offset = np.random.default_rng(seed).uniform(-half, half)
-    return pose_of.point_down(target + offset + (0.0, 0.0, task.hover_tcp_height_m))
+    return pose_of.point_down(target + offset + task.start_centre_m)
