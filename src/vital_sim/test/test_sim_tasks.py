@@ -46,7 +46,7 @@ def test_knowing_the_place_alone_is_not_enough(worlds, name):
 def test_card_dropped_into_the_slot_from_above_has_not_been_swiped(worlds):
     world = worlds["card_swipe"]
     world.reset(4)
-    tip = world.site_pose("target_opening") @ pose_of.point_down([0.09, 0.0, 0.01])
+    tip = world.site_pose("target_opening") @ pose_of.point_down([0.06, 0.0, 0.01])
     goal = tip @ pose_of.inverse(world.t_tcp_tip_at_rest())
     world.place_arm(kinematics.solve(goal, world.joints_rad, posture_rad=world.joints_rad))
     for i in range(30):

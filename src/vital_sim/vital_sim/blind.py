@@ -28,8 +28,9 @@ def _way(world: World) -> list[Waypoint]:
             ((0, 0, up), 1.0, WAIT_S),
         ]
     if isinstance(fixture, CardReader):
-        low, end = -task.success_depth_m - 0.003, task.success_travel_m + 0.003
-        return [((-0.03, 0, low), 1.0, 0.0), ((end, 0, low), 1.0, WAIT_S)]
+        low, entry = -task.success_depth_m - 0.003, fixture.entry_m
+        end = entry + task.success_travel_m + 0.003
+        return [((entry - 0.03, 0.0, low), 1.0, 0.0), ((end, 0.0, low), 1.0, WAIT_S)]
     return [((0, 0, 0.02), 1.0, 0.0), ((0, 0, -task.success_depth_m - 0.0015), 1.0, WAIT_S)]
 
 

@@ -1,6 +1,6 @@
 """A card and the reader that it is swiped through, built of boxes.
 
-Frames: the reader's origin is the middle of its slot's entry at the upper edge, z up; the card is drawn along x. It is
+Frames: the reader's origin is the middle of its slot at the upper edge, z up; the card is drawn along x. It is
 held near its trailing edge and reaches out under the wrist camera, so that it hides the slot that it is about to enter.
 The card's origin is the point between the fingers, z towards its lower edge; its tip is the leading lower corner.
 """
@@ -44,7 +44,12 @@ class CardReader:
     @property
     def housing_centre_x_m(self) -> float:
         """Where the housing's middle is along x."""
-        return self.slot_m[0] / 2
+        return 0.0
+
+    @property
+    def entry_m(self) -> float:
+        """Where the slot begins along x."""
+        return -self.slot_m[0] / 2
 
     @property
     def skirt_top_m(self) -> float:
@@ -64,14 +69,14 @@ class CardReader:
 
     def target_boxes(self) -> list[Box]:
         """Two walls with a lead-in at the entry, and a floor; in the reader's frame."""
-        length, width, depth = self.slot_m
+        (length, width, depth), entry = self.slot_m, self.entry_m
         outside = self.housing_m[1] / 2
-        boxes = [box_between("floor", (0.0, -outside, -HOUSING_HEIGHT_M), (length, outside, -depth))]
+        boxes = [box_between("floor", (entry, -outside, -HOUSING_HEIGHT_M), (entry + length, outside, -depth))]
         for name, sign in (("front", 1.0), ("back", -1.0)):
-            boxes.append(_wall(f"wall_{name}", sign, (self.flare_m, length), (width / 2, outside), depth))
+            boxes.append(_wall(f"wall_{name}", sign, (entry + self.flare_m, -entry), (width / 2, outside), depth))
             if self.flare_m > 0.0:
                 inner = width / 2 + self.flare_m
-                boxes.append(_wall(f"rim_{name}", sign, (0.0, self.flare_m), (inner, outside), depth))
+                boxes.append(_wall(f"rim_{name}", sign, (entry, entry + self.flare_m), (inner, outside), depth))
                 boxes.append(self._flare(f"chamfer_{name}", sign))
         return boxes
 
@@ -79,7 +84,7 @@ class CardReader:
         """A slanted plate whose inner face leads from the rim into the slot."""
         thickness, depth = 0.002, self.slot_m[2]
         inset = thickness / 2 / np.sqrt(2.0)
-        x = self.flare_m / 2 + inset
+        x = self.entry_m + self.flare_m / 2 + inset
         y = self.slot_m[1] / 2 + self.flare_m / 2 + inset
         half = (self.flare_m / np.sqrt(2.0), thickness / 2, depth / 2)
         return Box(name, (x, sign * y, -depth / 2), half, (0.0, 0.0, -sign * np.pi / 4))

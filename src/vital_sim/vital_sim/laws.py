@@ -137,7 +137,7 @@ class SwipeLaw:
 
     def _ahead_m(self, truth: Truth) -> float:
         """Distance of the leading edge from the slot's entry; negative within."""
-        return -float(_error(truth)[0])
+        return self._reader.entry_m - float(_error(truth)[0])
 
     def update(self, truth: Truth, seconds: float) -> None:
         """See `Law`."""

@@ -59,9 +59,11 @@ def _body_name(name: str) -> str:
     return f"prop_{name.replace(' ', '_')}"
 
 
-def add_props(spec: mujoco.MjSpec) -> None:
-    """Add every distractor, out of view."""
+def add_props(spec: mujoco.MjSpec, held_object: str) -> None:
+    """Add every distractor, out of view; no second one of what the task is about."""
     for name, (_, parts) in PROPS.items():
+        if name == held_object:
+            continue
         body = spec.worldbody.add_body(name=_body_name(name), pos=_UNDER_THE_TABLE)
         for i, (kind, position, size, colour) in enumerate(parts):
             rgba = [*(colour or (0.5, 0.3, 0.3)), 1.0]
@@ -79,7 +81,7 @@ def place_props(
     Where the clearance is less than usual, low things stand as close to the first place as it allows; tall ones,
     which the arm would knock over, stay away.
     """
-    names = list(PROPS)
+    names = _names(model)
     shown = set(rng.permutation(len(names))[:count])
     places = list(taken)
     for i, name in enumerate(names):
@@ -94,6 +96,11 @@ def place_props(
         yaw = rng.uniform(-np.pi, np.pi)
         model.body_quat[body.id] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
         _paint(model, body, rng.uniform(0.05, 0.95, 3))
+
+
+def _names(model: mujoco.MjModel) -> list[str]:
+    bodies = {model.body(i).name for i in range(model.nbody)}
+    return [name for name in PROPS if _body_name(name) in bodies]
 
 
 def _free_place(
@@ -122,7 +129,8 @@ def _paint(model: mujoco.MjModel, body: mujoco.MjsBody, colour: np.ndarray) -> N
 def shown_props(model: mujoco.MjModel) -> dict[str, np.ndarray]:
     """Point to click (3,) in `link_base`, m, of each distractor that stands on the table."""
     points = {}
-    for name, (height_m, _) in PROPS.items():
+    for name in _names(model):
+        height_m = PROPS[name][0]
         position = model.body_pos[model.body(_body_name(name)).id]
         if position[2] >= 0.0:
             points[name] = position + np.array([0.0, 0.0, height_m])
@@ -159,7 +167,7 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
         body.add_geom(
             name=f"{prefix}_led",
             type=BOX,
-            pos=[0.012, y - 0.006, 0.0004],
+            pos=[-0.018, y - 0.006, 0.0004],
             size=[0.004, 0.003, 0.0005],
             rgba=[0.95, 0.25, 0.15, 1.0],
             **_UNSEEN,
@@ -200,7 +208,7 @@ def _add_linings(body: mujoco.MjsBody, prefix: str) -> None:
         body.add_geom(
             name=f"{prefix}_lining_{name}",
             type=BOX,
-            pos=[length / 2 + CARD_READER.flare_m / 2, sign * (width / 2), -depth / 2 - 0.0002],
+            pos=[CARD_READER.flare_m / 2, sign * (width / 2), -depth / 2 - 0.0002],
             size=[length / 2 - CARD_READER.flare_m / 2, 0.00002, depth / 2],
             rgba=[0.02, 0.02, 0.02, 1.0],
             **_UNSEEN,

@@ -91,7 +91,7 @@ def decorate(spec: mujoco.MjSpec, scene: SceneConfig, held_object: str = "") -> 
     _paint_target(spec, held_object)
     if scene.extra_target is not None:
         _add_extra_target(spec, scene.extra_target)
-    props.add_props(spec)
+    props.add_props(spec, held_object)
 
 
 def _add_surfaces(spec: mujoco.MjSpec) -> None:

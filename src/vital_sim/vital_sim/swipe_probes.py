@@ -22,7 +22,7 @@ START_M = 0.006
 def _goal(world: World, t_tcp_tip: Pose, ahead_m: float, aside_m: float) -> Pose:
     """TCP pose that puts the leading corner ``ahead_m`` before the entry, ``aside_m`` off, straight, at depth."""
     low = -world.task.success_depth_m - 0.003
-    tip = world.site_pose("target_opening") @ pose_of.point_down([-ahead_m, aside_m, low])
+    tip = world.site_pose("target_opening") @ pose_of.point_down([CARD_READER.entry_m - ahead_m, aside_m, low])
     return tip @ pose_of.inverse(t_tcp_tip)
 
 
@@ -45,7 +45,7 @@ def push(world: World, aside_m: float, force_n: float, *, stop_m: float = 0.02) 
         ahead_m -= PUSH_M_S * PERIOD_S
         track(world, _goal(world, t_tcp_tip, ahead_m, aside_m), PERIOD_S)
         truth = world.truth()
-        inside_m = float((pose_of.inverse(truth.t_base_target) @ truth.t_base_tip)[0, 3])
+        inside_m = float((pose_of.inverse(truth.t_base_target) @ truth.t_base_tip)[0, 3]) - CARD_READER.entry_m
         furthest_m = max(furthest_m, inside_m)
         if truth.contact_force_n > force_n or inside_m > stop_m:
             break

@@ -45,7 +45,7 @@ EXACT = Variation(offset_m=0.0, offset_rad=0.0)
 _SOME_YAW = float(np.deg2rad(8.0))
 # Where a task's own range differs: a lock is turned, a block lies on the table as it fell.
 VARIATIONS = {
-    "card_swipe": Variation(target_x_m=(0.47, 0.04)),
+    "card_swipe": Variation(target_x_m=(0.50, 0.04)),
     "key_in_lock": Variation(target_yaw_rad=(0.0, _SOME_YAW)),
     "pick_block": Variation(target_z_m=(BLOCK.size_m[2], 0.0), target_yaw_rad=(0.0, _SOME_YAW)),
 }
@@ -298,7 +298,7 @@ class World:
         if not isinstance(self.fixture, CardReader):
             return in_it
         x_m = float(self._tip_in_target()[0])
-        return in_it and 0.0 <= x_m <= self.fixture.slot_m[0] + self.fixture.card_m[0]
+        return in_it and 0.0 <= x_m - self.fixture.entry_m <= self.fixture.slot_m[0] + self.fixture.card_m[0]
 
     def truth(self) -> Truth:
         """The state of the task as it is."""

@@ -3,6 +3,8 @@
 import numpy as np
 
 from vital_core.statistics import percentile, wilson_interval
+from vital_core.task import load_task
+from vital_sim.fixtures import TARGET_NAMES
 from vital_vlm_reach.pointing import prompts
 from vital_vlm_reach.pointing.interface import PointingModel
 from vital_vlm_reach.pointing.renders import KINDS, Studio
@@ -18,7 +20,7 @@ def examine(model: PointingModel, pictures: int, seed: int) -> dict[str, list[fl
 
     for i, kind in enumerate(KINDS):
         studio = Studio(kind)
-        target = "USB port" if kind.task == "usb_insertion" else "socket"
+        target = TARGET_NAMES[load_task(kind.task).held_object]
         where = "deployed" if kind.default else kind.scene.background
         for k in range(max(1, round(pictures * kind.share))):
             full, picture = studio.shoot(seed + 100_000 * i + k)
@@ -30,11 +32,11 @@ def examine(model: PointingModel, pictures: int, seed: int) -> dict[str, list[fl
                         u, v = picture.seen[target]
                         error = np.hypot(answer.pixel_uv[0] - 2 * u, answer.pixel_uv[1] - 2 * v)
                         note(f"px, {target}, {where}, {words}", float(error))
-            missing = [n for n in ("USB port", "socket") if n not in picture.seen and n not in picture.hidden]
+            missing = [n for n in prompts.TARGETS if n not in picture.seen and n not in picture.hidden]
             nouns = [str(rng.choice(prompts.ABSENT_KEPT_BACK)), *missing]
             for noun in nouns:
                 answer = model.point(full, prompts.sentence(prompts.LEARNED, noun, rng))
-                kind_of = "the other target" if noun in missing else "unheard nouns"
+                kind_of = "the other targets" if noun in missing else "unheard nouns"
                 note(f"not in view, {kind_of}", float(answer.pixel_uv is None))
         studio.camera.close()
     return found

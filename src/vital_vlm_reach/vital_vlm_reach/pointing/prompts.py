@@ -44,7 +44,11 @@ _HELD = {
                  "usb flash drive", "pen drive", "usb plug"),
     "socket": ("plug", "power plug", "power cord", "charger", "two prong plug", "lamp plug", "mains plug",
                "adapter", "electric plug", "plug of the lamp"),
+    "lock": ("key", "brass key", "door key", "small key", "house key", "key of the door"),
+    "card reader": ("card", "bank card", "credit card", "key card", "badge", "access card", "id card"),
 }  # fmt: skip
+# What a task is about; everything else only stands about.
+TARGETS = ("USB port", "socket", "lock", "card reader", "block")
 LEARNED = Grammar(
     names={
         "USB port": ("usb port", "usb slot", "port", "usb", "usb hub", "hub", "thumb drive port", "usb a port",
@@ -54,9 +58,14 @@ LEARNED = Grammar(
         "socket": ("socket", "outlet", "receptacle", "power point", "mains", "socket in the wall", "plug socket",
                    *_each_with_each("wall, power, mains, electrical, electric, ac, two hole, plug",
                                     "socket, outlet, receptacle, connector, opening, point")),
+        "lock": ("lock", "keyhole", "key hole", "cylinder lock", "door lock", "padlock", "brass lock", "lock cylinder",
+                 *_each_with_each("key, door, brass, cylinder, security", "lock, opening, slot, hole")),
+        "card reader": ("card reader", "reader", "card slot", "swipe reader", "card machine", "card swiper",
+                        *_each_with_each("card, swipe, badge, credit card, magnetic, payment, key card",
+                                         "reader, terminal, machine, slot")),
         "mug": ("mug", "cup", "coffee mug", "coffee cup"),
         "ball": ("ball", "round ball", "sphere"),
-        "block": ("block", "cube", "little block", "wooden block"),
+        "block": ("block", "cube", "little block", "wooden block", "building block", "brick", "box shaped block"),
         "bottle": ("bottle", "water bottle", "flask"),
         "tape roll": ("tape roll", "roll of tape", "tape", "adhesive tape"),
         "screwdriver": ("screwdriver", "screw driver", "driver tool"),
@@ -66,13 +75,16 @@ LEARNED = Grammar(
            "go to the {d}", "move above the {d}", "show me the {d}", "look for the {d}", "point at a {d}",
            "do you see the {d}", "is there a {d}?", "reach for the {d}", "where do you see a {d}", "touch the {d}",
            "the {d} is your goal", "{d} location", "i need the {d}", "show me where the {d} is", "is the {d} there",
-           "{d}s", "the {d} that stands here"),
+           "{d}s", "the {d} that stands here", "pick up the {d}", "pick the {d} up", "grasp the {d}", "take the {d}",
+           "lift the {d}", "get me the {d}", "pick {d}", "grab the {d}"),
     with_held=("insert the {h} into the {d}", "put the {h} into the {d}", "put the {h} in the {d}",
                "plug the {h} into the {d}", "push the {h} into the {d}", "connect the {h} to the {d}",
                "plug the {h} in the {d}", "insert the {h} in the {d}", "the {h} goes into the {d}",
                "take the {h} and put it into the {d}", "move the {h} above the {d}", "use the {d} for the {h}",
                "into the {d} goes the {h}", "with the {h} in your hand go to the {d}",
-               "find the {d} for the {h}", "place {h} in {d}", "insert {h} into {d}", "attach the {h} to the {d}"),
+               "find the {d} for the {h}", "place {h} in {d}", "insert {h} into {d}", "attach the {h} to the {d}",
+               "swipe the {h} through the {d}", "pull the {h} through the {d}", "open the {d} with the {h}",
+               "swipe {h} through {d}", "slide the {h} along the {d}"),
     implied=("insert the {h}", "plug the {h} in", "plug in the {h}", "connect the {h}"),
     before=("please", "now", "robot", "could you", "ok", "next", "then", "can you", "i want you to"),
     after=("please", "on the left", "on the right", "on the table", "now", "in front of you", "over there", "for me",
@@ -87,6 +99,8 @@ KEPT_BACK = Grammar(
         "USB port": ("usb-port", "usb plug hole", "usb receptacle", "open usb slot", "usb  prot", "usb hole"),
         "socket": ("power point socket", "mains outlet", "electricity outlet", "wall power outlet", "scoket",
                    "electrical wall socket"),
+        "lock": ("key slot of the lock", "steel lock", "the lock's keyhole"),
+        "card reader": ("card swipe machine", "bank card reader", "swipe card slot"),
         "mug": ("tea mug", "mugs"),
         "ball": ("small ball",),
         "block": ("toy block",),
@@ -94,7 +108,8 @@ KEPT_BACK = Grammar(
         "tape roll": ("sticky tape",),
         "screwdriver": ("the screwdriver tool",),
     },
-    held={"USB port": ("usb memory", "data stick", "thumbdrive"), "socket": ("power adapter", "lamp cord", "plug top")},
+    held={"USB port": ("usb memory", "data stick", "thumbdrive"), "socket": ("power adapter", "lamp cord", "plug top"),
+          "lock": ("apartment key", "spare key"), "card reader": ("plastic card", "visitor badge")},
     alone=("bring your hand over the {d}", "can you see the {d}", "which one is the {d}?", "tell me where the {d} is"),
     with_held=("stick the {h} into the {d}", "could you slide the {h} into the {d}", "bring the {h} to the {d}",
                "i would like the {h} to be plugged into the {d}", "fit this {h} in that {d}"),
@@ -111,7 +126,7 @@ _ABSENT = [
     "tray", "glove", "hat", "sock", "shirt", "belt", "coin", "wallet", "candle", "rope", "chain", "nail", "bolt",
     "wrench", "pliers", "saw", "drill", "battery", "cable", "camera", "speaker", "headphone", "mouse", "printer",
     "orange", "lemon", "grape", "tomato", "potato", "onion", "carrot", "bread", "cheese", "egg", "fish", "button",
-    "handle", "lever", "switch", "key", "lock", "card", "reader", "person", "face", "table", "robot", "arm",
+    "handle", "lever", "switch", "person", "face", "table", "robot", "arm",
     "gripper", "finger", "sponge", "vase", "jar", "bucket", "ladder", "tent", "bicycle", "truck", "train", "boat",
     "plane", "kite", "drum", "piano", "trumpet", "painting", "poster", "stapler", "folder", "envelope", "stamp",
     "magnet", "marble", "puzzle", "doll", "teddy", "dice", "chess", "whistle", "bell", "torch", "lantern", "radio",
@@ -123,7 +138,7 @@ _ABSENT = [
 ]  # fmt: skip
 _ABSENT_PARTLY_KNOWN = [
     "hdmi port", "ethernet port", "network port", "headphone jack", "audio jack", "light switch", "power button",
-    "usb cable", "usb mouse", "extension cord", "vga connector", "coin slot", "card slot", "light bulb", "wall clock",
+    "usb cable", "usb mouse", "extension cord", "vga connector", "coin slot", "light bulb", "wall clock",
     "power bank", "water tap", "tea pot", "bottle opener", "paper cup holder", "key ring", "usb fan", "wall paper",
 ]  # fmt: skip
 ABSENT_LEARNED = [*_ABSENT, *_ABSENT_PARTLY_KNOWN]

@@ -13,7 +13,7 @@ from vital_core.task import load_task
 from vital_core.xarm7 import HOME_RAD
 from vital_sim.cameras import SceneCamera, scene_objects
 from vital_sim.scene import SceneConfig
-from vital_sim.world import Variation, World, WorldConfig
+from vital_sim.world import Variation, World, WorldConfig, variation_of
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX
 
 # Farther than this between the picture's depth and the point, and something stands before it.
@@ -31,15 +31,23 @@ class Kind:
     default: bool = False
 
 
+# Each task's scenes, with the target of another one beside its own.
+OTHERS = {
+    "usb_insertion": "plug",
+    "plug_in_socket": "usb_stick",
+    "key_in_lock": "card",
+    "card_swipe": "key",
+    "pick_block": "usb_stick",
+}
 KINDS = tuple(
-    Kind(task, scene, share, default)
-    for task, other in (("usb_insertion", "plug"), ("plug_in_socket", "usb_stick"))
+    Kind(task, scene, share / len(OTHERS), default)
+    for task, other in OTHERS.items()
     for scene, share, default in (
-        (SceneConfig(), 0.16, True),
-        (SceneConfig(distractors=3, extra_target=other, light_variation=0.3, colour_variation=0.3), 0.10, False),
-        (SceneConfig("plain", distractors=2, light_variation=0.3), 0.08, False),
-        (SceneConfig("plain", distractors=4, extra_target=other, light_variation=0.3), 0.08, False),
-        (SceneConfig("clutter", distractors=5, extra_target=other, light_variation=0.3), 0.08, False),
+        (SceneConfig(), 0.32, True),
+        (SceneConfig(distractors=3, extra_target=other, light_variation=0.3, colour_variation=0.3), 0.20, False),
+        (SceneConfig("plain", distractors=2, light_variation=0.3), 0.16, False),
+        (SceneConfig("plain", distractors=4, extra_target=other, light_variation=0.3), 0.16, False),
+        (SceneConfig("clutter", distractors=5, extra_target=other, light_variation=0.3), 0.16, False),
     )
 )
 
@@ -57,7 +65,8 @@ class Studio:
     """Renders pictures of one kind of scene."""
 
     def __init__(self, kind: Kind) -> None:
-        config = WorldConfig() if kind.default else WorldConfig(variation=WIDE)
+        wide = replace(WIDE, target_z_m=variation_of(kind.task).target_z_m)
+        config = WorldConfig() if kind.default else WorldConfig(variation=wide)
         self.kind = kind
         self.world = World(load_task(kind.task), scene=kind.scene, config=config)
         self.camera = SceneCamera(self.world.model)

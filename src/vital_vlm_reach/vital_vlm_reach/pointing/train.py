@@ -89,12 +89,12 @@ def _shifted(image: np.ndarray, pixel: tuple[float, float] | None, rng: np.rando
 
 def _choose(picture: Picture, rng: np.random.Generator) -> str:
     """What to ask for: a target of the tasks most often, else something that stands about, else what does not."""
-    targets = [n for n in picture.seen if n in prompts.LEARNED.held]
-    others = [n for n in picture.seen if n not in prompts.LEARNED.held]
+    targets = [n for n in picture.seen if n in prompts.TARGETS]
+    others = [n for n in picture.seen if n not in prompts.TARGETS]
     if rng.random() > ABSENT_SHARE and (targets or others):
         return str(rng.choice(targets if targets and (not others or rng.random() < 0.65) else others))
     known = [n for n in NAMES if n not in picture.seen and n not in picture.hidden]
-    missing_targets = [n for n in known if n in prompts.LEARNED.held]
+    missing_targets = [n for n in known if n in prompts.TARGETS]
     if missing_targets and rng.random() < OTHER_TARGET_SHARE:
         return str(rng.choice(missing_targets))
     return str(rng.choice(known)) if known and rng.random() < 0.4 else prompts.absent_noun(rng)
