@@ -6,6 +6,7 @@ Composited backgrounds, when there are any, go under the picture before the crop
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)
@@ -57,6 +58,13 @@ def colour_jitter(image: Tensor, augmentation: Augmentation, generator: torch.Ge
     return jittered.view(image.shape).permute(0, 3, 1, 2)
 
 
-def augment(image: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, channels last, cropped and jittered."""
-    return colour_jitter(random_crop(image, augmentation.pad_px, generator), augmentation, generator)
+def halved(image: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, H / 2, W / 2, 3) uint8, the mean of each four pixels."""
+    pixels = image.permute(0, 3, 1, 2).float()
+    return F.avg_pool2d(pixels, 2).round_().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def augment(image: Tensor, augmentation: Augmentation, generator: torch.Generator, *, coarse: bool = False) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, channels last, cropped and jittered; coarse: half the size."""
+    cropped = random_crop(image, augmentation.pad_px, generator)
+    return colour_jitter(halved(cropped) if coarse else cropped, augmentation, generator)
