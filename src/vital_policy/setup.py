@@ -27,7 +27,7 @@ setup(
         "console_scripts": [
             "policy_node = vital_policy.policy_node:main",
             "train_bc = vital_policy.train_bc:main",
-            "evaluate = vital_policy.evaluate:main",
-        ]
+        ],
+        "vital.policies": ["local = vital_policy.evaluated:load"],
     },
 )

@@ -6,7 +6,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(exclude=["test"]),
-    package_data={package_name: ["py.typed"]},
+    package_data={package_name: ["py.typed", "paper_results.yaml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -19,6 +19,8 @@ setup(
             "operator_node = vital_sim.operator_node:main",
             "collect_demos = vital_sim.demos:main",
             "validate = vital_sim.validity:main",
+            "evaluate = vital_sim.evaluate:main",
+            "report = vital_sim.report:main",
         ]
     },
     maintainer="ViTaL developers",

@@ -11,7 +11,7 @@ from vital_core import safe_file
 from vital_core.clock import Pacer
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Action, Observation
-from vital_core.statistics import percentile, wilson_interval
+from vital_core.statistics import compare_pairs, percentile, wilson_interval
 from vital_core.task import load_task, parse_task, task_names
 
 
@@ -133,3 +133,24 @@ def test_wilson_interval(successes, trials, low, high):
 def test_wilson_refuses_impossible_counts(successes, trials):
     with pytest.raises(ValueError, match="successes of"):
         wilson_interval(successes, trials)
+
+
+def test_mcnemar_is_the_exact_test_of_the_unlike_pairs():
+    # 8 against 1: two-sided binomial, 2 (C(9, 0) + C(9, 1)) / 2^9.
+    a = [True] * 8 + [False] + [True] * 10 + [False] * 5
+    b = [False] * 8 + [True] + [True] * 10 + [False] * 5
+    result = compare_pairs(a, b)
+    assert (result.both, result.only_a, result.only_b, result.neither) == (10, 8, 1, 5)
+    assert result.p_value == pytest.approx(2 * (1 + 9) / 2**9)
+    assert compare_pairs([True, False], [True, False]).p_value == 1.0
+    with pytest.raises(ValueError, match="2 and 1 trials"):
+        compare_pairs([True, False], [True])
+
+
+def test_paired_interval_is_newcombes():
+    # Newcombe 1998, table III, example of method 10: 36, 12, 2, 0 of 50 gives 0.0569 to 0.3404.
+    pairs = [(True, True)] * 36 + [(True, False)] * 12 + [(False, True)] * 2
+    a, b = zip(*pairs, strict=True)
+    result = compare_pairs(a, b)
+    assert result.difference == pytest.approx(0.20)
+    assert result.interval == pytest.approx((0.0569, 0.3404), abs=5e-4)

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -23,3 +25,57 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """Percentile of the finite values; NaN when there is none."""
     finite = np.asarray([v for v in values if math.isfinite(v)])
     return float(np.percentile(finite, percent)) if finite.size else math.nan
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Two methods on the same trials. both, only_a, only_b, neither: how many trials each succeeded in.
+
+    p_value: McNemar's exact test (1947) that the trials in which only one succeeded favour neither.
+    difference, interval: rate of a minus rate of b, and Newcombe's 95 % interval for pairs (1998, method 10).
+    """
+
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+    p_value: float
+    difference: float
+    interval: tuple[float, float]
+
+
+def compare_pairs(a: Sequence[bool], b: Sequence[bool]) -> PairedComparison:
+    """Compare two methods trial by trial. Raises ValueError when they were not run on as many trials, or on none."""
+    if len(a) != len(b) or not len(a):
+        raise ValueError(f"{len(a)} and {len(b)} trials, expected as many of both and at least one")
+    pairs = list(zip(map(bool, a), map(bool, b), strict=True))
+    counts = [pairs.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))]
+    both, only_a, only_b, neither = counts
+    unlike = only_a + only_b
+    p_value = float(binomtest(only_a, unlike, 0.5).pvalue) if unlike else 1.0
+    difference = (only_a - only_b) / len(pairs)
+    return PairedComparison(both, only_a, only_b, neither, p_value, difference, _paired_interval(*counts))
+
+
+def _paired_interval(both: int, only_a: int, only_b: int, neither: int) -> tuple[float, float]:
+    trials = both + only_a + only_b + neither
+    rate_a, rate_b = (both + only_a) / trials, (both + only_b) / trials
+    low_a, high_a = wilson_interval(both + only_a, trials)
+    low_b, high_b = wilson_interval(both + only_b, trials)
+    margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    product = both * neither - only_a * only_b
+    if margins == 0:
+        phi = 0.0
+    elif product > trials / 2:
+        phi = (product - trials / 2) / math.sqrt(margins)
+    else:
+        phi = min(product, 0) / math.sqrt(margins)
+
+    def reach(a: float, b: float) -> float:
+        return math.sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
+
+    difference = rate_a - rate_b
+    return (
+        difference - reach(rate_a - low_a, high_b - rate_b),
+        difference + reach(high_a - rate_a, rate_b - low_b),
+    )

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.video import write_video
 from vital_data.aligned_episode import IMAGE_TOPIC, StreamLike
 from vital_data.traces import Trace, force_proxy, speed_trace, start_ns, step_trace, tactile_trace
-from vital_data.video import write_video
 
 STRIP_FRAMES = 8
 FILM_HEIGHT_PX, FILM_WIDTH_PX = 384, 960

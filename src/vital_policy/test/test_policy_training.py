@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -18,10 +17,10 @@ from safetensors.torch import save_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
 from vital_data.dataset import load_demonstrations
-from vital_policy import evaluate
+from vital_policy import evaluated
+from vital_policy.augmentation import Augmentation, to_network
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.inference import LocalPolicy
-from vital_policy.model_card import write_model_card
 from vital_policy.policy import Policy
 from vital_policy.trainer import PRESETS, TrainConfig, Trainer, action_weights, chunk_loss, learning_rate
 
@@ -38,6 +37,50 @@ def tiny(tiny_config) -> TrainConfig:
     return TrainConfig(
         iterations=6, batch=4, ema_decay=0.9, cosine=True, warmup=2, holdout_episodes=1, policy=tiny_config
     )
+
+
+@pytest.fixture
+def with_foreground(demos: Path):
+    loaded = load_demonstrations([demos], "usb_insertion", 10)
+    kept = np.zeros((len(loaded), 128, 16), np.uint8)
+    kept[:, 40:80, 5:9] = 255
+    return dataclasses.replace(loaded, foreground=kept)
+
+
+def test_methods_differ_in_touch_and_backgrounds_alone():
+    paper = PRESETS["paper"]
+    baku, visk, vital = (paper.with_method(name) for name in ("baku", "visk", "vital_bc"))
+    assert (baku.policy.touch, visk.policy.touch, vital.policy.touch) == (False, True, True)
+    assert (baku.background_share, visk.background_share) == (0.0, 0.0) and vital.background_share > 0.5
+    assert dataclasses.replace(vital, background_share=0.0) == visk == paper
+
+
+def test_new_backgrounds_leave_the_foreground_to_the_crop_and_the_colours(tiny, with_foreground):
+    config = dataclasses.replace(tiny, background_share=1.0, backgrounds=8, augmentation=Augmentation(0, 0.0, 0.0, 0.0))
+    trainer = Trainer(config, with_foreground)
+    index = torch.arange(4)
+    seen = trainer._pictures(index, torch.Generator().manual_seed(1))
+    plain = to_network(trainer._image[index])
+    torch.testing.assert_close(seen[:, :, 40:80, 40:72], plain[:, :, 40:80, 40:72])
+    assert (seen != plain).float().mean() > 0.5
+    assert np.isfinite(trainer.step())
+
+
+def test_backgrounds_without_a_foreground_are_refused(tiny, demos):
+    with pytest.raises(ValueError, match="tell the foreground"):
+        Trainer(dataclasses.replace(tiny, background_share=0.5), load_demonstrations([demos], "usb_insertion", 10))
+
+
+def test_coarse_iterations_see_pictures_of_half_the_size_and_then_whole_ones(tiny, demos):
+    config = dataclasses.replace(tiny, coarse_iterations=1)
+    trainer = Trainer(config, load_demonstrations([demos], "usb_insertion", 10))
+    sizes = []
+    for _ in range(2):
+        sizes.append(trainer._pictures(torch.arange(2), torch.Generator()).shape)
+        trainer.step()
+    assert sizes == [(2, 3, 64, 64), (2, 3, 128, 128)]
+    with pytest.raises(ValueError, match="coarse_iterations is 7, expected 0 to 6"):
+        dataclasses.replace(tiny, coarse_iterations=7)
 
 
 def test_paper_preset_is_the_papers():
@@ -228,45 +271,24 @@ def test_batched_inference_is_the_same_code_path(checkpoint_path: Path):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-class Coin(gymnasium.Env):
-    """Succeeds after three steps on even seeds, runs out of time on odd ones."""
-
-    observation_space = gymnasium.spaces.Dict(
-        {
-            "image": gymnasium.spaces.Box(0, 255, (128, 128, 3), np.uint8),
-            "tactile": gymnasium.spaces.Box(-np.inf, np.inf, (15,), np.float32),
-        }
-    )
-    action_space = gymnasium.spaces.Box(-1.0, 2.0, (7,), np.float64)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.lucky, self.left = seed % 2 == 0, 3
-        return self._seen(), {"outcome": "running"}
-
-    def step(self, action):
-        self.left -= 1
-        done = self.left == 0
-        info = {"outcome": "running" if not done else "success" if self.lucky else "time_out", "refused": ""}
-        return self._seen(), 0.0, done and self.lucky, done and not self.lucky, info
-
-    def _seen(self):
-        return {"image": np.zeros((128, 128, 3), np.uint8), "tactile": np.zeros(15, np.float32)}
+def test_evaluated_policy_keeps_episodes_apart_and_answers_as_the_robot_would(checkpoint_path: Path):
+    rng = np.random.default_rng(3)
+    seen = [
+        Observation(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8), rng.normal(0, 50, 15).astype(np.float32))
+        for _ in range(4)
+    ]
+    policy = evaluated.load(checkpoint_path, "usb_insertion")
+    first, second = policy.begin(), policy.begin()
+    alone = LocalPolicy.load(checkpoint_path)
+    for one, other in ((seen[0], seen[1]), (seen[2], seen[3])):
+        together = policy.act([one, other], [first, second])[0].to_array()
+        np.testing.assert_allclose(together, alone.act(one).to_array(), atol=1e-6)
+    assert policy.describe()["sha256"] == alone.checkpoint.sha256
 
 
-def test_evaluation_counts_successes_and_kinds_of_failure(checkpoint_path: Path, tmp_path: Path):
-    policy = LocalPolicy.load(checkpoint_path)
-    trials = [evaluate.run_trial(Coin(), policy, seed) for seed in range(1000, 1007)]
-    settings = evaluate.Settings("usb_insertion", checkpoint_path, "Coin")
-    report = evaluate.report_of(settings, trials, "evaluate ...")
-    assert (report["successes"], report["trials"], report["failures"]) == (4, 7, {"time_out": 3})
-    low, high = report["wilson_95"]
-    assert 0.2 < low < 4 / 7 < high < 0.9
-    card = write_model_card(checkpoint_path, json.loads(json.dumps(report))).read_text()
-    assert "4 of 7 trials" in card and "time_out 3" in card and "seed" in card
-
-
-def test_unknown_environment_is_one_clear_line(checkpoint_path: Path):
-    with pytest.raises(SystemExit) as left:
-        evaluate.main(["--task", "usb_insertion", "--checkpoint", str(checkpoint_path), "--env", "nowhere:Nothing-v0"])
-    assert left.value.code == 2
+def test_card_tells_what_was_measured(checkpoint_path: Path):
+    report = {"successes": 4, "finished": 7, "success_rate": 4 / 7, "wilson_95": (0.25, 0.84), "setting": "scene"}
+    report |= {"seed": 1000, "failures": {"missed": 3}, "command": "ros2 run vital_sim evaluate ..."}
+    evaluated.load(checkpoint_path, "usb_insertion").write_card(report)
+    card = checkpoint_path.with_suffix(".md").read_text()
+    assert "4 of 7 trials" in card and "missed 3" in card and "setting scene" in card and "seeds from 1000" in card

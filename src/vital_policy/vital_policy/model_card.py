@@ -10,12 +10,12 @@ from vital_policy.checkpoint import load_checkpoint
 
 def _measured(report: dict[str, Any] | None) -> str:
     if report is None:
-        return "Not measured yet: `ros2 run vital_policy evaluate` fills this in."
+        return "Not measured yet: `ros2 run vital_sim evaluate --card` fills this in."
     low, high = report["wilson_95"]
     failures = ", ".join(f"{kind} {count}" for kind, count in sorted(report["failures"].items())) or "none"
     return (
-        f"{report['successes']} of {report['trials']} trials ({100 * report['success_rate']:.0f} %, 95 % interval "
-        f"{100 * low:.0f} to {100 * high:.0f} %), seeds from {report['seed']}, environment `{report['environment']}`.\n"
+        f"{report['successes']} of {report['finished']} trials ({100 * report['success_rate']:.0f} %, 95 % interval "
+        f"{100 * low:.0f} to {100 * high:.0f} %), setting {report['setting']}, seeds from {report['seed']}.\n"
         f"Failures: {failures}.\n\nMeasured with:\n\n    {report['command']}"
     )
 

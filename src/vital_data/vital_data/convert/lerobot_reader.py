@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.video import read_video
 from vital_data.convert import lerobot_layout as layout
 from vital_data.convert.feature_map import FeatureMap
 from vital_data.convert.frames import Frames
-from vital_data.video import read_video
 
 
 def _refuse(folder: Path, what: str) -> VitalError:

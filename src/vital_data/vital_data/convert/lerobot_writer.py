@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.video import write_video
 from vital_data.convert import lerobot_layout as layout
 from vital_data.convert.feature_map import FeatureMap
 from vital_data.convert.frames import Frames
 from vital_data.convert.lerobot_statistics import column_statistics, flatten, video_statistics
-from vital_data.video import write_video
 
 DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
 

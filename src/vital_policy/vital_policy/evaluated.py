@@ -1,0 +1,56 @@
+"""The local policy as `ros2 run vital_sim evaluate` measures it: many episodes on one network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vital_core.observation import Action, Observation
+from vital_core.task import load_task
+from vital_policy.ensemble import TemporalEnsemble
+from vital_policy.inference import LocalPolicy
+from vital_policy.model_card import write_model_card
+
+
+class EvaluatedLocalPolicy:
+    """One network and an ensemble an episode; the same code path as on the robot."""
+
+    def __init__(self, path: Path, policy: LocalPolicy) -> None:
+        self._path, self._policy = path, policy
+
+    def begin(self) -> TemporalEnsemble:
+        """The memory of a new episode."""
+        return TemporalEnsemble(self._policy.ensemble_decay)
+
+    def act(self, observations: Sequence[Observation], memories: Sequence[TemporalEnsemble]) -> list[Action]:
+        """One action for each observation."""
+        image = np.stack([seen.image for seen in observations])
+        tactile = np.stack([seen.tactile_ut for seen in observations])
+        chunks = self._policy.chunks(image, tactile)
+        return [Action.from_array(memory.step(chunk)) for memory, chunk in zip(memories, chunks, strict=True)]
+
+    def describe(self) -> dict[str, Any]:
+        """What the report says of it."""
+        checkpoint = self._policy.checkpoint
+        return {
+            "file": self._path.name,
+            "sha256": checkpoint.sha256,
+            "method": checkpoint.provenance.method,
+            "touch": checkpoint.policy.config.touch,
+            "parameters": checkpoint.policy.parameter_count(),
+            "steps": checkpoint.provenance.steps,
+            "demonstrations": checkpoint.provenance.demonstrations,
+            "ensemble_decay": self._policy.ensemble_decay,
+        }
+
+    def write_card(self, report: dict[str, Any]) -> None:
+        """Put what was measured into the model card."""
+        write_model_card(self._path, report)
+
+
+def load(path: Path, task: str, ensemble_decay: float | None = None) -> EvaluatedLocalPolicy:
+    """Raises VitalError as `load_checkpoint` does: for another task, rate, frame, network or no file at all."""
+    rate_hz = load_task(task).control_rate_hz
+    policy = LocalPolicy.load(path, task=task, rate_hz=rate_hz, ensemble_decay=ensemble_decay)
+    return EvaluatedLocalPolicy(path, policy)

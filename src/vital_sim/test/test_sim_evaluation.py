@@ -1,0 +1,186 @@
+"""Evaluation: paired trials, one file a cell, resumed and refused; with a policy that the simulator does not know."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from vital_core.errors import VitalError
+from vital_core.observation import Action
+from vital_core.video import read_video
+from vital_sim import evaluate, policies, workers
+from vital_sim.env import VitalEnv
+from vital_sim.evaluation import Cell, Trial, finished_trials, read_report, report_of, run_trials, write_report
+from vital_sim.failure_video import film_failures
+
+
+class Diver:
+    """Goes straight down from wherever it stands."""
+
+    def begin(self):
+        return []
+
+    def act(self, observations, memories):
+        for memory in memories:
+            memory.append(1)
+        return [Action(np.array([0, 0, 0.02]), np.zeros(3), 1.0) for _ in observations]
+
+    def describe(self):
+        return {"sha256": "d" * 64, "method": "diver"}
+
+    def write_card(self, report):
+        self.card = report
+
+
+def load_diver(path, task, ensemble_decay=None):
+    return Diver()
+
+
+def offer_diver(folder):
+    """Environment of a process in which the diver is an installed policy."""
+    described = folder / "diver-1.dist-info"
+    described.mkdir(exist_ok=True)
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: diver\nVersion: 1\n")
+    (described / "entry_points.txt").write_text("[vital.policies]\ndiver = test_sim_evaluation:load_diver\n")
+    path = os.pathsep.join([str(folder), os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def command_of(tmp_path, *more, **options):
+    given = arguments(tmp_path, loader="diver", **options)
+    return [sys.executable, "-m", "vital_sim.evaluate", *given, *more]
+
+
+@pytest.fixture
+def diver(monkeypatch):
+    class Entry:
+        name = "local"
+
+        @staticmethod
+        def load():
+            return load_diver
+
+    monkeypatch.setattr(policies, "entry_points", lambda group: [Entry])
+    monkeypatch.setattr(evaluate, "over_processes", lambda job, seeds, _: iter(workers.Worker(job).run(seeds)))
+
+
+def trial(seed, success, failure="missed"):
+    return Trial(seed, 0, success, "" if success else failure, 5, 0, 0.0, 0.0, 0.0, 0.0, 10.0)
+
+
+CELL = Cell("usb_insertion", "in_domain", 100, 4, {"sha256": "a", "method": "m"})
+
+
+def arguments(tmp_path, **options):
+    given = {"policy": tmp_path, "task": "usb_insertion", "trials": 3, "seed": 40, "out": tmp_path / "out"} | options
+    return [word for name, value in given.items() for word in (f"--{name}", str(value))]
+
+
+def test_trials_do_not_depend_on_how_many_run_at_a_time():
+    policy = Diver()
+    envs = [VitalEnv("usb_insertion") for _ in range(3)]
+    together = sorted(run_trials(envs, policy, range(50, 55)), key=lambda t: t.seed)
+    alone = list(run_trials(envs[:1], policy, range(50, 55)))
+    for one, other in zip(together, alone, strict=True):
+        assert (one.seed, one.failure, one.steps, one.depth_m) == (
+            other.seed,
+            other.failure,
+            other.steps,
+            other.depth_m,
+        )
+    assert {t.seed for t in together} == set(range(50, 55))
+
+
+def test_cell_counts_its_trials_in_the_order_of_their_seeds(tmp_path):
+    report = report_of(CELL, [trial(103, True), trial(100, False), trial(101, True, ""), trial(102, False)], "run")
+    assert (report["successes"], report["finished"], report["failures"]) == (2, 4, {"missed": 2})
+    assert [t["seed"] for t in report["each"]] == [100, 101, 102, 103]
+    low, high = report["wilson_95"]
+    assert 0.1 < low < 0.5 < high < 0.9
+
+
+def test_cell_goes_on_where_it_was_and_refuses_another_ones_file(tmp_path):
+    path = tmp_path / "cell.json"
+    assert finished_trials(path, CELL) == []
+    write_report(path, CELL, [trial(100, True), trial(102, False)], "run")
+    assert [t.seed for t in finished_trials(path, CELL)] == [100, 102]
+    other = Cell("usb_insertion", "in_domain", 100, 4, {"sha256": "b"})
+    with pytest.raises(VitalError, match="is of another cell: sha256 a, expected b"):
+        finished_trials(path, other)
+    path.write_text("{}")
+    with pytest.raises(VitalError, match="has format 'None', expected"):
+        read_report(path)
+
+
+def test_command_writes_one_file_films_failures_and_does_nothing_twice(diver, tmp_path, monkeypatch):
+    options = evaluate._parse([*arguments(tmp_path), "--videos", "1"])
+    report = evaluate.evaluate(options, "evaluate")
+    path = tmp_path / "out" / "usb_insertion_in_domain_diver.json"
+    assert read_report(path)["finished"] == 3 == report["finished"]
+    films = list((tmp_path / "out" / "videos").glob("*.mp4"))
+    failed = next(t for t in report["each"] if not t["success"])
+    assert len(films) == 1 and len(list(read_video(films[0]))) == failed["steps"]
+    monkeypatch.setattr(evaluate, "over_processes", lambda *_: pytest.fail("nothing was left to do"))
+    assert evaluate.evaluate(evaluate._parse(arguments(tmp_path)), "evaluate")["finished"] == 3
+
+
+def test_film_shows_the_wrist_image_beside_the_scene(diver, tmp_path):
+    (film,) = film_failures(tmp_path, "usb_insertion", "in_domain", Diver(), [trial(40, False)])
+    picture = next(iter(read_video(film)))
+    assert picture.shape[0] == 384 and picture.shape[1] == 384 + 512
+
+
+def test_killed_evaluation_resumes_without_repeating_a_trial(tmp_path):
+    command, environment = command_of(tmp_path, trials=6, processes=1), offer_diver(tmp_path)
+    path = tmp_path / "out" / "usb_insertion_in_domain_diver.json"
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 60
+    while not (path.is_file() and read_report(path)["finished"] >= 2) and time.monotonic() < end:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = read_report(path)["each"]
+    assert 2 <= len(before) < 6
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    after = read_report(path)["each"]
+    assert [t["seed"] for t in after] == list(range(40, 46))
+    kept = {t["seed"]: t for t in after}
+    assert all(kept[t["seed"]] == t for t in before)
+    assert f"{len(before)} of 6 trials were done before" in again.stderr
+
+
+def test_unknown_loader_names_those_that_there_are(tmp_path):
+    spec = policies.PolicySpec(tmp_path, "usb_insertion", loader="nobody")
+    with pytest.raises(VitalError, match="there is no loader 'nobody', expected one of"):
+        spec.load()
+
+
+def test_folder_stands_for_the_tasks_checkpoint_in_it(tmp_path):
+    assert policies.PolicySpec(tmp_path, "key_in_lock").checkpoint == tmp_path / "key_in_lock.safetensors"
+    assert policies.PolicySpec(tmp_path / "x.safetensors", "key_in_lock").checkpoint == tmp_path / "x.safetensors"
+
+
+def test_bad_numbers_are_refused(diver, tmp_path):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(arguments(tmp_path, trials=0))
+    assert left.value.code == 2
+
+
+def test_ray_runs_the_same_trials_or_says_how_to_get_it(diver, tmp_path):
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        with pytest.raises(VitalError, match="pip install ray"):
+            evaluate.evaluate(evaluate._parse([*arguments(tmp_path, trials=2), "--ray"]), "evaluate")
+        return
+    command = command_of(tmp_path, "--ray", trials=2)
+    subprocess.run(command, env=offer_diver(tmp_path), check=True, timeout=180)
+    over_ray = read_report(tmp_path / "out" / "usb_insertion_in_domain_diver.json")
+    here = evaluate.evaluate(evaluate._parse(arguments(tmp_path, trials=2, out=tmp_path / "here")), "evaluate")
+    assert [(t["seed"], t["failure"], t["steps"]) for t in over_ray["each"]] == [
+        (t["seed"], t["failure"], t["steps"]) for t in here["each"]
+    ]
