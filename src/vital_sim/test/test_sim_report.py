@@ -1,0 +1,72 @@
+"""The report: ours beside the paper's, pairs on common seeds, one page that needs nothing else."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from vital_core.errors import VitalError
+from vital_sim import report
+from vital_sim.evaluation import Cell, Trial, write_report
+from vital_sim.results import Results, paper_rate
+from vital_sim.settings import SETTINGS
+
+
+def cell(folder, task, setting, method, outcomes, seed=20_000):
+    trials = [
+        Trial(seed + i, 0, won, "" if won else "missed", 9, 0, 0.0, 0.0, 0.0, 0.0, 12.0)
+        for i, won in enumerate(outcomes)
+    ]
+    about = {"sha256": f"{method}{'0' * 60}", "method": method, "steps": 3000}
+    write_report(
+        folder / f"{task}_{setting}_{method}.json", Cell(task, setting, seed, len(trials), about), trials, "run"
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for setting in SETTINGS:
+        cell(tmp_path, "usb_insertion", setting, "vital_bc", [True] * 7 + [False] * 3)
+    cell(tmp_path, "usb_insertion", "in_domain", "visk", [True] * 2 + [False] * 8)
+    cell(tmp_path, "usb_insertion", "scene", "visk", [True] * 10, seed=999)
+    return tmp_path
+
+
+def test_tables_put_the_papers_figures_beside_ours(folder):
+    text = report.markdown(Results.read(folder))
+    assert "| ViTaL-BC | 7/10 (40 to 89 %); paper 4/10 |" in text
+    assert "| ViSk | not measured |" in text
+    assert re.search(r"\| ViTaL-BC \| usb_insertion \| 40 \| 12 \| 0 \| 0 \| 0 \| 0 \|", text)
+
+
+def test_only_common_seeds_are_compared(folder):
+    (pair,) = Results.read(folder).pairs()
+    assert (pair.setting, pair.a, pair.b) == ("in_domain", "vital_bc", "visk")
+    assert (pair.comparison.only_a, pair.comparison.only_b) == (5, 0)
+    assert pair.comparison.p_value == pytest.approx(2 / 2**5)
+
+
+def test_page_is_whole_and_asks_nobody(folder):
+    report.main([str(folder)])
+    text = (folder / "report.html").read_text()
+    for svg in re.findall(r"<svg.*?</svg>", text, re.S):
+        ElementTree.fromstring(svg)
+    assert text.count("<svg") == 2 and "ViTaL-BC" in text
+    assert not re.search(r"""(src|href)=["']?https?:""", text.replace("http://www.w3.org", ""))
+    assert (folder / "report.md").read_text().startswith("# Results")
+
+
+def test_paper_is_quoted_as_the_facts_have_it():
+    rate = paper_rate("usb_insertion", "spatial", "vital_bc")
+    assert (rate.successes, rate.trials) == (10, 30)
+    assert paper_rate("pick_block", "scene", "vital_bc") is None
+
+
+def test_empty_folder_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(VitalError, match="make some with"):
+        Results.read(tmp_path)
+    (tmp_path / "x.json").write_text(json.dumps({"format": "other"}))
+    with pytest.raises(SystemExit) as left:
+        report.main([str(tmp_path)])
+    assert left.value.code == 2
