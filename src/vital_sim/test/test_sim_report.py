@@ -14,14 +14,11 @@ from vital_sim.settings import SETTINGS
 
 
 def cell(folder, task, setting, method, outcomes, seed=20_000):
-    trials = [
-        Trial(seed + i, 0, won, "" if won else "missed", 9, 0, 0.0, 0.0, 0.0, 0.0, 12.0)
-        for i, won in enumerate(outcomes)
-    ]
+    rest = (9, 0, 0.0, 0.0, 0.0, 0.0, 12.0)
+    trials = [Trial(seed + i, 0, won, "" if won else "missed", *rest) for i, won in enumerate(outcomes)]
     about = {"sha256": f"{method}{'0' * 60}", "method": method, "steps": 3000}
-    write_report(
-        folder / f"{task}_{setting}_{method}.json", Cell(task, setting, seed, len(trials), about), trials, "run"
-    )
+    path = folder / f"{task}_{setting}_{method}.json"
+    write_report(path, Cell(task, setting, seed, len(trials), about), trials, "run")
 
 
 @pytest.fixture

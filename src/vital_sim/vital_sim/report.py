@@ -90,9 +90,9 @@ def markdown(results: Results) -> str:
     lines = [
         "# Results",
         "",
-        "Successes of trials in simulation with Wilson's 95 % intervals; the paper's, on a robot, behind them. Trials of",
-        "one task and setting run on the same seeds for every method, so methods are compared in pairs (McNemar's exact",
-        "test, Newcombe's interval). Made by `ros2 run vital_sim report`.",
+        "Successes of trials in simulation with Wilson's 95 % intervals; the paper's, on a robot, behind them. Every",
+        "method meets the same seeds in a task and setting, so methods are compared in pairs (McNemar's exact test,",
+        "Newcombe's interval). Made by `ros2 run vital_sim report`.",
         "",
     ]
     for setting in SETTINGS:

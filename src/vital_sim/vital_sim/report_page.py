@@ -39,12 +39,13 @@ def _svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _bar(axes: Axes, x: float, rate: Rate | None, width: float, **look: object) -> None:
+def _bar(axes: Axes, x: float, rate: Rate | None, width: float, **look: str) -> None:
     if rate is None:
         return
     low, high = rate.interval
     spread = [[100 * (rate.share - low)], [100 * (high - rate.share)]]
-    axes.bar(x, 100 * rate.share, width, yerr=spread, error_kw={"lw": 0.9, "ecolor": "#1f2933"}, **look)
+    bars = axes.bar(x, 100 * rate.share, width, yerr=spread, error_kw={"lw": 0.9, "ecolor": "#1f2933"})
+    bars.patches[0].set(**look)
 
 
 def success_plot(results: Results) -> str:
