@@ -10,7 +10,7 @@ from vital_augment.backgrounds import generate
 
 def unpack(foreground: Tensor) -> Tensor:
     """(B, H, W / 8) uint8, a bit a pixel with the first pixel highest (`numpy.packbits`) -> (B, H, W) bool."""
-    bits = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8)
+    bits = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=foreground.device)
     return (foreground[..., None] & bits).ne(0).flatten(-2)
 
 
@@ -25,23 +25,24 @@ class BackgroundBank:
     share: of the pictures that get another background; the rest stay as they were seen.
     """
 
-    def __init__(self, pictures: NDArray[np.uint8], share: float) -> None:
+    def __init__(self, pictures: NDArray[np.uint8], share: float, device: torch.device | str = "cpu") -> None:
         if pictures.ndim != 4 or pictures.shape[1] != pictures.shape[2] or pictures.dtype != np.uint8:
             raise ValueError(f"backgrounds are {pictures.dtype} {pictures.shape}, expected uint8 (N, size, size, 3)")
         if not 0.0 < share <= 1.0:
             raise ValueError(f"share is {share}, expected more than 0 and at most 1")
-        self._pictures, self.share = torch.from_numpy(pictures), share
+        self._pictures, self.share = torch.from_numpy(pictures).to(device), share
 
     @classmethod
-    def generated(cls, count: int, share: float, seed: int) -> "BackgroundBank":
+    def generated(cls, count: int, share: float, seed: int, device: torch.device | str = "cpu") -> "BackgroundBank":
         """``count`` made-up backgrounds; the same seed gives the same ones."""
-        return cls(generate(count, seed), share)
+        return cls(generate(count, seed), share, device)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, size, size, 3) uint8."""
+        there = self._pictures.device
         index = torch.randint(len(self._pictures), (count,), generator=generator)
-        drawn = self._pictures[index]
-        flips = torch.rand(3, count, 1, 1, 1, generator=generator) < 0.5
+        drawn = self._pictures[index.to(there)]
+        flips = (torch.rand(3, count, 1, 1, 1, generator=generator) < 0.5).to(there)
         drawn = torch.where(flips[0], drawn.flip(1), drawn)
         drawn = torch.where(flips[1], drawn.flip(2), drawn)
         drawn = torch.where(flips[2], drawn.transpose(1, 2), drawn)
@@ -51,5 +52,5 @@ class BackgroundBank:
 
     def apply(self, image: Tensor, foreground: Tensor, generator: torch.Generator) -> Tensor:
         """(B, H, W, 3) uint8, packed foreground (B, H, W / 8) -> pictures, `share` of them before new backgrounds."""
-        kept = torch.rand(len(image), 1, 1, generator=generator) >= self.share
+        kept = (torch.rand(len(image), 1, 1, generator=generator) >= self.share).to(image.device)
         return composite(image, unpack(foreground) | kept, self.draw(len(image), generator))

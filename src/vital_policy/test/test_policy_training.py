@@ -187,6 +187,27 @@ def test_killed_training_goes_on_with_the_losses_it_would_have_had(demos: Path, 
     assert "Made by" in (whole / "usb_insertion.md").read_text()
 
 
+SHARED = TRAIN.replace(
+    "holdout_episodes=1)", "holdout_episodes=1, augmentation=trainer.Augmentation(0, 0.0, 0.0, 0.0))"
+).replace("width=16", "width=16, dropout=0.0")
+
+
+def test_two_processes_share_a_batch_and_learn_what_one_would(demos: Path, tmp_path: Path):
+    script = tmp_path / "train.py"
+    script.write_text(SHARED)
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    options = [*_train(demos, alone)[3:], "--learning-rate", "1e-3"]
+    subprocess.run([sys.executable, str(script), *options], check=True, capture_output=True)
+    options[options.index(str(alone))] = str(shared)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*torchrun, str(script), *options], check=True, capture_output=True, timeout=180)
+    assert list((shared / "tensorboard").rglob("events.*"))
+    held_out = [json.loads((out / "usb_insertion.log.jsonl").read_text().splitlines()[-1]) for out in (alone, shared)]
+    assert held_out[1]["iteration"] == 12
+    assert held_out[1]["validation_loss"] == pytest.approx(held_out[0]["validation_loss"], rel=0.02)
+    assert load_checkpoint(shared / "usb_insertion.safetensors").provenance.steps == 12
+
+
 def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):
     out = tmp_path / "out"
     subprocess.run(_train(demos, out), check=True, capture_output=True)

@@ -30,11 +30,12 @@ def to_network(image: Tensor) -> Tensor:
 def random_crop(image: Tensor, pad_px: int, generator: torch.Generator) -> Tensor:
     """(B, H, W, 3) uint8 -> same, shifted by up to ``pad_px`` each way with the border repeated."""
     batch, height, width, _ = image.shape
-    dy, dx = torch.randint(-pad_px, pad_px + 1, (2, batch, 1), generator=generator)
-    rows = (torch.arange(height) + dy).clamp_(0, height - 1)  # (B, H)
-    columns = (torch.arange(width) + dx).clamp_(0, width - 1)  # (B, W)
+    there = image.device
+    dy, dx = torch.randint(-pad_px, pad_px + 1, (2, batch, 1), generator=generator).to(there)
+    rows = (torch.arange(height, device=there) + dy).clamp_(0, height - 1)  # (B, H)
+    columns = (torch.arange(width, device=there) + dx).clamp_(0, width - 1)  # (B, W)
     pixels = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)  # (B, H W)
-    pixels += torch.arange(batch)[:, None] * (height * width)
+    pixels += torch.arange(batch, device=there)[:, None] * (height * width)
     return image.reshape(-1, 3).index_select(0, pixels.flatten()).view_as(image)
 
 
@@ -45,13 +46,15 @@ def colour_jitter(image: Tensor, augmentation: Augmentation, generator: torch.Ge
     colour, so the three are one 3x3 matrix and an offset per picture.
     """
     strength = torch.tensor([augmentation.brightness, augmentation.contrast, augmentation.saturation])
-    factors = 1.0 + strength * (2.0 * torch.rand(len(image), 3, generator=generator) - 1.0)
+    factors = (1.0 + strength * (2.0 * torch.rand(len(image), 3, generator=generator) - 1.0)).to(image.device)
     brightness, contrast, saturation = factors.T[:, :, None]  # (B, 1) each
     pixels = image.flatten(1, 2).float()  # (B, H W, 3), 0..255
-    luma = torch.tensor(LUMA)
+    luma = torch.tensor(LUMA, device=image.device)
     mean_grey = pixels.mean(1) @ luma[:, None]  # (B, 1)
     # Rows of the matrix: output channel; it keeps a share of the channel and adds a share of the grey.
-    mix = saturation[:, :, None] * torch.eye(3) + (1.0 - saturation[:, :, None]) * luma.expand(3, 3)
+    mix = saturation[:, :, None] * torch.eye(3, device=image.device) + (1.0 - saturation[:, :, None]) * luma.expand(
+        3, 3
+    )
     matrix = (brightness * contrast)[:, :, None] * mix / 127.5
     offset = brightness * (1.0 - contrast) * mean_grey / 127.5 - 1.0
     jittered = torch.baddbmm(offset[:, :, None], pixels, matrix.transpose(1, 2)).clamp_(-1.0, 1.0)

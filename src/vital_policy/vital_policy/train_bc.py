@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+from torch.utils.tensorboard import SummaryWriter
 
 from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
@@ -28,6 +29,7 @@ from vital_data.dataset import load_demonstrations
 from vital_data.labels import Label
 from vital_policy import fused_norm
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
+from vital_policy.engine import DEVICES, engine
 from vital_policy.model_card import write_model_card
 from vital_policy.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate
 
@@ -44,6 +46,7 @@ class Run:
         self.trainer, self.task, self.method, self.folder, self.command = trainer, task, method, folder, command
         self.state_path = folder / f"{task}.state.safetensors"
         self.checkpoint_path = folder / f"{task}.safetensors"
+        self._writer = SummaryWriter(str(folder / "tensorboard" / f"{task}_{method}"))
         self._identity = json.dumps(
             {"task": task, "data": trainer.demos.sha256, "config": trainer.config.to_dict()}, sort_keys=True
         )
@@ -95,8 +98,19 @@ class Run:
         with open(self.folder / f"{self.task}.log.jsonl", "a") as file:
             file.write(json.dumps(record) + "\n")
 
+    def _board(self, record: dict[str, Any]) -> None:
+        """The same for TensorBoard: `tensorboard --logdir <folder>`."""
+        for name in ("loss", "validation_loss", "learning_rate", "iterations_per_s"):
+            if record[name] is not None:
+                self._writer.add_scalar(f"{self.task}/{name}", record[name], record["iteration"])
+        self._writer.flush()
+
     def train(self, save_every_s: float) -> None:
-        """Run to the last iteration."""
+        """Run to the last iteration; the first process reports and saves."""
+        if not self.trainer.fabric.is_global_zero:
+            while self.trainer.iteration < self.trainer.config.iterations:
+                self.trainer.step()
+            return
         trainer, total = self.trainer, self.trainer.config.iterations
         saved = logged = time.monotonic()
         losses: list[float] = []
@@ -130,6 +144,7 @@ class Run:
             "losses": losses,
         }
         self.append(record)
+        self._board(record)
         held_out = "" if math.isnan(validation) else f"  held out {validation:.5f}"
         remaining_min = (total - trainer.iteration) / rate / 60
         log.info(
@@ -175,6 +190,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--save-every", type=float, default=180.0, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--processes", type=int, help="on this machine (default: what torchrun started)")
     return parser.parse_args(arguments)
 
 
@@ -196,6 +213,11 @@ def configure(options: argparse.Namespace) -> TrainConfig:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
 
 
+def joined_processes() -> int:
+    """How many processes on this machine `torchrun` has started, this one among them."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 def keep_memory() -> None:
     """Let the C library keep what is freed: handing 33 MB maps back to Linux in each step costs a fifth of it."""
     mmap_max, trim_threshold = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD of glibc's malloc.h
@@ -213,13 +235,14 @@ def train(options: argparse.Namespace, command: str) -> None:
     config = configure(options)
     torch.set_num_threads(options.threads)
     keep_memory()
-    if config.bf16:
+    fabric = engine(options.device, bf16=config.bf16, processes=options.processes or joined_processes())
+    if config.bf16 and fabric.device.type == "cpu":
         fused_norm.enable()
     label = Label(options.label) if options.label else None
     foreground = config.background_share > 0.0
     demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label, foreground=foreground)
     try:
-        trainer = Trainer(config, demos)
+        trainer = Trainer(config, demos, fabric)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
     log.info(

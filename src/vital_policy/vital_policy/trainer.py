@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vital_augment.compositing import BackgroundBank
 from vital_data.dataset import Demonstrations
 from vital_policy.augmentation import Augmentation, augment, to_network
+from vital_policy.engine import engine
 from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.policy import Policy, PolicyConfig
 
@@ -137,27 +140,38 @@ def split_holdout(demos: Demonstrations, episodes: int) -> tuple[Demonstrations,
 class Trainer:
     """Weights, optimiser and data of one run; `step` is one iteration."""
 
-    def __init__(self, config: TrainConfig, demos: Demonstrations) -> None:
+    def __init__(self, config: TrainConfig, demos: Demonstrations, fabric: Fabric | None = None) -> None:
+        """``fabric``: where to run, see `engine`; several processes share each batch. Raises ValueError."""
         self.config, self.iteration = config, 0
+        self.fabric = fabric = fabric or engine("cpu", bf16=config.bf16)
+        if config.batch % fabric.world_size:
+            raise ValueError(f"batch {config.batch} cannot be shared by {fabric.world_size} processes")
         self.demos, self.validation = split_holdout(demos, config.holdout_episodes)
         self.normaliser = demos.normaliser
         torch.manual_seed(config.seed)
         policy = Policy(config.policy)
-        self.policy: Policy = policy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimiser = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
+        policy = policy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.policy: Policy = policy.to(fabric.device)
+        self._shared = fabric.setup_module(self.policy)
+        self._adam = adam = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
+        self._optimiser: Any = fabric.setup_optimizers(adam)
         self._average = {name: value.clone() for name, value in self.policy.state_dict().items()}
-        self._image = torch.from_numpy(self.demos.image)
-        self._tactile = torch.from_numpy(self.normaliser.normalise_tactile(self.demos.tactile_ut))
-        self._target = torch.from_numpy(self.normaliser.normalise_actions(self.demos.actions))
-        self._mask = torch.from_numpy(self.demos.mask)
+        self._image = self._here(self.demos.image)
+        self._tactile = self._here(self.normaliser.normalise_tactile(self.demos.tactile_ut))
+        self._target = self._here(self.normaliser.normalise_actions(self.demos.actions))
+        self._mask = self._here(self.demos.mask)
         self._backgrounds, self._foreground = self._background_bank()
         # Adam's moments exist from the first step on; a state to resume from needs them from the start.
         for parameter in self.policy.parameters():
-            self._optimiser.state[parameter] = {
-                "step": torch.zeros(()),
+            adam.state[parameter] = {
+                "step": torch.zeros((), device=fabric.device),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
+
+    def _here(self, array: NDArray) -> Tensor:
+        """All data lies on the device that trains."""
+        return torch.from_numpy(array).to(self.fabric.device)
 
     def _background_bank(self) -> tuple[BackgroundBank | None, Tensor | None]:
         config, foreground = self.config, self.demos.foreground
@@ -165,8 +179,8 @@ class Trainer:
             return None, None
         if foreground is None:
             raise ValueError("backgrounds can only be replaced where the demonstrations tell the foreground")
-        bank = BackgroundBank.generated(config.backgrounds, config.background_share, config.seed)
-        return bank, torch.from_numpy(foreground)
+        bank = BackgroundBank.generated(config.backgrounds, config.background_share, config.seed, self.fabric.device)
+        return bank, self._here(foreground)
 
     def _pictures(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """(B, 3, 128, 128) as the network takes them: backgrounds first, then the crop and the colours."""
@@ -179,22 +193,30 @@ class Trainer:
     def step(self) -> float:
         """One iteration; returns its loss."""
         config = self.config
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.iteration)
-        torch.manual_seed(config.seed * 1_000_003 + self.iteration)  # for the dropout
-        index = torch.randint(len(self.demos), (config.batch,), generator=generator)
+        index, generator = self._draw()
         image = self._pictures(index, generator)
         self.policy.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
-            predicted = self.policy(image, self._tactile[index])
+        predicted = self._shared(image, self._tactile[index])
         loss = chunk_loss(predicted, self._target[index], self._mask[index], config.relative_floor)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(config, self.iteration)
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        self.fabric.backward(loss)
         self._optimiser.step()
         self.iteration += 1
         self._follow()
         return loss.item()
+
+    def _draw(self) -> tuple[Tensor, torch.Generator]:
+        """This process' share of the batch, and what its augmentation and dropout follow from."""
+        rank, processes = self.fabric.global_rank, self.fabric.world_size
+        seed = self.config.seed * 1_000_003 + self.iteration
+        generator = torch.Generator().manual_seed(seed)
+        index = torch.randint(len(self.demos), (self.config.batch,), generator=generator)
+        if rank:
+            generator.manual_seed(seed + 999_983 * rank)
+        torch.manual_seed(seed + 999_983 * rank)
+        return index[rank::processes].to(self.fabric.device), generator
 
     def _follow(self) -> None:
         """Move the running average of the weights; it starts as a plain mean so that it soon forgets the start."""
@@ -217,13 +239,13 @@ class Trainer:
         if demos is None:
             return math.nan
         chosen = np.linspace(0, len(demos) - 1, min(len(demos), batch)).astype(int)
-        tactile = torch.from_numpy(self.normaliser.normalise_tactile(demos.tactile_ut[chosen]))
-        target = torch.from_numpy(self.normaliser.normalise_actions(demos.actions[chosen]))
-        image = to_network(torch.from_numpy(demos.image[chosen]))
+        tactile = self._here(self.normaliser.normalise_tactile(demos.tactile_ut[chosen]))
+        target = self._here(self.normaliser.normalise_actions(demos.actions[chosen]))
+        image = to_network(self._here(demos.image[chosen]))
         self.policy.eval()
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.config.bf16):
+        with torch.inference_mode(), self.fabric.autocast():
             predicted = torch.func.functional_call(self.policy, self._average, (image, tactile))
-        mask = torch.from_numpy(demos.mask[chosen])
+        mask = self._here(demos.mask[chosen])
         return chunk_loss(predicted, target, mask, self.config.relative_floor).item()
 
     def state(self) -> dict[str, Tensor]:
@@ -231,9 +253,9 @@ class Trainer:
         tensors = {f"weights.{name}": value for name, value in self.policy.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self._average.items()}
         for name, parameter in self.policy.named_parameters():
-            moments = self._optimiser.state[parameter]
+            moments = self._adam.state[parameter]
             tensors |= {f"adam.{key}.{name}": moments[key] for key in ("step", "exp_avg", "exp_avg_sq")}
-        return {name: value.detach().contiguous() for name, value in tensors.items()}
+        return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     def restore(self, tensors: dict[str, Tensor], iteration: int) -> None:
         """Continue from `state` as it was at ``iteration``. Raises KeyError or RuntimeError when it does not fit."""
@@ -242,6 +264,6 @@ class Trainer:
                 value.copy_(tensors[f"weights.{name}"])
                 self._average[name].copy_(tensors[f"average.{name}"])
             for name, parameter in self.policy.named_parameters():
-                for key, moment in self._optimiser.state[parameter].items():
+                for key, moment in self._adam.state[parameter].items():
                     moment.copy_(tensors[f"adam.{key}.{name}"])
         self.iteration = iteration
