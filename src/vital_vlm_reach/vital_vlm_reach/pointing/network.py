@@ -9,7 +9,7 @@ from vital_vlm_reach.pointing.text import BUCKETS
 WIDTH_PX, HEIGHT_PX = 320, 240
 STRIDE = 4
 TEXT_WIDTH = 96
-KNOWN_THINGS = 8
+KNOWN_THINGS = 10
 CHANNELS = (16, 32, 64, 96)
 
 
@@ -53,7 +53,7 @@ class Block(nn.Module):
 
 class PointingNetwork(nn.Module):
     """Picture (B, 3, 240, 320) in 0..1 and sentence -> heatmap logits (B, 60, 80), in-view logit (B,) and logits
-    (B, 9) of which known thing the sentence names, the last for none of them."""
+    (B, 11) of which known thing the sentence names, the last for none of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class PointingNetwork(nn.Module):
         self.present = nn.Sequential(nn.Linear(inputs, 96), nn.ReLU(), nn.Linear(96, 1))
 
     def named(self, sentence: Tensor) -> Tensor:
-        """(B, 9) logits of the known things from the sentence alone."""
+        """(B, 11) logits of the known things from the sentence alone."""
         return self.names(self.text(sentence))
 
     def forward(self, picture: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
