@@ -208,6 +208,17 @@ def test_two_processes_share_a_batch_and_learn_what_one_would(demos: Path, tmp_p
     assert load_checkpoint(shared / "usb_insertion.safetensors").provenance.steps == 12
 
 
+def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkpoint_path):
+    demos = load_demonstrations([demos], "usb_insertion", 10)
+    policy = load_checkpoint(checkpoint_path).policy
+    trainer = Trainer(dataclasses.replace(tiny, policy=policy.config), demos)
+    trainer.begin_with(policy)
+    for name, value in policy.state_dict().items():
+        assert torch.equal(trainer.shipped_weights[name], value)
+    with pytest.raises(ValueError, match="the checkpoint's network is"):
+        Trainer(tiny.with_method("baku"), demos).begin_with(policy)
+
+
 def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):
     out = tmp_path / "out"
     subprocess.run(_train(demos, out), check=True, capture_output=True)

@@ -28,7 +28,7 @@ from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_data.labels import Label
 from vital_policy import fused_norm
-from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
+from vital_policy.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from vital_policy.engine import DEVICES, engine
 from vital_policy.model_card import write_model_card
 from vital_policy.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate
@@ -187,6 +187,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         default="vital_bc",
         help="baku: image; visk: image and touch; vital_bc (default): the same before ever other backgrounds",
     )
+    parser.add_argument("--init", type=Path, help="begin with the weights of this checkpoint of the same network")
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--save-every", type=float, default=180.0, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -251,6 +252,8 @@ def train(options: argparse.Namespace, command: str) -> None:
         trainer.policy.parameter_count(),
     )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.init:
+        trainer.begin_with(load_checkpoint(options.init, task=options.task).policy)
     run = Run(trainer, options.task, options.method, options.out, command)
     if options.resume:
         run.resume()

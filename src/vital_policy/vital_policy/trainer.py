@@ -169,6 +169,13 @@ class Trainer:
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
 
+    def begin_with(self, policy: Policy) -> None:
+        """Take over another policy's weights before the first step. Raises ValueError for another network."""
+        if policy.config != self.policy.config:
+            raise ValueError(f"the checkpoint's network is {policy.config}, expected {self.policy.config}")
+        self.policy.load_state_dict(policy.state_dict())
+        self._average = {name: value.clone() for name, value in self.policy.state_dict().items()}
+
     def _here(self, array: NDArray) -> Tensor:
         """All data lies on the device that trains."""
         return torch.from_numpy(array).to(self.fabric.device)

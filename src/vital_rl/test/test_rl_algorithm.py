@@ -1,0 +1,202 @@
+"""The algorithm, on problems whose answers are known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vital_data.normalisation import Normaliser
+from vital_rl.critic import CriticConfig, Critics
+from vital_rl.ddpg import Batch, DDPGConfig, Learner
+from vital_rl.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
+from vital_rl.transitions import EpisodeSteps, n_step, rewards
+
+SMALL = DDPGConfig(
+    critic_only=50,
+    learning_rate=1e-3,
+    tau=0.05,
+    actor_l2=0.0,
+    actor=ActorConfig(features=2, hidden=32),
+    critic=CriticConfig(features=2, hidden=32),
+)
+
+
+def episode(reward, terminated, features=1):
+    steps = len(reward)
+    z = np.arange(steps + 1, dtype=np.float32)[:, None, None].repeat(features, 2)
+    return EpisodeSteps(
+        z, np.zeros((steps + 1, 7), np.float32), np.zeros((steps, 7), np.float32),
+        np.array(reward, np.float32), np.zeros(steps, bool), terminated,
+    )  # fmt: skip
+
+
+def test_n_step_returns_are_those_written_down_by_hand():
+    found = n_step(episode([1, 2, 4, 8], terminated=True), steps=3, gamma=0.5)
+    assert found.start.tolist() == [0, 1, 2, 3] and found.end.tolist() == [3, 4, 4, 4]
+    assert found.reward.tolist() == [1 + 1 + 1, 2 + 2 + 2, 4 + 4, 8]
+    assert found.discount.tolist() == [0.125, 0.0, 0.0, 0.0]
+
+
+def test_a_truncated_episode_keeps_the_value_of_its_last_state():
+    found = n_step(episode([0, 0], terminated=False), steps=3, gamma=0.5)
+    assert found.end.tolist() == [2, 2] and found.discount.tolist() == [0.25, 0.5]
+
+
+@given(st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=12), st.integers(1, 5), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_n_step_is_the_sum_it_says_and_never_leaves_the_episode(reward, steps, terminated):
+    found = n_step(episode(reward, terminated), steps, gamma=0.9)
+    for t in range(len(reward)):
+        end = min(t + steps, len(reward))
+        assert found.end[t] == end
+        assert found.reward[t] == pytest.approx(sum(0.9 ** (k - t) * reward[k] for k in range(t, end)), abs=1e-4)
+        assert found.discount[t] == pytest.approx(0.0 if terminated and end == len(reward) else 0.9 ** (end - t))
+
+
+def test_rows_that_are_off_by_one_are_refused():
+    good = episode([0, 0, 1], terminated=True)
+    with pytest.raises(ValueError, match="base has 3 rows for 3 rewards, expected 4"):
+        dataclasses.replace(good, base=good.base[:3])
+    with pytest.raises(ValueError, match="residual has 4 rows"):
+        dataclasses.replace(good, residual=np.zeros((4, 7), np.float32))
+
+
+def test_reward_is_success_at_the_end_and_the_distance_only_when_it_is_asked_for():
+    assert rewards(True, None, 3, dense=False).tolist() == [0, 0, 1]
+    assert rewards(False, np.array([0.5, 0.25]), 2, dense=True).tolist() == [-0.5, -0.25]
+    with pytest.raises(ValueError, match="needs 2 distances"):
+        rewards(True, None, 2, dense=True)
+
+
+def test_ensemble_answers_as_its_critics_would_alone():
+    torch.manual_seed(0)
+    critics = Critics(CriticConfig(features=5, hidden=16, critics=3))
+    z, base, residual = torch.randn(4, 5), torch.randn(4, 7), torch.randn(4, 7)
+    together = critics(z, base, residual)
+    x = torch.cat([z, base, residual], -1)
+    for e in range(3):
+        y = x
+        for layer, norm in ((critics.first, critics.norm1), (critics.second, critics.norm2)):
+            y = y @ layer.weight[e] + layer.bias[e]
+            y = torch.nn.functional.layer_norm(y, y.shape[-1:]) * norm.gain[e] + norm.shift[e]
+            y = torch.relu(y)
+        alone = (y @ critics.out.weight[e] + critics.out.bias[e])[:, 0]
+        torch.testing.assert_close(together[e], alone)
+
+
+def test_untrained_actor_changes_nothing_and_a_trained_one_stays_within_the_scale():
+    actor = ResidualActor(ActorConfig(features=4, hidden=8))
+    assert not actor(torch.randn(3, 4), torch.randn(3, 7)).any()
+    torch.nn.init.normal_(actor.out.weight, std=50.0)
+    residual = actor(torch.randn(99, 4), torch.randn(99, 7))
+    assert residual.abs().max() <= 1.0 and not residual[:, GRIPPER].any()
+
+
+def test_offset_scale_is_a_share_of_the_largest_action_and_leaves_the_gripper_alone():
+    actions = np.zeros((50, 7))
+    actions[:, 0] = np.linspace(-0.01, 0.03, 50)
+    actions[:, 6] = 1.0
+    scale = offset_scale(Normaliser.fit(actions, np.zeros((50, 15), np.float32)))
+    assert scale[0] == pytest.approx(0.2 * 0.03, rel=0.25) and scale[6] == 0.0
+
+
+def test_noise_falls_along_a_line():
+    config = DDPGConfig()
+    assert [config.noise(step) for step in (0, 2500, 5000, 9000)] == pytest.approx([0.25, 0.175, 0.1, 0.1])
+
+
+def bandit(rng, count):
+    """The base action misses by something that the state tells; the residual 0.6 z undoes it."""
+    z = rng.uniform(-1, 1, (count, 2)).astype(np.float32)
+    residual = rng.uniform(-1, 1, (count, 7)).astype(np.float32)
+    residual[:, GRIPPER] = 0.0
+    reward = -np.square(residual[:, 0] - 0.6 * z[:, 0])
+    nothing = np.zeros((count, 7), np.float32)
+    tensors = (z, nothing, residual, reward, np.zeros(count, np.float32), z, nothing)
+    return Batch(*map(torch.from_numpy, tensors))
+
+
+def test_learns_the_correction_that_the_state_asks_for():
+    learner, rng = Learner(SMALL), np.random.default_rng(0)
+    for _ in range(1500):
+        learner.update(bandit(rng, 256))
+    z = torch.linspace(-0.9, 0.9, 7)[:, None].repeat(1, 2)
+    with torch.no_grad():
+        found = learner.actor(z, torch.zeros(7, 7))[:, 0]
+    torch.testing.assert_close(found, 0.6 * z[:, 0], atol=0.2, rtol=0.0)
+
+
+def walk(policy, rng, steps=12):
+    """x' = x + a + 0.15, wanted at 0; the base a = -0.5 x does not know of the 0.15. Rows of (x, u, reward)."""
+    x, rows = rng.uniform(-1, 1), []
+    for _ in range(steps):
+        u = np.clip(policy(x), -1, 1) * np.ones(7)
+        after = float(x + (-0.5 * x + 0.3 * u[0]) + 0.15)
+        rows.append((x, u, -after * after))
+        x = after
+    return rows, x
+
+
+def as_batch(rows, last, config):
+    xs = np.array([*(r[0] for r in rows), last], np.float32)
+    u = np.array([r[1] for r in rows], np.float32)
+    u[:, GRIPPER] = 0.0
+    base = np.zeros((len(xs), 7), np.float32)
+    base[:, 0] = -0.5 * xs
+    steps = EpisodeSteps(
+        np.stack([xs, np.ones_like(xs)], 1)[:, None], base, u,
+        np.array([r[2] for r in rows], np.float32), np.zeros(len(rows), bool), terminated=False,
+    )  # fmt: skip
+    t = n_step(steps, config.n_step, config.gamma)
+    z = steps.features[:, 0]
+    return [z[t.start], base[t.start], u, t.reward, t.discount, z[t.end], base[t.end]]
+
+
+def test_a_biased_base_policy_is_put_right_over_many_steps():
+    config = dataclasses.replace(SMALL, gamma=0.9)
+    learner, rng = Learner(config), np.random.default_rng(1)
+    episodes = [as_batch(*walk(lambda x: rng.uniform(-1, 1, 7), rng), config) for _ in range(150)]
+    rows = [np.concatenate(column).astype(np.float32) for column in zip(*episodes, strict=True)]
+    for _ in range(1200):
+        index = rng.integers(len(rows[0]), size=128)
+        learner.update(Batch(*(torch.from_numpy(column[index]) for column in rows)))
+
+    @torch.no_grad()
+    def learned(x):
+        base = torch.zeros(1, 7)
+        base[0, 0] = -0.5 * x
+        return learner.actor(torch.tensor([[x, 1.0]]), base)[0, 0].item()
+
+    def cost(policy):
+        test = np.random.default_rng(2)
+        return -np.mean([r[2] for _ in range(40) for r in walk(policy, test)[0]])
+
+    # The base alone settles at 0.3; an exact correction of the 0.15 is u = -0.5, and more of it brings x home sooner.
+    assert cost(learned) < 0.25 * cost(lambda x: 0.0)
+    assert learned(0.0) == pytest.approx(-0.5, abs=0.25)
+
+
+def test_resumed_learner_repeats_its_updates_exactly():
+    rng = np.random.default_rng(3)
+    config = dataclasses.replace(SMALL, critic_only=2, target_critics=1)
+    batches = [bandit(rng, 32) for _ in range(6)]
+    whole, first = Learner(config), Learner(config)
+    expected = [whole.update(batch) for batch in batches]
+    for batch in batches[:3]:
+        first.update(batch)
+    second = Learner(dataclasses.replace(config))
+    second.restore(first.state(), 3)
+    assert [second.update(batch) for batch in batches[3:]] == expected[3:]
+    for name, value in whole.state().items():
+        assert torch.equal(value, second.state()[name]), name
+
+
+def test_state_of_another_architecture_is_refused():
+    other = Learner(dataclasses.replace(SMALL, actor=ActorConfig(features=2, hidden=8)))
+    with pytest.raises(RuntimeError):
+        Learner(SMALL).restore(other.state(), 1)
+    with pytest.raises(KeyError, match="the state lacks or has too much of"):
+        Learner(SMALL).restore({}, 1)

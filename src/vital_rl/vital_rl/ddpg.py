@@ -1,0 +1,157 @@
+"""Residual n-step DDPG (Lillicrap et al. 2016; DrQ-v2, Yarats et al. 2022), top to bottom.
+
+Encoders and base policy are frozen: an update sees their features. Every random number of update i follows from
+(seed, i), so that a run resumed from its state repeats what it would have done.
+"""
+
+import copy
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vital_rl.critic import CriticConfig, Critics
+from vital_rl.residual_actor import ActorConfig, ResidualActor
+
+
+@dataclass(frozen=True)
+class DDPGConfig:
+    """tau: share by which the targets follow. noise_*: standard deviation of exploration, in shares of the offset
+    scale, linear over noise_steps environment steps; smoothing_clip: bound of the noise on the target's action.
+    actor_l2: of its weights. critic_only: updates before the actor's first one. target_critics: how many random ones
+    the target takes the least of, 0 for all (REDQ, Chen et al. 2021).
+    """
+
+    n_step: int = 3
+    gamma: float = 0.99
+    tau: float = 0.01
+    learning_rate: float = 3e-4
+    actor_l2: float = 1e-3
+    noise_from: float = 0.25
+    noise_to: float = 0.1
+    noise_steps: int = 5000
+    smoothing_clip: float = 0.3
+    critic_only: int = 1000
+    target_critics: int = 0
+    batch: int = 256
+    seed: int = 0
+    actor: ActorConfig = field(default_factory=ActorConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.tau <= 1.0 or not 0.0 <= self.gamma <= 1.0:
+            raise ValueError(f"tau is {self.tau} and gamma {self.gamma}, expected 0 to 1")
+        if not 0 <= self.target_critics <= self.critic.critics:
+            raise ValueError(f"target_critics is {self.target_critics}, expected 0 to {self.critic.critics}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    def noise(self, environment_step: int) -> float:
+        """Standard deviation of exploration after so many steps in the environment."""
+        along = min(1.0, max(0.0, environment_step / self.noise_steps))
+        return self.noise_from + along * (self.noise_to - self.noise_from)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B aligned transitions: z, next_z (B, features); base, next_base (B, 7) normalised; residual (B, 7) in -1..1;
+    reward, discount (B,)."""
+
+    z: Tensor
+    base: Tensor
+    residual: Tensor
+    reward: Tensor
+    discount: Tensor
+    next_z: Tensor
+    next_base: Tensor
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an update came to. actor_loss: NaN while only the critics learn."""
+
+    critic_loss: float
+    actor_loss: float
+    value: float
+
+
+class Learner:
+    """Actor, critics, their targets and optimisers."""
+
+    def __init__(self, config: DDPGConfig) -> None:
+        self.config, self.updates = config, 0
+        torch.manual_seed(config.seed)
+        self.actor, self.critics = ResidualActor(config.actor), Critics(config.critic)
+        self.target = copy.deepcopy(self.critics).requires_grad_(False)
+        self._actor_adam = torch.optim.Adam(self.actor.parameters(), lr=config.learning_rate, fused=True)
+        self._critic_adam = torch.optim.Adam(self.critics.parameters(), lr=config.learning_rate, fused=True)
+        self._pairs = list(zip(self.target.parameters(), self.critics.parameters(), strict=True))
+        for adam in (self._actor_adam, self._critic_adam):
+            for parameter in adam.param_groups[0]["params"]:
+                moments = {"step": torch.zeros(()), "exp_avg": torch.zeros_like(parameter)}
+                adam.state[parameter] = {**moments, "exp_avg_sq": torch.zeros_like(parameter)}
+
+    def update(self, batch: Batch, environment_step: int = 0) -> Figures:
+        """One update of the critics and, past `critic_only`, of the actor."""
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.updates)
+        wanted = self._wanted(batch, self.config.noise(environment_step), generator)
+        values = self.critics(batch.z, batch.base, batch.residual)  # (E, B)
+        critic_loss = (values - wanted).square().mean(1).sum()
+        self._critic_adam.zero_grad(set_to_none=True)
+        critic_loss.backward()
+        self._critic_adam.step()
+        actor_loss = self._improve_actor(batch) if self.updates >= self.config.critic_only else float("nan")
+        with torch.no_grad():
+            torch._foreach_lerp_([t for t, _ in self._pairs], [c.detach() for _, c in self._pairs], self.config.tau)
+        self.updates += 1
+        return Figures(critic_loss.item(), actor_loss, values.detach().mean().item())
+
+    @torch.no_grad()
+    def _wanted(self, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
+        """(B,) reward on the way and the discounted value of where it led."""
+        residual = self.actor(batch.next_z, batch.next_base)
+        jitter = noise * self.actor.active * torch.randn(residual.shape, generator=generator)
+        residual = (residual + jitter.clamp_(-self.config.smoothing_clip, self.config.smoothing_clip)).clamp_(-1.0, 1.0)
+        values = self.target(batch.next_z, batch.next_base, residual)  # (E, B)
+        if self.config.target_critics:
+            values = values[torch.randperm(len(values), generator=generator)[: self.config.target_critics]]
+        return batch.reward + batch.discount * values.amin(0)
+
+    def _improve_actor(self, batch: Batch) -> float:
+        self.critics.requires_grad_(False)
+        residual = self.actor(batch.z, batch.base)
+        value = self.critics(batch.z, batch.base, residual).amin(0).mean()
+        weights = sum(p.square().sum() for p in (self.actor.hidden.weight, self.actor.out.weight))
+        loss = -value + self.config.actor_l2 * weights / len(self.actor.hidden.weight)
+        self._actor_adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self._actor_adam.step()
+        self.critics.requires_grad_(True)
+        return loss.item()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that moves, by name."""
+        parts = {"actor": self.actor, "critics": self.critics, "target": self.target}
+        tensors = {f"{part}.{k}": v for part, module in parts.items() for k, v in module.state_dict().items()}
+        for part, adam in (("actor", self._actor_adam), ("critics", self._critic_adam)):
+            for name, parameter in parts[part].named_parameters():
+                tensors |= {f"adam.{part}.{key}.{name}": v for key, v in adam.state[parameter].items()}
+        return {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor], updates: int) -> None:
+        """Go on from `state` as it was after ``updates``. Raises KeyError or RuntimeError when it does not fit."""
+        now = self.state()
+        if tensors.keys() != now.keys():
+            raise KeyError(f"the state lacks or has too much of {sorted(tensors.keys() ^ now.keys())[:3]}")
+        with torch.no_grad():
+            for part, module in (("actor", self.actor), ("critics", self.critics), ("target", self.target)):
+                for name, value in module.state_dict().items():
+                    value.copy_(tensors[f"{part}.{name}"])
+            for part, adam in (("actor", self._actor_adam), ("critics", self._critic_adam)):
+                for name, parameter in (self.actor if part == "actor" else self.critics).named_parameters():
+                    for key, moment in adam.state[parameter].items():
+                        moment.copy_(tensors[f"adam.{part}.{key}.{name}"])
+        self.updates = updates

@@ -1,0 +1,68 @@
+"""The residual actor: what to add to the base policy's action (paper, appendix A1).
+
+One hidden layer on (z_image, z_tactile, a_base) and a tanh. The last layer starts at zero, so that an untrained actor
+changes nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vital_core.observation import ACTION_VALUES
+from vital_data.normalisation import Normaliser
+
+OFFSET_SHARE = 0.2
+GRIPPER = 6
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """features: values of z_image and z_tactile together; hidden: width. gripper: whether it is corrected too."""
+
+    features: int = 512
+    hidden: int = 512
+    gripper: bool = False
+
+    def __post_init__(self) -> None:
+        if self.features < 1 or self.hidden < 1:
+            raise ValueError(f"features {self.features} and hidden {self.hidden} must be at least 1")
+
+
+def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper: bool = False) -> NDArray[np.float32]:
+    """(7,) largest residual in m, rad, gripper: ``share`` of the largest absolute action of the demonstrations.
+
+    The gripper is the base policy's alone unless ``gripper``.
+    """
+    centre, half = np.array(normaliser.action_centre), np.array(normaliser.action_half_range)
+    scale = share * np.maximum(np.abs(centre - half), np.abs(centre + half))
+    if not gripper:
+        scale[GRIPPER] = 0.0
+    return scale.astype(np.float32)
+
+
+class ResidualActor(nn.Module):
+    """(z (B, features), base (B, 7) normalised) -> (B, 7) in -1..1, to be multiplied by the offset scale.
+
+    active: (7,) 1 where it acts. What is never tried must not be asked for: a critic would promise anything there.
+    """
+
+    active: Tensor
+
+    def __init__(self, config: ActorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ActorConfig()
+        self.hidden = nn.Linear(config.features + ACTION_VALUES, config.hidden)
+        self.out = nn.Linear(config.hidden, ACTION_VALUES)
+        active = torch.ones(ACTION_VALUES)
+        active[GRIPPER] = float(config.gripper)
+        self.register_buffer("active", active, persistent=False)
+        nn.init.orthogonal_(self.hidden.weight)
+        for parameter in (self.hidden.bias, self.out.weight, self.out.bias):
+            nn.init.zeros_(parameter)
+
+    def forward(self, z: Tensor, base: Tensor) -> Tensor:
+        """See the class."""
+        return self.active * torch.tanh(self.out(torch.relu(self.hidden(torch.cat([z, base], dim=-1)))))
