@@ -210,13 +210,16 @@ def test_two_processes_share_a_batch_and_learn_what_one_would(demos: Path, tmp_p
 
 def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkpoint_path):
     demos = load_demonstrations([demos], "usb_insertion", 10)
-    policy = load_checkpoint(checkpoint_path).policy
+    checkpoint = load_checkpoint(checkpoint_path)
+    policy = checkpoint.policy
     trainer = Trainer(dataclasses.replace(tiny, policy=policy.config), demos)
-    trainer.begin_with(policy)
+    with pytest.raises(ValueError, match="normalisation is not that of these demonstrations"):
+        trainer.begin_with(policy, checkpoint.normaliser)
+    trainer.begin_with(policy, demos.normaliser)
     for name, value in policy.state_dict().items():
         assert torch.equal(trainer.shipped_weights[name], value)
     with pytest.raises(ValueError, match="the checkpoint's network is"):
-        Trainer(tiny.with_method("baku"), demos).begin_with(policy)
+        Trainer(tiny.with_method("baku"), demos).begin_with(policy, demos.normaliser)
 
 
 def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):

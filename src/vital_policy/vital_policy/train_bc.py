@@ -253,11 +253,19 @@ def train(options: argparse.Namespace, command: str) -> None:
     )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
     if options.init:
-        trainer.begin_with(load_checkpoint(options.init, task=options.task).policy)
+        _begin_with(trainer, options.init, options.task)
     run = Run(trainer, options.task, options.method, options.out, command)
     if options.resume:
         run.resume()
     run.train(options.save_every)
+
+
+def _begin_with(trainer: Trainer, path: Path, task: str) -> None:
+    checkpoint = load_checkpoint(path, task=task)
+    try:
+        trainer.begin_with(checkpoint.policy, checkpoint.normaliser)
+    except ValueError as error:
+        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"checkpoint {path}: {error}") from error
 
 
 def main(arguments: list[str] | None = None) -> None:

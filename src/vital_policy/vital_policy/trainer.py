@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vital_augment.compositing import BackgroundBank
 from vital_data.dataset import Demonstrations
+from vital_data.normalisation import Normaliser
 from vital_policy.augmentation import Augmentation, augment, to_network
 from vital_policy.engine import engine
 from vital_policy.ensemble import PAPER_DECAY
@@ -169,8 +170,15 @@ class Trainer:
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
 
-    def begin_with(self, policy: Policy) -> None:
-        """Take over another policy's weights before the first step. Raises ValueError for another network."""
+    def begin_with(self, policy: Policy, normaliser: Normaliser) -> None:
+        """Take over another policy's weights before the first step.
+
+        Raises ValueError for another network, or numbers that were normalised otherwise.
+        """
+        if normaliser.to_dict() != self.normaliser.to_dict():
+            raise ValueError(
+                "the checkpoint's normalisation is not that of these demonstrations: give those it was made of"
+            )
         if policy.config != self.policy.config:
             raise ValueError(f"the checkpoint's network is {policy.config}, expected {self.policy.config}")
         self.policy.load_state_dict(policy.state_dict())
