@@ -13,6 +13,7 @@ setup(
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
+    entry_points={"console_scripts": ["train_residual = vital_rl.train_residual:main"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
     description="Residual reinforcement learning on a frozen policy: actor, critics, transitions, replay.",

@@ -56,5 +56,9 @@ class VitalError(Exception):
         self.code = code
         self.message = message
 
+    def __reduce__(self) -> tuple:
+        """Whole on its way out of another process."""
+        return VitalError, (self.code, self.message)
+
     def __str__(self) -> str:
         return f"[{self.code.name} {int(self.code)}] {self.message}"

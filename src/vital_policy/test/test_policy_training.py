@@ -301,8 +301,8 @@ def test_policy_forgets_the_last_episode(checkpoint_path: Path):
 def test_batched_inference_is_the_same_code_path(checkpoint_path: Path):
     policy, rng = LocalPolicy.load(checkpoint_path), np.random.default_rng(0)
     image, tactile = rng.integers(0, 256, (3, 128, 128, 3), dtype=np.uint8), rng.normal(0, 50, (3, 15))
-    together = policy.chunks(image, tactile)
-    alone = np.concatenate([policy.chunks(image[i : i + 1], tactile[i : i + 1]) for i in range(3)])
+    together = policy.predict(image, tactile)[0]
+    alone = np.concatenate([policy.predict(image[i : i + 1], tactile[i : i + 1])[0] for i in range(3)])
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 

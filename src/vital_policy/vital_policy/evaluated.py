@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from vital_core import safe_file
 from vital_core.observation import Action, Observation
 from vital_core.task import load_task
 from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import write_model_card
+from vital_policy.residual import load_residual
 
 
 class EvaluatedLocalPolicy:
     """One network and an ensemble an episode; the same code path as on the robot."""
 
-    def __init__(self, path: Path, policy: LocalPolicy) -> None:
-        self._path, self._policy = path, policy
+    def __init__(self, path: Path, policy: LocalPolicy, residual_sha256: str = "") -> None:
+        self._path, self._policy, self._residual_sha256 = path, policy, residual_sha256
 
     def begin(self) -> TemporalEnsemble:
         """The memory of a new episode."""
@@ -27,16 +29,20 @@ class EvaluatedLocalPolicy:
         """One action for each observation."""
         image = np.stack([seen.image for seen in observations])
         tactile = np.stack([seen.tactile_ut for seen in observations])
-        chunks = self._policy.chunks(image, tactile)
-        return [Action.from_array(memory.step(chunk)) for memory, chunk in zip(memories, chunks, strict=True)]
+        chunks, z = self._policy.predict(image, tactile)
+        actions = np.stack([memory.step(chunk) for memory, chunk in zip(memories, chunks, strict=True)])
+        return [tick.action for tick in self._policy.corrected(actions, z)]
 
     def describe(self) -> dict[str, Any]:
         """What the report says of it."""
-        checkpoint = self._policy.checkpoint
+        checkpoint, residual = self._policy.checkpoint, self._policy.residual
         return {
             "file": self._path.name,
             "sha256": checkpoint.sha256,
-            "method": checkpoint.provenance.method,
+            "method": checkpoint.provenance.method if residual is None else "vital",
+            **(
+                {} if residual is None else {"residual_sha256": self._residual_sha256, "residual_steps": residual.steps}
+            ),
             "touch": checkpoint.policy.config.touch,
             "parameters": checkpoint.policy.parameter_count(),
             "steps": checkpoint.provenance.steps,
@@ -49,8 +55,14 @@ class EvaluatedLocalPolicy:
         write_model_card(self._path, report)
 
 
-def load(path: Path, task: str, ensemble_decay: float | None = None) -> EvaluatedLocalPolicy:
-    """Raises VitalError as `load_checkpoint` does: for another task, rate, frame, network or no file at all."""
+def load(
+    path: Path, task: str, ensemble_decay: float | None = None, residual: str | None = None
+) -> EvaluatedLocalPolicy:
+    """Raises VitalError as `load_checkpoint` and `load_residual` do: for another task, rate, frame, network or no file
+    at all."""
     rate_hz = load_task(task).control_rate_hz
     policy = LocalPolicy.load(path, task=task, rate_hz=rate_hz, ensemble_decay=ensemble_decay)
-    return EvaluatedLocalPolicy(path, policy)
+    if residual is None:
+        return EvaluatedLocalPolicy(path, policy)
+    policy.residual = load_residual(Path(residual), policy.checkpoint)
+    return EvaluatedLocalPolicy(path, policy, safe_file.sha256(Path(residual).read_bytes()))

@@ -1,27 +1,52 @@
 """The policy as the robot runs it: one code path for the node and for evaluation."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action, Observation
+from vital_core.observation import ACTION_VALUES, IMAGE_SIZE_PX, TACTILE_VALUES, Action, Observation
 from vital_policy.augmentation import to_network
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
 from vital_policy.ensemble import TemporalEnsemble
+from vital_policy.residual import Residual
 
 WARM_UP_RUNS = 5
+# Without a base policy the gripper is still the base policy's: nobody explores whether to let go.
+ONLY_GRIPPER = np.array([0.0] * 6 + [1.0], np.float32)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One tick's answer. base, residual (7,) in m, rad, gripper; offset (7,): the residual over its scale."""
+
+    base: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    residual: NDArray[np.float32]
+
+    @property
+    def executed(self) -> NDArray[np.float32]:
+        """What is sent."""
+        return self.base + self.residual
+
+    @property
+    def action(self) -> Action:
+        """The same as an action."""
+        return Action.from_array(self.executed)
 
 
 class LocalPolicy:
     """Observation in, action out, with the temporal ensemble in between. `reset` begins an episode.
 
-    ensemble_decay: instead of the checkpoint's own.
+    residual: added to every action; may be replaced between ticks. ensemble_decay: instead of the checkpoint's own.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, ensemble_decay: float | None = None) -> None:
-        self.checkpoint = checkpoint
+    def __init__(
+        self, checkpoint: Checkpoint, *, residual: Residual | None = None, ensemble_decay: float | None = None
+    ) -> None:
+        self.checkpoint, self.residual = checkpoint, residual
         self._policy = checkpoint.policy.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ensemble_decay = checkpoint.ensemble_decay if ensemble_decay is None else ensemble_decay
         self._ensemble = TemporalEnsemble(self.ensemble_decay)
@@ -45,14 +70,39 @@ class LocalPolicy:
         """A tick without a fit observation: time passes for the predictions."""
         self._ensemble.skip()
 
-    def chunks(self, image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(B, 128, 128, 3) uint8 and (B, 15) µT -> (B, chunk, 7) in m, rad: the network alone, for many at once."""
+    @torch.inference_mode()
+    def predict(
+        self, image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], torch.Tensor]:
+        """(B, 128, 128, 3) uint8 and (B, 15) µT -> (B, chunk, 7) in m, rad, and the features (B, D) behind them: the
+        network alone, for many at once."""
         tactile = torch.from_numpy(self.checkpoint.normaliser.normalise_tactile(tactile_ut))
-        with torch.inference_mode():
-            normalised = self._policy(to_network(torch.from_numpy(image)), tactile)
-        return self.checkpoint.normaliser.restore_actions(normalised.numpy())
+        seen = self._policy.encode(to_network(torch.from_numpy(image)), tactile)
+        return self.checkpoint.normaliser.restore_actions(self._policy.decode(seen).numpy()), seen.joined()
+
+    def corrected(
+        self,
+        actions: NDArray[np.floating],
+        z: torch.Tensor,
+        noise: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> list[Tick]:
+        """Base actions (B, 7) and features (B, D) -> what is sent, the residual added where there is one."""
+        base = np.asarray(actions, np.float32)
+        if self.residual is None:
+            nothing = np.zeros(ACTION_VALUES, np.float32)
+            return [Tick(one, nothing, nothing) for one in base]
+        if not self.residual.settings.base:
+            base = base * ONLY_GRIPPER
+        normalised = torch.from_numpy(self.checkpoint.normaliser.normalise_actions(base))
+        offsets = self.residual.offset(z, normalised, noise, generator)
+        return [Tick(one, offset, self.residual.scale * offset) for one, offset in zip(base, offsets, strict=True)]
+
+    def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
+        """The answer of this tick in its parts; noise: of exploration, in shares of the residual's scale."""
+        chunk, z = self.predict(observation.image[None], observation.tactile_ut[None])
+        return self.corrected(self._ensemble.step(chunk[0])[None], z, noise, generator)[0]
 
     def act(self, observation: Observation) -> Action:
-        """The action for this tick."""
-        chunk = self.chunks(observation.image[None], observation.tactile_ut[None])[0]
-        return Action.from_array(self._ensemble.step(chunk))
+        """The action of this tick."""
+        return self.tick(observation).action

@@ -47,6 +47,10 @@ class Features:
     image: Tensor
     tactile: Tensor | None
 
+    def joined(self) -> Tensor:
+        """(B, D): both beside each other."""
+        return self.image if self.tactile is None else torch.cat([self.image, self.tactile], dim=-1)
+
 
 class Policy(nn.Module):
     """Normalised observation in, chunk of normalised actions out."""

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_data.normalisation import Normaliser
+from vital_policy.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
 from vital_rl.critic import CriticConfig, Critics
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
-from vital_rl.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
 from vital_rl.transitions import EpisodeSteps, n_step, rewards
 
 SMALL = DDPGConfig(
@@ -121,7 +121,7 @@ def bandit(rng, count):
 
 def test_learns_the_correction_that_the_state_asks_for():
     learner, rng = Learner(SMALL), np.random.default_rng(0)
-    for _ in range(1500):
+    for _ in range(3000):
         learner.update(bandit(rng, 256))
     z = torch.linspace(-0.9, 0.9, 7)[:, None].repeat(1, 2)
     with torch.no_grad():

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vital_policy.residual_actor import ActorConfig, ResidualActor
 from vital_rl.critic import CriticConfig, Critics
-from vital_rl.residual_actor import ActorConfig, ResidualActor
 
 
 @dataclass(frozen=True)

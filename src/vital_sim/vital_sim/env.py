@@ -173,6 +173,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             "lateral_m": truth.lateral_m,
             "travel_m": truth.travel_m,
             "contact_force_n": truth.contact_force_n,
+            "distance_m": self._distance_m(truth),
             "time_s": self.world.time_s,
         }
 

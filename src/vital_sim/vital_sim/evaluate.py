@@ -43,13 +43,16 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", help="of the method in file and tables (default: the checkpoint's own)")
     parser.add_argument("--videos", type=int, default=0, metavar="N", help="film the first N failures")
     parser.add_argument("--card", action="store_true", help="write the measured success into the model card")
-    parser.add_argument("--loader", default=DEFAULT_LOADER, help="entry point that loads the policy")
+    parser.add_argument("--loader", default=DEFAULT_LOADER, help="entry point or module:function that loads the policy")
+    parser.add_argument("--residual", type=Path, help="what was learned on top of the policy")
     parser.add_argument("--ensemble-decay", type=float, help="instead of the checkpoint's own")
     return parser.parse_args(arguments)
 
 
 def _spec(options: argparse.Namespace) -> PolicySpec:
-    given = () if options.ensemble_decay is None else (("ensemble_decay", options.ensemble_decay),)
+    residual = None if options.residual is None else str(options.residual)
+    wanted = {"ensemble_decay": options.ensemble_decay, "residual": residual}
+    given = tuple((name, value) for name, value in wanted.items() if value is not None)
     return PolicySpec(options.policy, options.task, options.loader, given)
 
 

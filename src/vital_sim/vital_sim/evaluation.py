@@ -4,11 +4,15 @@ Trial i of a cell runs on seed + i, which alone decides the start state, so that
 a cell that was cut off goes on where it was.
 """
 
+import functools
 import json
+import platform
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,7 +54,8 @@ class Cell:
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for two runs to be of one cell."""
-        return {"task": self.task, "setting": self.setting, "seed": self.seed, "sha256": self.policy.get("sha256")}
+        of_policy = {name: self.policy.get(name) for name in ("sha256", "residual_sha256", "ensemble_decay")}
+        return {"task": self.task, "setting": self.setting, "seed": self.seed, **of_policy}
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,29 @@ def run_trials(envs: Sequence[VitalEnv], policy: EvaluatedPolicy, seeds: Sequenc
         running = [trial for trial in running if not trial.over]
 
 
+@functools.cache
+def versions() -> dict[str, str]:
+    """Of what decides a figure: the packages behind physics, pictures and network, and the source's own commit."""
+    found = {name: _version(name) for name in ("mujoco", "numpy", "opencv-python-headless", "torch")}
+    return {"python": platform.python_version(), **found, "commit": _commit()}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str:
+    """Of the working directory's source, with a mark where it was changed since; `unknown` outside of it."""
+    try:
+        call = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
 def report_of(cell: Cell, trials: Sequence[Trial], command: str) -> dict[str, Any]:
     """The cell's JSON: its trials in the order of their seeds, and what they come to."""
     done = sorted(trials, key=lambda t: t.seed)
@@ -139,6 +167,7 @@ def report_of(cell: Cell, trials: Sequence[Trial], command: str) -> dict[str, An
         "failures": dict(Counter(t.failure for t in done if not t.success)),
         "tick_median_ms": percentile([t.tick_median_ms for t in done], 50),
         "command": command,
+        "versions": versions(),
         "each": [asdict(t) for t in done],
     }
 

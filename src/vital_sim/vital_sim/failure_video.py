@@ -44,13 +44,14 @@ class _Watched(VitalEnv):
 def film_failures(
     folder: Path, task: str, setting: str, policy: EvaluatedPolicy, failed: list[Trial]
 ) -> Iterator[Path]:
-    """Run each failed trial again and write `<task>_<setting>_<seed>_<failure>.mp4` into ``folder``."""
+    """Run each failed trial again and write `<task>_<setting>_<method>_<seed>_<failure>.mp4` into ``folder``."""
+    method = policy.describe().get("method") or "policy"
     env = _Watched(task, setting=setting)
     env.watch()
     for trial in failed:
         env.frames = []
         again = next(run_trials([env], policy, [trial.seed]))
-        path = folder / f"{task}_{setting}_{trial.seed}_{again.failure or 'success'}.mp4"
+        path = folder / f"{task}_{setting}_{method}_{trial.seed}_{again.failure or 'success'}.mp4"
         write_video(path, env.frames, RATE_HZ)
         yield path
     env.close()

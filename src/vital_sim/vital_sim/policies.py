@@ -3,10 +3,11 @@
 A loader is called with the path of a checkpoint and the task's name, and returns an `EvaluatedPolicy`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_sim.evaluation import EvaluatedPolicy
@@ -31,12 +32,22 @@ class PolicySpec:
 
     def load(self) -> EvaluatedPolicy:
         """Raises VitalError: BAD_PARAMETER for an unknown loader, and what the loader refuses."""
-        found = {entry.name: entry for entry in entry_points(group=GROUP)}
-        if self.loader not in found:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER,
-                f"there is no loader '{self.loader}', expected one of {', '.join(sorted(found)) or 'none installed'}: "
-                "build the workspace with './vital setup'",
-            )
-        policy: EvaluatedPolicy = found[self.loader].load()(self.checkpoint, self.task, **dict(self.options))
+        policy: EvaluatedPolicy = _loader(self.loader)(self.checkpoint, self.task, **dict(self.options))
         return policy
+
+
+def _loader(name: str) -> Callable[..., EvaluatedPolicy]:
+    """An entry point by its name, or any function as `module:function`."""
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found and ":" in name:
+        found[name] = EntryPoint(name, name, GROUP)
+    if name not in found:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            f"there is no loader '{name}', expected one of {', '.join(sorted(found)) or 'none installed'}, or "
+            "module:function: build the workspace with './vital setup'",
+        )
+    try:
+        return cast("Callable[..., EvaluatedPolicy]", found[name].load())
+    except (ImportError, AttributeError) as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"loader '{name}' cannot be imported ({error})") from error

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_vlm_reach.pointing.embedded import EmbeddedPointing, save_weights
+from vital_vlm_reach.pointing.embedded import EmbeddedPointing, begin_from, save_weights
 from vital_vlm_reach.pointing.network import PointingNetwork, peak, target_heat
 from vital_vlm_reach.pointing.renders import KINDS, Studio
 from vital_vlm_reach.pointing.text import encode
@@ -59,6 +59,25 @@ def test_garbled_weights_are_refused(tmp_path, change):
     with pytest.raises(VitalError) as refusal:
         EmbeddedPointing.load(path)
     assert refusal.value.code is ErrorCode.BAD_CHECKPOINT
+
+
+def test_training_begins_from_weights_of_fewer_things(tmp_path, monkeypatch):
+    monkeypatch.setattr("vital_vlm_reach.pointing.network.KNOWN_THINGS", 3)
+    save_weights(tmp_path / "w.safetensors", PointingNetwork(), {})
+    older = PointingNetwork().state_dict()
+    monkeypatch.undo()
+    network = PointingNetwork()
+    fresh = {name: value.clone() for name, value in network.state_dict().items()}
+    taken = begin_from(tmp_path / "w.safetensors", network)
+    assert taken == sum(value.shape == fresh[name].shape for name, value in older.items()) < len(older)
+    assert torch.equal(network.names.weight, fresh["names.weight"])
+    assert not torch.equal(network.heat.weight, fresh["heat.weight"])
+
+
+def test_training_refuses_to_begin_from_other_weights(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"no weights")
+    with pytest.raises(VitalError, match="give another --init"):
+        begin_from(tmp_path / "w.safetensors", PointingNetwork())
 
 
 def test_peak_finds_the_blob_to_a_fraction_of_a_cell():

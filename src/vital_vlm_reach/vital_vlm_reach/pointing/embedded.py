@@ -66,6 +66,22 @@ def _read(path: Path) -> PointingNetwork:
     return network.eval()
 
 
+def begin_from(path: Path, network: PointingNetwork) -> int:
+    """Take over the tensors of other weights that fit by name and shape; returns how many. Those of an older version,
+    which knew fewer things, differ in the last layers alone. Raises VitalError(BAD_CHECKPOINT)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"{path} cannot be read ({error}): give another --init") from error
+    own = network.state_dict()
+    fitting = {name: t.to(own[name].dtype) for name, t in stored.items() if name in own and own[name].shape == t.shape}
+    if not fitting:
+        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"{path} has no tensor of the pointing network: give another --init")
+    network.load_state_dict(own | fitting)
+    return len(fitting)
+
+
 class EmbeddedPointing:
     """Points at what a sentence names, from the picture alone; see `PointingModel`."""
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from vital_core.errors import VitalError
 from vital_vlm_reach.pointing import prompts
-from vital_vlm_reach.pointing.embedded import EmbeddedPointing, save_weights
+from vital_vlm_reach.pointing.embedded import EmbeddedPointing, begin_from, save_weights
 from vital_vlm_reach.pointing.examine import card, examine
 from vital_vlm_reach.pointing.network import PointingNetwork, target_heat
 from vital_vlm_reach.pointing.renders import Picture, load_set, render_set, save_set
@@ -143,8 +143,8 @@ def learn_words(network: PointingNetwork, optimiser: torch.optim.Optimizer, step
             log.info("words %5d / %d  %.3f", step + 1, steps, loss.item())
 
 
-def train(pictures: list[Picture], folder: Path, settings: Progress) -> PointingNetwork:
-    """Train to ``settings.steps``, from the saved state where there is one of the same settings."""
+def train(pictures: list[Picture], folder: Path, settings: Progress, init: Path | None = None) -> PointingNetwork:
+    """Train to ``settings.steps``, from the saved state where there is one of the same settings, else from ``init``."""
     torch.manual_seed(settings.seed)
     network = PointingNetwork().to(memory_format=torch.channels_last)
     network.train()
@@ -154,6 +154,8 @@ def train(pictures: list[Picture], folder: Path, settings: Progress) -> Pointing
     if done:
         log.info("going on from step %d", done)
     else:
+        if init is not None:
+            log.info("%d tensors taken over from %s", begin_from(init, network), init)
         learn_words(network, optimiser, settings.word_steps, settings.seed)
     start, first = time.monotonic(), done
     for step in range(done, settings.steps):
@@ -178,6 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--word-steps", type=int, default=800, help="steps on sentences alone, 256 at a time")
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--init", type=Path, help="weights to begin with, as far as they fit; those of fewer things do")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -198,7 +201,7 @@ def _run(options: argparse.Namespace, command: str) -> None:
     if not stored.is_file():
         save_set(stored, render_set(options.pictures, 1_000_000, say))
     settings = Progress(options.pictures, options.word_steps, options.steps, options.batch, options.seed)
-    network = train(load_set(stored), options.out, settings)
+    network = train(load_set(stored), options.out, settings, options.init)
     weights = options.out / "pointing.safetensors"
     facts = {"command": command.strip(), "seed": str(options.seed), "steps": str(options.steps)}
     save_weights(weights, network, facts)

@@ -1,0 +1,203 @@
+"""The loop without ROS: what it stores, what it learns, and that dying costs it nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from slide import Slide, small_config, still
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import Observation
+from vital_policy.inference import LocalPolicy
+from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
+from vital_rl.features import FeatureCache, variants_of
+from vital_rl.learning import STATE, ResidualLearner
+from vital_rl.prior import offsets_of
+from vital_rl.replay_store import ReplayStore
+from vital_rl.training import ResidualTraining
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return still(tmp_path_factory.mktemp("base"))
+
+
+def training_in(folder, checkpoint, config=None):
+    learner = ResidualLearner(config or small_config(), checkpoint, folder)
+    return ResidualTraining(learner, Slide(), ReplayStore(folder / "replay"))
+
+
+def some_observation(seed=0):
+    rng = np.random.default_rng(seed)
+    return Observation(rng.integers(0, 255, (128, 128, 3), dtype=np.uint8), rng.normal(0, 50, 15).astype(np.float32))
+
+
+def drawn(residual, seed=0):
+    torch.manual_seed(seed)
+    torch.nn.init.normal_(residual.actor.out.weight, std=5.0)
+    return residual
+
+
+def test_a_standing_base_policy_learns_to_reach_what_it_can_only_feel(tmp_path, checkpoint):
+    training = training_in(tmp_path, checkpoint)
+    reports = list(training.run(900))
+    assert sum(r.outcome == "success" for r in reports[-20:]) >= 18
+    assert sum(r.outcome == "success" for r in reports[:15]) <= 10
+    policy = LocalPolicy(checkpoint, residual=training.learner.residual())
+    actions = [policy.tick(Observation(*_seen_at(x))).executed[0] for x in (-0.05, 0.05)]
+    assert actions[0] > 0.004 and actions[1] < -0.004
+
+
+def _seen_at(x):
+    env = Slide()
+    env.reset(seed=0)
+    env._x = x
+    seen = env._seen()
+    return seen["image"], seen["tactile"]
+
+
+def test_untrained_residual_leaves_the_base_policy_as_it_is(checkpoint):
+    learner = ResidualLearner(small_config(), checkpoint)
+    alone, with_it = LocalPolicy(checkpoint), LocalPolicy(checkpoint, residual=learner.residual())
+    for seed in range(3):
+        assert np.array_equal(
+            alone.tick(some_observation(seed)).executed, with_it.tick(some_observation(seed)).executed
+        )
+
+
+def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint):
+    residual = drawn(ResidualLearner(small_config(), checkpoint).residual())
+    policy, generator = LocalPolicy(checkpoint, residual=residual), torch.Generator().manual_seed(0)
+    ticks = [policy.tick(some_observation(s), noise=3.0, generator=generator) for s in range(20)]
+    found = np.stack([t.residual for t in ticks])
+    assert (np.abs(found) <= residual.scale + 1e-9).all() and np.abs(found[:, 0]).max() > 0.5 * residual.scale[0]
+    assert not found[:, 6].any()
+
+
+def test_exploration_follows_from_its_seed(checkpoint):
+    policy = LocalPolicy(checkpoint, residual=ResidualLearner(small_config(), checkpoint).residual())
+    twice = [policy.tick(some_observation(), 0.3, torch.Generator().manual_seed(5)).offset for _ in range(2)]
+    assert np.array_equal(*twice) and twice[0].any()
+
+
+def test_without_a_base_all_motion_is_the_actors(checkpoint):
+    config = small_config(settings=ResidualSettings(share=1.0, base=False))
+    residual = drawn(ResidualLearner(config, checkpoint).residual())
+    tick = LocalPolicy(checkpoint, residual=residual).tick(some_observation())
+    assert not tick.base[:6].any() and tick.base[6] == pytest.approx(1.0) and tick.residual[:6].any()
+    assert residual.scale[0] == pytest.approx(0.05)
+
+
+def test_without_touch_the_actor_answers_the_same_whatever_is_felt(checkpoint):
+    config = small_config(settings=ResidualSettings(touch=False))
+    policy = LocalPolicy(checkpoint, residual=drawn(ResidualLearner(config, checkpoint).residual()))
+    seen = some_observation()
+    felt = [policy.tick(Observation(seen.image, np.full(15, v, np.float32))).offset for v in (-200.0, 200.0)]
+    assert np.array_equal(*felt)
+
+
+def test_variants_follow_from_the_seed_and_begin_with_the_picture_itself(checkpoint):
+    image = np.stack([some_observation(s).image for s in range(5)])
+    tactile = np.zeros((5, 15), np.float32)
+    a, b, c = (variants_of(checkpoint, image, tactile, 3, seed) for seed in (1, 1, 2))
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+    assert np.array_equal(a[:, 0], c[:, 0]) and not np.array_equal(a[:, 1], a[:, 0])
+
+
+def test_features_on_disk_are_used_again_and_torn_ones_made_again(tmp_path, checkpoint):
+    image, tactile = some_observation().image[None].repeat(3, 0), np.zeros((3, 15), np.float32)
+    cache = FeatureCache(checkpoint, 2, tmp_path)
+    first = cache.get("episode_0", image, tactile, 7)
+    assert np.array_equal(cache.get("episode_0", np.zeros_like(image), tactile, 7), first)
+    (kept,) = tmp_path.rglob("*.safetensors")
+    kept.write_bytes(kept.read_bytes()[:50])
+    assert np.array_equal(cache.get("episode_0", image, tactile, 7), first)
+
+
+def test_offsets_are_what_was_added_and_say_when_that_was_too_much():
+    scale = np.array([0.01] * 6 + [0.0], np.float32)
+    base, executed = np.zeros((2, 7)), np.zeros((2, 7))
+    executed[0, 0], executed[1, 1], executed[:, 6] = 0.005, -0.05, 1.0
+    offset, beyond = offsets_of(executed, base, scale)
+    assert offset[0, 0] == pytest.approx(0.5) and offset[1, 1] == -1.0 and beyond == 1 and not offset[:, 6].any()
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, checkpoint):
+    whole = training_in(tmp_path / "whole", checkpoint)
+    expected = list(whole.run(120))
+    first = training_in(tmp_path / "cut", checkpoint)
+    reports = []
+    for report in first.run(120):
+        reports.append(report)
+        if len(reports) == 4:
+            first.learner.save()
+        if len(reports) == 7:
+            break
+    # Killed in the middle of the next episode: what it has stored of that one is closed as interrupted, and unread.
+    number = first._store.open_episode({"seed": 0})
+    first._store.close()
+    again = training_in(tmp_path / "cut", checkpoint)
+    again.resume()
+    assert again._store.episode(number).reason == "interrupted"
+    assert [dataclasses.astuple(r)[:9] for r in again.run(120)] == [dataclasses.astuple(r)[:9] for r in expected[7:]]
+    for name, value in whole.learner.networks.state().items():
+        assert torch.equal(value, again.learner.networks.state()[name]), name
+
+
+def test_a_torn_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
+    training = training_in(tmp_path, checkpoint)
+    for _ in training.run(60):
+        training.learner.save()
+    older, newest = sorted(tmp_path.glob(STATE))
+    newest.write_bytes(newest.read_bytes()[:-9])
+    again = ResidualLearner(small_config(), checkpoint, tmp_path)
+    assert again.resume(training._read)
+    assert f"{again.updates:09d}" in older.name and 0 < again.steps < training.learner.steps
+
+
+def test_state_of_another_configuration_is_refused(tmp_path, checkpoint):
+    training = training_in(tmp_path, checkpoint)
+    next(training.run(1))
+    training.learner.save()
+    with pytest.raises(VitalError, match="of a run with another config") as refused:
+        ResidualLearner(small_config(updates=5), checkpoint, tmp_path).resume(training._read)
+    assert refused.value.code == ErrorCode.BAD_PARAMETER
+
+
+def test_residual_comes_back_from_its_file_to_the_last_bit(tmp_path, checkpoint):
+    residual = drawn(ResidualLearner(small_config(), checkpoint).residual({"command": "train"}))
+    save_residual(tmp_path / "r.safetensors", residual)
+    again = load_residual(tmp_path / "r.safetensors", checkpoint)
+    assert (again.task, again.version, again.settings, dict(again.about)) == (
+        residual.task, residual.version, residual.settings, {"command": "train"},
+    )  # fmt: skip
+    for name, value in residual.actor.state_dict().items():
+        assert torch.equal(value, again.actor.state_dict()[name])
+
+
+@pytest.mark.parametrize("fault", ["torn", "empty", "other base", "other size", "not finite"])
+def test_residual_that_does_not_fit_is_refused_with_what_was_got(checkpoint, fault):
+    residual: Residual = ResidualLearner(small_config(), checkpoint).residual()
+    if fault == "not finite":
+        torch.nn.init.constant_(residual.actor.out.bias, float("nan"))
+    data = to_bytes(residual)
+    base = checkpoint
+    if fault == "torn":
+        data = data[:-20]
+    elif fault == "empty":
+        data = b""
+    elif fault == "other base":
+        base = dataclasses.replace(checkpoint, sha256="f" * 64)
+    elif fault == "other size":
+        config = dataclasses.replace(residual.actor.config, features=5)
+        data = to_bytes(dataclasses.replace(residual, actor=type(residual.actor)(config)))
+    with pytest.raises(VitalError) as refused:
+        from_bytes(data, base)
+    assert refused.value.code == ErrorCode.BAD_CHECKPOINT
+
+
+def test_missing_residual_names_the_command_that_learns_it(tmp_path, checkpoint):
+    with pytest.raises(VitalError, match="vital train task:=usb_insertion") as refused:
+        load_residual(tmp_path / "none.safetensors", checkpoint)
+    assert refused.value.code == ErrorCode.NO_CHECKPOINT

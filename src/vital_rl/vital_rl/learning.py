@@ -1,0 +1,192 @@
+"""Learning from stored episodes, whoever played them: the part that the script and the learner node share.
+
+The state on disk holds the networks and the numbers of the episodes that were learned from, in their order; the
+episodes themselves are the replay's. Whatever follows from a state is the same whether or not a process died after it.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from vital_core import safe_file
+from vital_core.errors import ErrorCode, VitalError
+from vital_data.dataset import Demonstrations
+from vital_policy.checkpoint import Checkpoint
+from vital_policy.inference import LocalPolicy
+from vital_policy.residual import Residual, ResidualSettings, seen_by
+from vital_rl.ddpg import Batch, DDPGConfig, Learner
+from vital_rl.feature_replay import FeatureReplay, ReplayConfig
+from vital_rl.features import FeatureCache
+from vital_rl.prior import add_demonstrations, offsets_of
+from vital_rl.replay_step import ReplayStep
+from vital_rl.replay_store import StoredEpisode
+from vital_rl.transitions import EpisodeSteps, rewards
+
+STATES_KEPT = 2
+STATE = "state_*.safetensors"
+Read = Callable[[int], tuple[StoredEpisode, list[ReplayStep]]]
+
+
+@dataclass(frozen=True)
+class LearningConfig:
+    """updates_per_step: of critics and actor for each step in the environment (UTD). dense: reward the distance to the
+    goal too. frames_a_tick: of the demonstrations for one step of control."""
+
+    updates_per_step: int = 16
+    dense: bool = False
+    seed: int = 0
+    frames_a_tick: int = 5
+    settings: ResidualSettings = field(default_factory=ResidualSettings)
+    ddpg: DDPGConfig = field(default_factory=DDPGConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+
+    def __post_init__(self) -> None:
+        if self.updates_per_step < 0 or self.frames_a_tick < 1:
+            raise ValueError(f"updates_per_step is {self.updates_per_step}, frames_a_tick {self.frames_a_tick}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+class ResidualLearner:
+    """Memory, networks and what is owed: `take` an episode, then `update` as often as it is `owed`.
+
+    folder: of the state and of computed features; None keeps nothing.
+    """
+
+    def __init__(self, config: LearningConfig, checkpoint: Checkpoint, folder: Path | None = None) -> None:
+        self.config, self.checkpoint, self._folder = config, checkpoint, folder
+        self.networks = Learner(config.ddpg)
+        self.memory = FeatureReplay(config.replay)
+        cache = None if folder is None else folder / "features"
+        self._cache = FeatureCache(checkpoint, config.replay.variants, cache)
+        self._untrained = Residual.untrained(checkpoint, self.networks.actor, config.settings)
+        self.taken: list[int] = []
+        self.successes: list[bool] = []
+        self.steps = self.owed = 0
+        self.critic_loss = self.value = float("nan")
+
+    @property
+    def updates(self) -> int:
+        """Of the critics, so far."""
+        return self.networks.updates
+
+    @property
+    def success_20(self) -> float:
+        """Share of successes among the last twenty episodes; NaN before the first."""
+        return float(np.mean(self.successes[-20:])) if self.successes else float("nan")
+
+    def residual(self, about: dict[str, Any] | None = None) -> Residual:
+        """What was learned so far; the actor is the one that goes on learning."""
+        u = self._untrained
+        return Residual(
+            self.networks.actor, u.task, u.base_sha256, u.scale, u.settings, self.updates, self.steps, about or {}
+        )
+
+    def add_demonstrations(self, demos: Demonstrations) -> tuple[int, int]:
+        """As prior data; returns how many steps, and how many of them beyond what a residual can add."""
+        policy = LocalPolicy(self.checkpoint, residual=self._untrained)
+        every, seed = self.config.frames_a_tick, self.config.seed
+        return add_demonstrations(self.memory, policy, self._untrained, demos, every, self._cache, seed)
+
+    def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> int:
+        """Remember a labelled episode, and owe the updates for it; returns its steps."""
+        self._remember(episode, rows)
+        steps = len(rows) - 1
+        self.taken.append(episode.number)
+        self.successes.append(bool(episode.success))
+        self.steps += steps
+        self.owed += steps * self.config.updates_per_step
+        return steps
+
+    def _remember(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> None:
+        image, tactile = np.stack([r.image for r in rows]), np.stack([r.tactile_ut for r in rows])
+        base, executed = np.stack([r.base for r in rows]), np.stack([r.executed for r in rows[:-1]])
+        offset, _ = offsets_of(executed, base[:-1], self._untrained.scale)
+        distance = np.array([r.distance_m for r in rows[1:]])
+        seed = self.config.seed * 7919 + max(0, int(episode.about.get("seed", episode.number)))
+        self.memory.add(
+            EpisodeSteps(
+                self._cache.get(f"episode_{episode.number}", image, tactile, seed),
+                self.checkpoint.normaliser.normalise_actions(base),
+                offset,
+                rewards(bool(episode.success), distance, len(rows) - 1, dense=self.config.dense),
+                np.array([r.owner != "policy" for r in rows[:-1]]),
+                episode.terminated,
+            )
+        )
+
+    def update(self, count: int) -> int:
+        """At most ``count`` of the updates that are owed; returns how many were done."""
+        done = min(count, self.owed)
+        losses, values = [], []
+        for _ in range(done):
+            generator = torch.Generator().manual_seed(self.config.seed * 15_485_863 + self.updates)
+            figures = self.networks.update(self._draw(generator), self.steps)
+            losses.append(figures.critic_loss)
+            values.append(figures.value)
+        if done:
+            self.critic_loss, self.value = float(np.mean(losses)), float(np.mean(values))
+        self.owed -= done
+        return done
+
+    def _draw(self, generator: torch.Generator) -> Batch:
+        batch = self.memory.draw(self.config.ddpg.batch, generator)
+        if self.config.settings.touch:
+            return batch
+        z, next_z = (seen_by(z, self.config.settings) for z in (batch.z, batch.next_z))
+        return Batch(z, batch.base, batch.residual, batch.reward, batch.discount, next_z, batch.next_base)
+
+    def _identity(self) -> dict[str, str]:
+        return {"config": json.dumps(self.config.to_dict(), sort_keys=True), "checkpoint": self.checkpoint.sha256}
+
+    def save(self) -> None:
+        """Write the state to go on from; the last two are kept."""
+        assert self._folder is not None
+        counts = {
+            "updates": self.updates, "steps": self.steps, "owed": self.owed, "taken": self.taken,
+            "successes": self.successes,
+        }  # fmt: skip
+        header = {**self._identity(), "counts": json.dumps(counts)}
+        path = self._folder / f"state_{self.updates:09d}.safetensors"
+        safe_file.write_bytes(path, save(self.networks.state(), header))
+        for old in sorted(self._folder.glob(STATE))[:-STATES_KEPT]:
+            old.unlink()
+
+    def resume(self, read: Read) -> bool:
+        """Go on from the newest whole state; False where there is none. read: an episode of the replay by number.
+
+        Raises VitalError(BAD_PARAMETER) for a state of another configuration or base policy.
+        """
+        for path in sorted(self._folder.glob(STATE), reverse=True) if self._folder else ():
+            try:
+                with safe_open(path, framework="pt") as file:
+                    header = file.metadata() or {}
+                    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            except Exception:  # safetensors' own type for a torn file: the one before is whole
+                continue
+            self._check(path, header)
+            counts = json.loads(header["counts"])
+            for number in counts["taken"]:
+                self._remember(*read(number))
+            self.networks.restore(tensors, counts["updates"])
+            self.steps, self.owed = counts["steps"], counts["owed"]
+            self.taken, self.successes = counts["taken"], counts["successes"]
+            return True
+        return False
+
+    def _check(self, path: Path, header: dict[str, str]) -> None:
+        for name, value in self._identity().items():
+            if header.get(name) != value:
+                raise VitalError(
+                    ErrorCode.BAD_PARAMETER,
+                    f"{path} is of a run with another {name}: give the same, or another folder",
+                )

@@ -1,0 +1,148 @@
+"""`ros2 run vital_rl train_residual`: learns the residual in a Gymnasium environment, without ROS, as fast as it goes.
+
+Can be killed at any moment; the same command goes on. Exit code 0: done; 2: refused.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import torch
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import load_task
+from vital_data.dataset import load_demonstrations
+from vital_policy.checkpoint import Checkpoint, load_checkpoint
+from vital_policy.residual import ResidualSettings, feature_size, save_residual
+from vital_policy.shipped import checkpoint_folder
+from vital_rl.ddpg import DDPGConfig
+from vital_rl.feature_replay import ReplayConfig
+from vital_rl.learning import LearningConfig, ResidualLearner
+from vital_rl.replay_store import ReplayStore
+from vital_rl.training import ResidualTraining
+
+EXIT_REFUSED = 2
+SAVE_EVERY = 10
+log = logging.getLogger("train_residual")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="train_residual", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--checkpoint", type=Path, help="the frozen base policy (default: the shipped one)")
+    parser.add_argument("--env", help="Gymnasium id (default: the task's in vital_sim)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of replay, state and result")
+    parser.add_argument("--demos", type=Path, nargs="*", default=[], help="sessions to learn from beside what is tried")
+    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--updates-per-step", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--variants", type=int, default=4, help="augmented variants of each picture; 1: none")
+    parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
+    parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
+    parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args(arguments)
+
+
+def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
+    """The settings that the options ask for. Raises VitalError(BAD_PARAMETER)."""
+    features = feature_size(checkpoint)
+    try:
+        ddpg = DDPGConfig(batch=options.batch, seed=options.seed, target_critics=2 if options.rlpd else 0)
+        ddpg = replace(
+            ddpg,
+            actor=replace(ddpg.actor, features=features),
+            critic=replace(ddpg.critic, features=features, critics=10 if options.rlpd else 2),
+        )
+        return LearningConfig(
+            updates_per_step=options.updates_per_step,
+            dense=options.dense,
+            seed=options.seed,
+            settings=ResidualSettings(
+                share=1.0 if options.rlpd else 0.2, base=not options.rlpd, touch=not options.without_touch
+            ),
+            ddpg=ddpg,
+            replay=ReplayConfig(rows=2 * options.steps + 10_000, variants=options.variants, features=features),
+        )
+    except ValueError as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
+
+
+def _environment(options: argparse.Namespace) -> gymnasium.Env:
+    name = options.env or f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
+    try:
+        return gymnasium.make(name)
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"no environment {name} ({error}): give another --env") from error
+
+
+def train(options: argparse.Namespace, command: str) -> ResidualTraining:
+    """Set up, resume where there is something, and run to the last step. Raises VitalError."""
+    torch.set_num_threads(options.threads)
+    path = options.checkpoint or checkpoint_folder() / f"{options.task}.safetensors"
+    checkpoint = load_checkpoint(path, task=options.task, rate_hz=load_task(options.task).control_rate_hz)
+    learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
+    training = ResidualTraining(learner, _environment(options), ReplayStore(options.out / "replay", capacity=10**9))
+    if options.demos:
+        demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk)
+        found = learner.add_demonstrations(demos)
+        log.info("%d demonstrated steps, %d of them beyond what a residual can add", *found)
+    training.resume()
+    if learner.taken:
+        log.info("going on after %d episodes, %d steps", len(learner.taken), learner.steps)
+    _run(training, options)
+    _finish(learner, options, command)
+    return training
+
+
+def _run(training: ResidualTraining, options: argparse.Namespace) -> None:
+    learner = training.learner
+    start, first = time.monotonic(), learner.steps
+    for report in training.run(options.steps):
+        with open(options.out / "episodes.jsonl", "a") as file:
+            file.write(json.dumps(asdict(report)) + "\n")
+        pace = (report.total_steps - first) / (time.monotonic() - start)
+        log.info(
+            "episode %4d  %-11s %3d steps  last 20: %3.0f %%  step %5d / %d  %6d updates  value %.2f  %.1f steps/s",
+            report.episode, report.outcome, report.steps, 100 * report.success_20, report.total_steps, options.steps,
+            report.updates, report.value, pace,
+        )  # fmt: skip
+        if report.episode % SAVE_EVERY == 0:
+            learner.save()
+
+
+def _finish(learner: ResidualLearner, options: argparse.Namespace, command: str) -> None:
+    learner.save()
+    about: dict[str, Any] = {"command": command, "seed": options.seed, "episodes": len(learner.taken)}
+    path = options.out / f"{options.task}_residual.safetensors"
+    save_residual(path, learner.residual(about))
+    log.info("wrote %s", path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parse(given)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        train(options, " ".join(["ros2 run vital_rl train_residual", *given]))
+    except VitalError as error:
+        log.error("%s", error)
+        sys.exit(EXIT_REFUSED)
+    except KeyboardInterrupt:
+        log.info("interrupted; the same command goes on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

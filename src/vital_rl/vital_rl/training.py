@@ -1,0 +1,120 @@
+"""The training loop without ROS: act, store, label, learn; at any speed, and resumable at every step."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+from vital_core.observation import ACTION_VALUES, Observation
+from vital_policy.inference import LocalPolicy
+from vital_rl.learning import ResidualLearner
+from vital_rl.replay_step import ReplayStep
+from vital_rl.replay_store import ReplayStore
+
+LABELLER = "simulation"
+FIRST_SEED = 100_000
+
+
+@dataclass(frozen=True)
+class EpisodeReport:
+    """One line of the log. success_20: share of the last twenty episodes."""
+
+    episode: int
+    seed: int
+    outcome: str
+    steps: int
+    total_steps: int
+    updates: int
+    noise: float
+    success_20: float
+    critic_loss: float
+    value: float
+
+
+def exploration(run_seed: int, episode_seed: int) -> torch.Generator:
+    """The random numbers of an episode's exploration; the policy node draws the same ones."""
+    return torch.Generator().manual_seed(run_seed * 1_000_003 + max(0, episode_seed))
+
+
+class ResidualTraining:
+    """A learner, the store it learns from, and an environment to act in."""
+
+    def __init__(self, learner: ResidualLearner, env: gymnasium.Env, store: ReplayStore) -> None:
+        self.learner, self._env, self._store = learner, env, store
+        self.policy = LocalPolicy(learner.checkpoint, residual=learner.residual())
+
+    def resume(self) -> None:
+        """Go on from the learner's state, and learn from the episodes that were stored after it as it would have."""
+        self.learner.resume(self._read)
+        known = set(self.learner.taken)
+        for episode in self._store.read_since(0, 10**9).episodes:
+            if episode.number not in known:
+                self._learn_from(episode.number)
+
+    def run(self, steps: int) -> Iterator[EpisodeReport]:
+        """Episodes until so many steps are done in all."""
+        while self.learner.steps < steps:
+            seed = FIRST_SEED + len(self.learner.taken)
+            number, outcome = self.play(seed)
+            count = self._learn_from(number)
+            known = self.learner
+            yield EpisodeReport(
+                len(known.taken), seed, outcome, count, known.steps, known.updates,
+                known.config.ddpg.noise(known.steps), known.success_20, known.critic_loss, known.value,
+            )  # fmt: skip
+
+    def _read(self, number: int) -> tuple[Any, list[ReplayStep]]:
+        return self._store.episode(number), self._store.read_steps(number)
+
+    def _learn_from(self, number: int) -> int:
+        steps = self.learner.take(*self._read(number))
+        self.learner.update(self.learner.owed)
+        return steps
+
+    def play(self, seed: int) -> tuple[int, str]:
+        """One episode into the store; its number and outcome."""
+        number = self._store.open_episode({"seed": seed})
+        generator = exploration(self.learner.config.seed, seed)
+        first = self.learner.steps
+
+        def noise(step: int) -> float:
+            return self.learner.config.ddpg.noise(first + step)
+
+        info = play_episode(
+            self._env, self.policy, seed, noise, generator, lambda step: self._store.append(number, step)
+        )
+        outcome, terminated = str(info["outcome"]), bool(info["terminated"])
+        self._store.close_episode(number, outcome, terminated=terminated)
+        self._store.label(number, outcome == "success", LABELLER)
+        return number, outcome
+
+
+def play_episode(
+    env: gymnasium.Env,
+    policy: LocalPolicy,
+    seed: int,
+    noise: Callable[[int], float],
+    generator: torch.Generator,
+    append: Callable[[ReplayStep], Any],
+) -> dict[str, Any]:
+    """Act until the end, every step stored before it is carried out, and what was seen last; the last info."""
+    seen, info = env.reset(seed=seed)
+    policy.reset()
+    terminated = truncated = False
+    count = 0
+    while not (terminated or truncated):
+        tick = policy.tick(Observation(seen["image"], seen["tactile"]), noise(count), generator)
+        append(_step(seen, tick.base, tick.residual, tick.executed, info))
+        seen, _, terminated, truncated, info = env.step(tick.executed)
+        count += 1
+    last = policy.tick(Observation(seen["image"], seen["tactile"]))
+    append(_step(seen, last.base, np.zeros(ACTION_VALUES, np.float32), last.base, info))
+    return {**info, "terminated": terminated}
+
+
+def _step(seen: Any, base: Any, residual: Any, executed: Any, info: Any) -> ReplayStep:
+    distance_m = float(info.get("distance_m", float("nan")))
+    return ReplayStep(seen["image"], seen["tactile"], base, residual, executed, distance_m=distance_m)
