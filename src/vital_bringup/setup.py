@@ -27,6 +27,7 @@ setup(
             "task_server = vital_bringup.task_server_node:main",
             "record_session = vital_bringup.record_node:main",
             "deploy = vital_bringup.deploy_node:main",
+            "residual_training = vital_bringup.train_node:main",
             "frames = vital_bringup.frames_node:main",
             "run_video = vital_bringup.run_video_node:main",
             "xarm_gripper = vital_bringup.xarm_gripper_node:main",

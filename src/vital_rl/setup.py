@@ -13,7 +13,13 @@ setup(
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
-    entry_points={"console_scripts": ["train_residual = vital_rl.train_residual:main"]},
+    entry_points={
+        "console_scripts": [
+            "train_residual = vital_rl.train_residual:main",
+            "replay_node = vital_rl.replay_node:main",
+            "learner_node = vital_rl.learner_node:main",
+        ]
+    },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
     description="Residual reinforcement learning on a frozen policy: actor, critics, transitions, replay.",

@@ -1,6 +1,7 @@
 """The skills of a task as calls to the nodes that have them."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,18 @@ class RosSkills:
         """Which of localisation and reach do not answer yet."""
         missing = [] if self._localize.service_is_ready() else ["pointing"]
         return missing if self._reach.server_is_ready() else [*missing, "reach"]
+
+    def missing_policy(self) -> list[str]:
+        """The local policy, where it does not answer yet."""
+        return [] if self._policy.server_is_ready() else ["policy"]
+
+    def learn(self, task: str, seed: int, over: Callable[[], bool]) -> Any:
+        """Run the local policy as something to learn from until ``over`` or its time is up; the action's result."""
+        episode_s = load_task(task).episode_s
+        self.label.clear()
+        goal = RunPolicy.Goal(task=task, duration_s=episode_s, learn=True, seed=seed)
+        _, result = run_action(self._policy, goal, timeout_s=episode_s + 10.0, cancel_when=over, abandon=self.stopping)
+        return result
 
     def localize(self, prompt: str) -> Located:
         """Ask the pointing node. Raises VitalError with its code."""

@@ -28,8 +28,8 @@ def run_node(
 ) -> int:
     """Make the node, spin it until SIGINT or SIGTERM, let it say goodbye; returns the exit code.
 
-    A VitalError while making the node (a bad parameter, a missing checkpoint) is logged as one line and
-    gives `EXIT_REFUSED`.
+    A VitalError while making the node (a bad parameter, a missing checkpoint), or one that a thread of the node has
+    left in its attribute `fatal`, is logged as one line and gives `EXIT_REFUSED`.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     executor = make_executor()
@@ -48,6 +48,8 @@ def run_node(
         executor.add_node(node)
         while not stopping and rclpy.ok():
             executor.spin_once(timeout_sec=0.5)
+            if (error := getattr(node, "fatal", None)) is not None:
+                raise error
     except VitalError as error:
         rclpy.logging.get_logger("vital").fatal(str(error))
         return EXIT_REFUSED

@@ -44,8 +44,8 @@ class Episode:
         """No tick begins after this, for a reason; the first one counts."""
         self._ended_by = self._ended_by or end
 
-    def run(self, duration_s: float, act: Callable[[TickResult, TickTimes], None]) -> EpisodeEnd:
-        """Tick for ``duration_s``; ``act`` gets every tick's result at once, before the tick is counted."""
+    def run(self, duration_s: float, act: Callable[[TickResult, TickTimes], bool]) -> EpisodeEnd:
+        """Tick for ``duration_s``; ``act`` gets every tick's result at once, and says whether it was sent."""
         self._tick.reset()
         with _undisturbed():
             pacer = Pacer(self._period_s)
@@ -58,8 +58,8 @@ class Episode:
                 if started_s >= end_s:
                     return EpisodeEnd(True, ErrorCode.OK, f"the time of {duration_s:.1f} s is up")
                 result = self._tick.run()
-                act(result, TickTimes(started_s, late_s, steady_s() - started_s))
-                self.figures.note(result, started_s, steady_s() - started_s)
+                sent = act(result, TickTimes(started_s, late_s, steady_s() - started_s))
+                self.figures.note(result, sent, started_s, steady_s() - started_s)
         refused = self.figures.refused_in_a_row
         return EpisodeEnd(
             False, result.code, f"{refused} observations in a row were not fit to act on: {result.message}"

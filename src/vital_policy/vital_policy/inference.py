@@ -20,11 +20,13 @@ ONLY_GRIPPER = np.array([0.0] * 6 + [1.0], np.float32)
 
 @dataclass(frozen=True)
 class Tick:
-    """One tick's answer. base, residual (7,) in m, rad, gripper; offset (7,): the residual over its scale."""
+    """One tick's answer. base, residual (7,) in m, rad, gripper; offset (7,): the residual over its scale; version: of
+    the residual's weights, 0 for none."""
 
     base: NDArray[np.float32]
     offset: NDArray[np.float32]
     residual: NDArray[np.float32]
+    version: int = 0
 
     @property
     def executed(self) -> NDArray[np.float32]:
@@ -88,15 +90,17 @@ class LocalPolicy:
         generator: torch.Generator | None = None,
     ) -> list[Tick]:
         """Base actions (B, 7) and features (B, D) -> what is sent, the residual added where there is one."""
-        base = np.asarray(actions, np.float32)
-        if self.residual is None:
+        # Another thread may replace it at any time.
+        base, residual = np.asarray(actions, np.float32), self.residual
+        if residual is None:
             nothing = np.zeros(ACTION_VALUES, np.float32)
             return [Tick(one, nothing, nothing) for one in base]
-        if not self.residual.settings.base:
+        if not residual.settings.base:
             base = base * ONLY_GRIPPER
         normalised = torch.from_numpy(self.checkpoint.normaliser.normalise_actions(base))
-        offsets = self.residual.offset(z, normalised, noise, generator)
-        return [Tick(one, offset, self.residual.scale * offset) for one, offset in zip(base, offsets, strict=True)]
+        offsets = residual.offset(z, normalised, noise, generator)
+        version = residual.version
+        return [Tick(one, offset, residual.scale * offset, version) for one, offset in zip(base, offsets, strict=True)]
 
     def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
         """The answer of this tick in its parts; noise: of exploration, in shares of the residual's scale."""

@@ -63,12 +63,14 @@ def state(task: str, seq: int, now_ns: int, sha256: str, result: TickResult, tim
         tactile_age_s=result.tactile_age_s,
         inference_s=times.inference_s,
         lateness_s=times.lateness_s,
-        weights_version=0,
+        weights_version=0 if result.tick is None else result.tick.version,
         checkpoint_sha256=sha256,
     )
 
 
-def result_of(end: EpisodeEnd, figures: EpisodeFigures, elapsed_s: float, period_s: float) -> RunPolicy.Result:
+def result_of(
+    end: EpisodeEnd, figures: EpisodeFigures, elapsed_s: float, period_s: float, replay_episode: int = -1
+) -> RunPolicy.Result:
     """The action's result; figures that were not measured are NaN."""
     return RunPolicy.Result(
         completed=end.completed,
@@ -81,6 +83,8 @@ def result_of(end: EpisodeEnd, figures: EpisodeFigures, elapsed_s: float, period
         tick_median_ms=figures.tick_ms(50.0),
         tick_p99_ms=figures.tick_ms(99.0),
         jitter_p99_ms=figures.jitter_ms(period_s, 99.0),
+        replay_episode=replay_episode,
+        interventions=figures.interventions,
     )
 
 

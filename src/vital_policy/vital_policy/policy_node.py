@@ -4,7 +4,9 @@ Sensors in, one `/vital/command` and one `/vital/policy_state` a tick. The ticks
 that no callback delays them; the gate holds the arm when they stop.
 """
 
+import contextlib
 import threading
+from collections.abc import Callable
 
 import torch
 from rclpy.action import CancelResponse
@@ -26,15 +28,22 @@ from vital_policy import policy_messages
 from vital_policy.episode import Episode, EpisodeEnd, TickTimes
 from vital_policy.episode_services import OWNER, EpisodeServices
 from vital_policy.inference import LocalPolicy
+from vital_policy.learning_episode import LearningEpisode
 from vital_policy.policy_parameters import declare
 from vital_policy.policy_sensors import PolicySensors
+from vital_policy.replay_client import ReplayClient
+from vital_policy.residual import load_residual
+from vital_policy.rollout import PERSON
 from vital_policy.run_goal import episode_length_s
-from vital_policy.tick import EpisodeFigures, PolicyTick, TickResult
+from vital_policy.tick import EpisodeFigures, Noise, PolicyTick, TickResult
+from vital_policy.weights_inbox import WeightsInbox
 
 JOIN_S = 2.0
 PRIORITY = 1
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FIRST_READINGS_S = 2.0
+NOBODY = ""
+Act = Callable[[TickResult, TickTimes], bool]
 
 
 class PolicyNode(Node):
@@ -47,12 +56,17 @@ class PolicyNode(Node):
         self._task, self._give_up_after = given.task, given.give_up_after
         path = given.checkpoint
         self._policy = LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz)
-        self._sensors = PolicySensors(self)
+        if given.residual is not None:
+            self._policy.residual = load_residual(given.residual, self._policy.checkpoint)
+        self._sensors = PolicySensors(self, with_joints=given.learn)
+        self._inbox = WeightsInbox(self, self._policy, LATCHED) if given.learn else None
+        self._replay = ReplayClient(self)
+        self._learning: LearningEpisode | None = None
         self._tick = PolicyTick(self._policy, self._sensors.readings, given.max_age_s)
         self._episode: Episode | None = None
         self._thread: threading.Thread | None = None
         self._owner_since_ns: int | None = None
-        self._seq = 0
+        self._seq, self._gate_owner = 0, NOBODY
         self._counts = {"episodes": 0, "commands": 0, "observations_refused": 0}
         self._last = "no episode yet"
         self._command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
@@ -61,7 +75,8 @@ class PolicyNode(Node):
         self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
         self._action = LongAction(self, RunPolicy, "/vital/run_policy", self._begin, cancel=self._on_cancel)
         self._diagnostics = Diagnostics(self, self._health)
-        self.get_logger().info(f"{self._task.name}: {path.name} {self._policy.checkpoint.sha256[:12]}, ready")
+        beside = "" if given.residual is None else f" with {given.residual.name}"
+        self.get_logger().info(f"{self._task.name}: {path.name} {self._policy.checkpoint.sha256[:12]}{beside}, ready")
 
     def _on_cancel(self, _handle: ServerGoalHandle) -> CancelResponse:
         if self._episode is not None:
@@ -70,17 +85,22 @@ class PolicyNode(Node):
 
     def _on_gate(self, gate: GateState) -> None:
         """End the episode at once when the gate has stopped, or the arm has another owner."""
+        self._gate_owner = gate.owner
         episode, since_ns = self._episode, self._owner_since_ns
         if episode is None or since_ns is None or Time.from_msg(gate.header.stamp).nanoseconds < since_ns:
             return
         if gate.mode == GateState.LATCHED:
             episode.end(EpisodeEnd(False, ErrorCode(gate.stop_code or ErrorCode.STOPPED), gate.stop_reason))
+        elif self._learning is not None and gate.owner in (OWNER, PERSON, NOBODY):
+            self._learning.owned_by(gate.owner)
         elif gate.owner != OWNER:
             episode.end(EpisodeEnd(False, ErrorCode.NOT_OWNER, f"'{gate.owner or 'nobody'}' has the arm now"))
 
     def _begin(self, handle: ServerGoalHandle) -> None:
         try:
             duration_s = episode_length_s(handle.request, self._task, busy=self._episode is not None)
+            if handle.request.learn:
+                self._check_ready_to_learn()
         except VitalError as error:
             self.get_logger().error(str(error))
             self._action.finish(handle, GoalEnd.ABORTED, policy_messages.refusal(error))
@@ -89,39 +109,82 @@ class PolicyNode(Node):
         self._thread = threading.Thread(target=self._run, args=(episode, handle, duration_s), daemon=True)
         self._thread.start()
 
+    def _check_ready_to_learn(self) -> None:
+        if self._inbox is None:
+            raise VitalError(ErrorCode.BAD_PARAMETER, "this node was not started to learn: start it with learn:=true")
+        if not self._inbox.ready:
+            raise VitalError(ErrorCode.NO_CHECKPOINT, "no learner has sent weights yet: is the learner node running?")
+
     def _run(self, episode: Episode, handle: ServerGoalHandle, duration_s: float) -> None:
         """The episode's own thread: baseline, control, ticks, and control given back."""
-        start_s = steady_s()
+        start_s, replay_episode = steady_s(), -1
 
-        def act(result: TickResult, times: TickTimes) -> None:
-            self._publish(result, times)
+        def act(result: TickResult, times: TickTimes) -> bool:
+            sent = self._carry_out(result, times)
             handle.publish_feedback(RunPolicy.Feedback(ticks=episode.figures.ticks + 1))
+            return sent
 
         try:
             self._sensors.begin(self._ask.take_baseline())
-            self._ask.acquire(self._task.name)
-            self._owner_since_ns = self.get_clock().now().nanoseconds
-            try:
-                self._sensors.readings.wait(FIRST_READINGS_S)
-                end = episode.run(duration_s, act)
-            finally:
-                self._owner_since_ns = None
-                self._ask.release()
+            if handle.request.learn:
+                self._learning = self._open_replay(handle.request.seed, episode)
+                replay_episode = self._learning.episode
+            end = self._tick_with_control(episode, duration_s, act)
+            if self._learning is not None:
+                self._learning.finish(end)
         except VitalError as error:
             end = EpisodeEnd(False, error.code, error.message)
+        self._learning = None
         if self.executor is not None:
-            self.executor.create_task(self._end, handle, episode, end, steady_s() - start_s)
+            self.executor.create_task(self._end, handle, episode, end, steady_s() - start_s, replay_episode)
 
-    def _end(self, handle: ServerGoalHandle, episode: Episode, end: EpisodeEnd, took_s: float) -> None:
+    def _tick_with_control(self, episode: Episode, duration_s: float, act: Act) -> EpisodeEnd:
+        self._ask.acquire(self._task.name)
+        self._owner_since_ns = self.get_clock().now().nanoseconds
+        try:
+            self._sensors.readings.wait(FIRST_READINGS_S)
+            return episode.run(duration_s, act)
+        except VitalError as error:
+            return EpisodeEnd(False, error.code, error.message)
+        finally:
+            self._owner_since_ns = None
+            self._ask.release()
+
+    def _open_replay(self, seed: int, episode: Episode) -> LearningEpisode:
+        def failed(error: VitalError) -> None:
+            episode.end(EpisodeEnd(False, error.code, error.message))
+
+        residual = self._policy.residual
+        assert residual is not None
+        about = {"task": self._task.name, "checkpoint": self._policy.checkpoint.sha256}
+        replay, before = self._replay.open(self._task.name, seed, about, failed)
+        noise = Noise(residual.exploration, residual.exploration.generator(seed), before)
+        return LearningEpisode(replay, self._tick, noise, self._sensors.t_base_tcp)
+
+    def _carry_out(self, result: TickResult, times: TickTimes) -> bool:
+        """Publish a tick and, unless a person has the arm, its command; whether that was sent."""
+        learning = self._learning
+        mine = learning is None or learning.owner == OWNER
+        self._publish(result, times, command=mine)
+        if learning is not None:
+            learning.note(result)
+            if not mine and self._gate_owner == NOBODY:
+                with contextlib.suppress(VitalError):  # the person was quicker; the next tick asks again
+                    self._ask.acquire(self._task.name)
+        return mine
+
+    def _end(
+        self, handle: ServerGoalHandle, episode: Episode, end: EpisodeEnd, took_s: float, replay_episode: int
+    ) -> None:
         self._episode = None
         self._note(episode.figures, end)
-        result = policy_messages.result_of(end, episode.figures, took_s, self._task.period_s)
+        result = policy_messages.result_of(end, episode.figures, took_s, self._task.period_s, replay_episode)
         self._action.finish(handle, GoalEnd.SUCCEEDED if end.completed else GoalEnd.ABORTED, result)
 
-    def _publish(self, result: TickResult, times: TickTimes) -> None:
+    def _publish(self, result: TickResult, times: TickTimes, *, command: bool) -> None:
         self._seq += 1
         now_ns = self.get_clock().now().nanoseconds
-        if result.action is not None:
+        if command and result.action is not None:
             period_s = self._task.period_s
             self._command.publish(policy_messages.command(result.action, self._seq, result.stamp_ns, now_ns, period_s))
         sha256 = self._policy.checkpoint.sha256
@@ -135,7 +198,12 @@ class PolicyNode(Node):
         self.get_logger().info(self._last)
 
     def _health(self) -> Health:
-        episode, counts = self._episode, {**self._counts, "images_refused": self._sensors.images_refused}
+        episode = self._episode
+        counts: dict[str, object] = {**self._counts, "images_refused": self._sensors.images_refused}
+        if self._inbox is not None:
+            counts |= {"weights_refused": self._inbox.refused, "weights_age_s": self._inbox.age_s}
+            if self._inbox.problem:
+                return Health(WARN, self._inbox.problem, counts)
         if episode is None:
             return Health(OK, self._last, counts)
         refused = episode.figures.refused_in_a_row

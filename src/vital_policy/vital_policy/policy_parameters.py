@@ -21,6 +21,8 @@ class PolicyParameters:
     checkpoint: Path
     max_age_s: float
     give_up_after: int
+    residual: Path | None
+    learn: bool
 
 
 def declare(node: Node) -> PolicyParameters:
@@ -39,9 +41,20 @@ def _declare(node: Node) -> PolicyParameters:
     refused = IntegerRange(from_value=1, to_value=600)
     task = load_task(value("task", "usb_insertion", "the skill to load"))
     folder = Path(value("checkpoint_dir", str(checkpoint_folder()), "folder of <task>.safetensors"))
+    residual = value(
+        "residual", "auto", "weights of a residual; auto: <task>_residual.safetensors if there is one; none"
+    )
     return PolicyParameters(
         task=task,
         checkpoint=folder / f"{task.name}.safetensors",
         max_age_s=value("max_age_s", 0.25, "oldest reading to act on, s", floating_point_range=[age]),
         give_up_after=value("give_up_after", 6, "unfit observations in a row that end it", integer_range=[refused]),
+        residual=_residual(residual, folder / f"{task.name}_residual.safetensors"),
+        learn=value("learn", False, "be ready to learn: take a learner's weights, and append to the replay"),
     )
+
+
+def _residual(given: str, beside: Path) -> Path | None:
+    if given == "auto":
+        return beside if beside.is_file() else None
+    return None if given in ("", "none") else Path(given)

@@ -1,27 +1,49 @@
-"""The policy node's two sensors: subscriptions that keep the newest reading of each, with its age."""
+"""The policy node's sensors: subscriptions that keep the newest reading of each, with its age."""
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 
 from vital_core import image_message
+from vital_core.clock import steady_s
 from vital_core.errors import VitalError
+from vital_core.kinematics import forward
+from vital_core.pose import Pose
+from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.msg import TactileArray
 from vital_policy.policy_messages import tactile_of
 from vital_policy.tick import Readings
 
+MOST_JOINT_AGE_S = 0.1
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class PolicySensors:
-    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`."""
+    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`; with_joints: from `/joint_states` too."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, with_joints: bool = False) -> None:
         self.readings, self.images_refused = Readings(), 0
+        self._joints: tuple[NDArray[np.float64], float] | None = None
+        if with_joints:
+            node.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
         self._node, self._baseline_id = node, 0
         node.create_subscription(Image, "/wrist_camera/image_raw", self._on_image, NEWEST)
         node.create_subscription(TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
+
+    def t_base_tcp(self) -> Pose | None:
+        """Pose of `link_tcp` in `link_base`, m; None when no joint states came of late."""
+        joints = self._joints
+        if joints is None or steady_s() - joints[1] > MOST_JOINT_AGE_S:
+            return None
+        return forward(joints[0])
+
+    def _on_joints(self, message: JointState) -> None:
+        by_name = dict(zip(message.name, message.position, strict=False))
+        if all(name in by_name for name in JOINT_NAMES):
+            self._joints = np.array([by_name[name] for name in JOINT_NAMES]), steady_s()
 
     def begin(self, baseline_id: int) -> None:
         """Forget what was seen; tactile readings count from this baseline on."""

@@ -37,6 +37,26 @@ class ResidualSettings:
 
 
 @dataclass(frozen=True)
+class Exploration:
+    """Noise on the residual while it is learned: its standard deviation falls along a line over ``steps`` environment
+    steps, in shares of the scale. seed: of the run."""
+
+    first: float = 0.25
+    last: float = 0.1
+    steps: int = 5000
+    seed: int = 0
+
+    def noise(self, step: int) -> float:
+        """Standard deviation at an environment step."""
+        along = min(1.0, max(0.0, step / self.steps))
+        return self.first + along * (self.last - self.first)
+
+    def generator(self, episode_seed: int) -> torch.Generator:
+        """The random numbers of an episode."""
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + max(0, episode_seed))
+
+
+@dataclass(frozen=True)
 class Residual:
     """An actor with what it belongs to. version counts up with every set of weights of a run; steps: environment steps
     behind it; about: how it came to be, for its card."""
@@ -48,6 +68,7 @@ class Residual:
     settings: ResidualSettings = field(default_factory=ResidualSettings)
     version: int = 0
     steps: int = 0
+    exploration: Exploration = field(default_factory=Exploration)
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -92,6 +113,7 @@ def to_bytes(residual: Residual) -> bytes:
         "settings": asdict(residual.settings),
         "version": residual.version,
         "steps": residual.steps,
+        "exploration": asdict(residual.exploration),
         "about": dict(residual.about),
     }
     tensors = {name: value.detach().clone().contiguous() for name, value in residual.actor.state_dict().items()}
@@ -111,7 +133,7 @@ def from_bytes(data: bytes, checkpoint: Checkpoint, where: str = "the weights th
         tensors = load(data)
         _check_tensors(tensors, actor, checkpoint, where)
         actor.load_state_dict(tensors)
-        about = header["version"], header["steps"], header["about"]
+        about = header["version"], header["steps"], Exploration(**header["exploration"]), header["about"]
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise _refusal(where, f"unreadable ({error})") from error
     scale = offset_scale(checkpoint.normaliser, settings.share, gripper=actor.config.gripper)

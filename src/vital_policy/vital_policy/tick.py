@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
 from vital_core.observation import TACTILE_VALUES, Action, Observation
 from vital_core.statistics import percentile
-from vital_policy.inference import LocalPolicy
+from vital_policy.inference import LocalPolicy, Tick
+from vital_policy.residual import Exploration
 
 # A stamp this far ahead of the clock is a fault of clocks, not of rounding.
 STAMP_TOLERANCE_S = 0.02
@@ -104,6 +106,8 @@ class TickResult:
     image_age_s: float = float("nan")
     tactile_age_s: float = float("nan")
     stamp_ns: int = 0
+    observation: Observation | None = None
+    tick: Tick | None = None
 
 
 @dataclass
@@ -115,11 +119,12 @@ class EpisodeFigures:
     sent: int = 0
     refused: int = 0
     refused_in_a_row: int = 0
+    interventions: int = 0
     tick_s: list[float] = field(default_factory=list)
     starts_s: list[float] = field(default_factory=list)
 
-    def note(self, result: TickResult, started_s: float, took_s: float) -> None:
-        """Count one tick that began at steady time ``started_s``."""
+    def note(self, result: TickResult, sent: bool, started_s: float, took_s: float) -> None:
+        """Count one tick that began at steady time ``started_s``; an action that was not sent left a person the arm."""
         self.ticks += 1
         self.starts_s.append(started_s)
         self.tick_s.append(took_s)
@@ -127,7 +132,8 @@ class EpisodeFigures:
             self.refused += 1
             self.refused_in_a_row += 1
         else:
-            self.sent += 1
+            self.sent += sent
+            self.interventions += not sent
             self.refused_in_a_row = 0
 
     @property
@@ -151,11 +157,28 @@ class EpisodeFigures:
         )
 
 
+@dataclass
+class Noise:
+    """Exploration of one episode. after: environment steps before the next tick; silent: nothing is explored."""
+
+    exploration: Exploration
+    generator: torch.Generator
+    after: int
+    silent: bool = False
+
+    def next(self) -> float:
+        """Standard deviation for this tick, which counts as a step."""
+        noise = 0.0 if self.silent else self.exploration.noise(self.after)
+        self.after += 1
+        return noise
+
+
 class PolicyTick:
     """Newest readings -> checked observation -> action. A residual is added to the base action where there is one."""
 
     def __init__(self, policy: LocalPolicy, readings: Readings, max_age_s: float) -> None:
         self._policy, self._readings, self._max_age_s = policy, readings, max_age_s
+        self.noise: Noise | None = None
 
     def reset(self) -> None:
         """Begin an episode."""
@@ -174,5 +197,7 @@ class PolicyTick:
             in_time = all(0.0 <= age <= self._max_age_s for age in ages)
             code = ErrorCode.BAD_OBSERVATION if in_time else ErrorCode.STALE_OBSERVATION
             return TickResult(None, None, code, problem, *ages)
-        base = self._policy.act(observation)
-        return TickResult(base, base, ErrorCode.OK, "", *ages, stamp_ns)
+        noise, generator = (0.0, None) if self.noise is None else (self.noise.next(), self.noise.generator)
+        tick = self._policy.tick(observation, noise, generator)
+        base = Action.from_array(tick.base)
+        return TickResult(tick.action, base, ErrorCode.OK, "", *ages, stamp_ns, observation, tick)

@@ -7,6 +7,7 @@ import torch
 from vital_data.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vital_policy.policy import Policy, PolicyConfig
+from vital_policy.residual import Exploration
 from vital_policy.residual_actor import ActorConfig
 from vital_policy.transformer import TransformerConfig
 from vital_rl.critic import CriticConfig
@@ -62,9 +63,7 @@ def small_config(updates=4, **changes) -> LearningConfig:
         learning_rate=1e-3,
         tau=0.05,
         actor_l2=0.0,
-        noise_from=0.6,
-        noise_to=0.3,
-        noise_steps=400,
+        exploration=Exploration(0.6, 0.3, 400),
         batch=64,
         actor=ActorConfig(features=features, hidden=32),
         critic=CriticConfig(features=features, hidden=32),

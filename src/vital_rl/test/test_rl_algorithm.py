@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_data.normalisation import Normaliser
+from vital_policy.residual import Exploration
 from vital_policy.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
 from vital_rl.critic import CriticConfig, Critics
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
@@ -104,7 +105,7 @@ def test_offset_scale_is_a_share_of_the_largest_action_and_leaves_the_gripper_al
 
 
 def test_noise_falls_along_a_line():
-    config = DDPGConfig()
+    config = Exploration()
     assert [config.noise(step) for step in (0, 2500, 5000, 9000)] == pytest.approx([0.25, 0.175, 0.1, 0.1])
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_policy.rollout import ReplayStep
 from vital_rl.replay_log import ReplayLog, chunk_path
-from vital_rl.replay_step import ReplayStep, from_bytes, place_of, to_bytes
+from vital_rl.replay_step import from_bytes, place_of, to_bytes
 from vital_rl.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
 
 WRITER = """

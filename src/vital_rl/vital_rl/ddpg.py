@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vital_policy.residual import Exploration
 from vital_policy.residual_actor import ActorConfig, ResidualActor
 from vital_rl.critic import CriticConfig, Critics
 
 
 @dataclass(frozen=True)
 class DDPGConfig:
-    """tau: share by which the targets follow. noise_*: standard deviation of exploration, in shares of the offset
-    scale, linear over noise_steps environment steps; smoothing_clip: bound of the noise on the target's action.
-    actor_l2: of its weights. critic_only: updates before the actor's first one. target_critics: how many random ones
-    the target takes the least of, 0 for all (REDQ, Chen et al. 2021).
+    """tau: share by which the targets follow. exploration: its noise is put on the target's action too, within
+    smoothing_clip. actor_l2: of its weights. critic_only: updates before the actor's first one. target_critics: how
+    many random ones the target takes the least of, 0 for all (REDQ, Chen et al. 2021).
     """
 
     n_step: int = 3
@@ -28,9 +28,7 @@ class DDPGConfig:
     tau: float = 0.01
     learning_rate: float = 3e-4
     actor_l2: float = 1e-3
-    noise_from: float = 0.25
-    noise_to: float = 0.1
-    noise_steps: int = 5000
+    exploration: Exploration = field(default_factory=Exploration)
     smoothing_clip: float = 0.3
     critic_only: int = 1000
     target_critics: int = 0
@@ -48,11 +46,6 @@ class DDPGConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
-
-    def noise(self, environment_step: int) -> float:
-        """Standard deviation of exploration after so many steps in the environment."""
-        along = min(1.0, max(0.0, environment_step / self.noise_steps))
-        return self.noise_from + along * (self.noise_to - self.noise_from)
 
 
 @dataclass(frozen=True)
@@ -97,7 +90,7 @@ class Learner:
     def update(self, batch: Batch, environment_step: int = 0) -> Figures:
         """One update of the critics and, past `critic_only`, of the actor."""
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.updates)
-        wanted = self._wanted(batch, self.config.noise(environment_step), generator)
+        wanted = self._wanted(batch, self.config.exploration.noise(environment_step), generator)
         values = self.critics(batch.z, batch.base, batch.residual)  # (E, B)
         critic_loss = (values - wanted).square().mean(1).sum()
         self._critic_adam.zero_grad(set_to_none=True)

@@ -21,11 +21,11 @@ from vital_data.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings, seen_by
+from vital_policy.rollout import ReplayStep
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache
 from vital_rl.prior import add_demonstrations, offsets_of
-from vital_rl.replay_step import ReplayStep
 from vital_rl.replay_store import StoredEpisode
 from vital_rl.transitions import EpisodeSteps, rewards
 
@@ -88,8 +88,9 @@ class ResidualLearner:
         """What was learned so far; the actor is the one that goes on learning."""
         u = self._untrained
         return Residual(
-            self.networks.actor, u.task, u.base_sha256, u.scale, u.settings, self.updates, self.steps, about or {}
-        )
+            self.networks.actor, u.task, u.base_sha256, u.scale, u.settings, self.updates, self.steps,
+            self.config.ddpg.exploration, about or {},
+        )  # fmt: skip
 
     def add_demonstrations(self, demos: Demonstrations) -> tuple[int, int]:
         """As prior data; returns how many steps, and how many of them beyond what a residual can add."""
@@ -146,7 +147,9 @@ class ResidualLearner:
         return Batch(z, batch.base, batch.residual, batch.reward, batch.discount, next_z, batch.next_base)
 
     def _identity(self) -> dict[str, str]:
-        return {"config": json.dumps(self.config.to_dict(), sort_keys=True), "checkpoint": self.checkpoint.sha256}
+        config = self.config.to_dict()
+        del config["replay"]["rows"]  # a run may be given more room, and more steps
+        return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
     def save(self) -> None:
         """Write the state to go on from; the last two are kept."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_policy.rollout import ReplayStep
 from vital_rl.replay_log import Place, Record, ReplayLog
-from vital_rl.replay_step import ReplayStep, from_bytes, place_of, to_bytes
+from vital_rl.replay_step import from_bytes, place_of, to_bytes
 
 OPEN, STEP, CLOSE, LABEL, EVICT = 1, 2, 3, 4, 5
 INTERRUPTED = "interrupted"
@@ -70,7 +71,7 @@ class ReplayStore:
         self._log, self._capacity = ReplayLog(folder, **log_options), capacity
         self._episodes: dict[int, StoredEpisode] = {}
         self._released: list[int] = []
-        self._evicted = 0
+        self._evicted = self._evicted_transitions = 0
         self._next = 0
         for record in self._log.recover():
             self._replay(record)
@@ -88,7 +89,7 @@ class ReplayStore:
             self._begin(values["episode"], values["about"], record.place)
         elif record.kind == EVICT:
             self._drop(values["episode"])
-            self._evicted = values["evicted"]
+            self._evicted, self._evicted_transitions = values["evicted"], values["transitions"]
         elif record.kind in (CLOSE, LABEL) and values["episode"] in self._episodes:
             episode = self._episodes[values["episode"]]
             if record.kind == CLOSE:
@@ -115,6 +116,26 @@ class ReplayStore:
     def steps(self) -> int:
         """Of all episodes that are kept."""
         return sum(len(e.steps) for e in self._episodes.values())
+
+    @property
+    def transitions(self) -> int:
+        """Steps from one observation to the next in all episodes that a learner may have seen, evicted ones too."""
+        return self._evicted_transitions + sum(len(e.steps) - 1 for e in self._episodes.values() if e.readable)
+
+    @property
+    def episodes(self) -> tuple[StoredEpisode, ...]:
+        """All that are kept, oldest first."""
+        return tuple(self._episodes.values())
+
+    @property
+    def cursor(self) -> int:
+        """Where a reader stands who has read everything."""
+        return self._evicted + len(self._released)
+
+    @property
+    def capacity(self) -> int:
+        """Steps, beyond which the oldest episodes go."""
+        return self._capacity
 
     @property
     def size_bytes(self) -> int:
@@ -192,15 +213,18 @@ class ReplayStore:
             if not oldest.closed:
                 return
             self._drop(oldest.number)
-            self._write(EVICT, {"episode": oldest.number, "evicted": self._evicted})
+            values = {"evicted": self._evicted, "transitions": self._evicted_transitions}
+            self._write(EVICT, {"episode": oldest.number, **values})
         oldest_chunk = min((e.chunk for e in self._episodes.values()), default=0)
         for chunk in self._log.chunks:
             if chunk < oldest_chunk:
                 self._log.forget(chunk)
 
     def _drop(self, number: int) -> None:
-        if self._episodes.pop(number, None) is None:
+        episode = self._episodes.pop(number, None)
+        if episode is None:
             return
+        self._evicted_transitions += max(0, len(episode.steps) - 1) if episode.readable else 0
         if number in self._released:
             self._released[self._released.index(number)] = -1
         while self._released and self._released[0] == -1:

@@ -1,17 +1,18 @@
 """The training loop without ROS: act, store, label, learn; at any speed, and resumable at every step."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 
 from vital_core.observation import ACTION_VALUES, Observation
 from vital_policy.inference import LocalPolicy
+from vital_policy.residual import Exploration
+from vital_policy.rollout import ReplayStep
 from vital_rl.learning import ResidualLearner
-from vital_rl.replay_step import ReplayStep
 from vital_rl.replay_store import ReplayStore
 
 LABELLER = "simulation"
@@ -34,17 +35,12 @@ class EpisodeReport:
     value: float
 
 
-def exploration(run_seed: int, episode_seed: int) -> torch.Generator:
-    """The random numbers of an episode's exploration; the policy node draws the same ones."""
-    return torch.Generator().manual_seed(run_seed * 1_000_003 + max(0, episode_seed))
-
-
 class ResidualTraining:
     """A learner, the store it learns from, and an environment to act in."""
 
     def __init__(self, learner: ResidualLearner, env: gymnasium.Env, store: ReplayStore) -> None:
         self.learner, self._env, self._store = learner, env, store
-        self.policy = LocalPolicy(learner.checkpoint, residual=learner.residual())
+        self.policy = LocalPolicy(learner.checkpoint)
 
     def resume(self) -> None:
         """Go on from the learner's state, and learn from the episodes that were stored after it as it would have."""
@@ -63,7 +59,7 @@ class ResidualTraining:
             known = self.learner
             yield EpisodeReport(
                 len(known.taken), seed, outcome, count, known.steps, known.updates,
-                known.config.ddpg.noise(known.steps), known.success_20, known.critic_loss, known.value,
+                known.config.ddpg.exploration.noise(known.steps), known.success_20, known.critic_loss, known.value,
             )  # fmt: skip
 
     def _read(self, number: int) -> tuple[Any, list[ReplayStep]]:
@@ -76,15 +72,11 @@ class ResidualTraining:
 
     def play(self, seed: int) -> tuple[int, str]:
         """One episode into the store; its number and outcome."""
+        self.policy.residual = self.learner.residual()
         number = self._store.open_episode({"seed": seed})
-        generator = exploration(self.learner.config.seed, seed)
-        first = self.learner.steps
-
-        def noise(step: int) -> float:
-            return self.learner.config.ddpg.noise(first + step)
-
+        append = functools.partial(self._store.append, number)
         info = play_episode(
-            self._env, self.policy, seed, noise, generator, lambda step: self._store.append(number, step)
+            self._env, self.policy, seed, self.learner.config.ddpg.exploration, self._store.transitions, append
         )
         outcome, terminated = str(info["outcome"]), bool(info["terminated"])
         self._store.close_episode(number, outcome, terminated=terminated)
@@ -96,25 +88,29 @@ def play_episode(
     env: gymnasium.Env,
     policy: LocalPolicy,
     seed: int,
-    noise: Callable[[int], float],
-    generator: torch.Generator,
+    exploration: Exploration,
+    steps_before: int,
     append: Callable[[ReplayStep], Any],
 ) -> dict[str, Any]:
     """Act until the end, every step stored before it is carried out, and what was seen last; the last info."""
     seen, info = env.reset(seed=seed)
     policy.reset()
     terminated = truncated = False
-    count = 0
+    generator, count = exploration.generator(seed), 0
     while not (terminated or truncated):
-        tick = policy.tick(Observation(seen["image"], seen["tactile"]), noise(count), generator)
-        append(_step(seen, tick.base, tick.residual, tick.executed, info))
+        tick = policy.tick(
+            Observation(seen["image"], seen["tactile"]), exploration.noise(steps_before + count), generator
+        )
+        append(_step(seen, tick.base, tick.residual, tick.executed, tick.version, info))
         seen, _, terminated, truncated, info = env.step(tick.executed)
         count += 1
     last = policy.tick(Observation(seen["image"], seen["tactile"]))
-    append(_step(seen, last.base, np.zeros(ACTION_VALUES, np.float32), last.base, info))
+    append(_step(seen, last.base, np.zeros(ACTION_VALUES, np.float32), last.base, last.version, info))
     return {**info, "terminated": terminated}
 
 
-def _step(seen: Any, base: Any, residual: Any, executed: Any, info: Any) -> ReplayStep:
+def _step(seen: Any, base: Any, residual: Any, executed: Any, version: int, info: Any) -> ReplayStep:
     distance_m = float(info.get("distance_m", float("nan")))
-    return ReplayStep(seen["image"], seen["tactile"], base, residual, executed, distance_m=distance_m)
+    return ReplayStep(
+        seen["image"], seen["tactile"], base, residual, executed, weights_version=version, distance_m=distance_m
+    )

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core.errors import ErrorCode, VitalError
+
 
 @dataclass(frozen=True)
 class EpisodeSteps:
@@ -80,6 +82,11 @@ def rewards(success: bool, distance_m: NDArray[np.floating] | None, length: int,
     if dense:
         if distance_m is None or len(distance_m) != length:
             raise ValueError(f"the dense reward needs {length} distances, got {distance_m}")
+        if not np.isfinite(distance_m).all():
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                "the dense reward needs the distance to the goal, which nobody measured here: leave it out",
+            )
         reward -= np.asarray(distance_m, np.float32)
     if success:
         reward[-1] += 1.0

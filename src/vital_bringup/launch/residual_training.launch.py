@@ -1,0 +1,122 @@
+"""Learns the residual on the arm: the policy acts, a person labels and corrects, the learner follows.
+
+    ros2 launch vital_bringup residual_training.launch.py task:=usb_insertion
+    ros2 launch vital_bringup residual_training.launch.py task:=usb_insertion device:=keyboard labeller:=person
+
+Brings up the arm and its sensors, the command gate, reach, the local policy ready to learn, teleoperation, the replay,
+the learner and the session that leads through it. An existing folder is gone on with. In simulation the true outcome
+labels unless labeller:=person. Exit code 0 when it came to its end, 1 on a fault.
+"""
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from vital_bringup import launch_parts as parts
+from vital_bringup.launch_parts import project_node, text
+
+ARGUMENTS: tuple[parts.Argument, ...] = (
+    *parts.COMMON_ARGUMENTS,
+    (
+        "device",
+        "remote",
+        "what the person's hand is on, to correct and to label; remote: another machine, or nobody",
+        ("keyboard", "gamepad", "spacemouse", "webxr", "remote"),
+    ),
+    ("labeller", "auto", "who labels: auto is the true outcome in simulation, a person elsewhere", ("auto", "person")),
+    ("steps", "16000", "environment steps to learn from, at 6 Hz", None),
+    ("seed", "100000", "of the first scene and start pose; counts up", None),
+    ("run_seed", "0", "of networks, minibatches and exploration", None),
+    (
+        "folder",
+        "auto",
+        "of replay, state and result; auto: training/<task> here; an existing one is gone on with",
+        None,
+    ),
+    ("demos", "", "session of demonstrations as prior data; empty: none", None),
+    ("updates_per_step", "16", "updates of critics and actor for every environment step", None),
+    ("checkpoint_dir", "", "folder with <task>.safetensors; empty: the checkpoints shipped with vital_policy", None),
+)
+WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step")
+
+
+def folder_of(context: LaunchContext) -> Path:
+    """Of the training, absolute."""
+    given = text("folder", context)
+    return Path(f"training/{text('task', context)}" if given == "auto" else given).absolute()
+
+
+def whole(name: str) -> ParameterValue:
+    """A launch argument as a whole number."""
+    return ParameterValue(LaunchConfiguration(name), value_type=int)
+
+
+def learning_nodes(context: LaunchContext) -> list[Node]:
+    """The policy ready to learn, the replay and the learner."""
+    folder, task = folder_of(context), text("task", context)
+    checkpoints = text("checkpoint_dir", context)
+    policy = {"task": task, "learn": True, "residual": "none"}
+    learner = {
+        "task": task,
+        "folder": str(folder),
+        "demos": [text("demos", context)],
+        "steps": whole("steps"),
+        "seed": whole("run_seed"),
+        "updates_per_step": whole("updates_per_step"),
+    }
+    if checkpoints:
+        policy["checkpoint_dir"] = checkpoints
+        learner["checkpoint"] = str(Path(checkpoints).absolute() / f"{task}.safetensors")
+    return [
+        project_node("policy_node", "vital_policy", parameters=[policy]),
+        project_node("replay_node", "vital_rl", parameters=[{"folder": str(folder / "replay")}]),
+        project_node("learner_node", "vital_rl", parameters=[learner]),
+    ]
+
+
+def teleop_node(context: LaunchContext) -> Node:
+    """The person's device; a keyboard needs the terminal."""
+    parameters = {"task": LaunchConfiguration("task"), "device": LaunchConfiguration("device")}
+    if text("device", context) == "remote":
+        return project_node("teleop_node", "vital_teleop", parameters=[parameters])
+    return Node(package="vital_teleop", executable="teleop_node", output="screen", parameters=[parameters])
+
+
+def session_node() -> Node:
+    """Leads through the training and talks to the person."""
+    parameters = {
+        "task": LaunchConfiguration("task"),
+        "hardware": LaunchConfiguration("hardware"),
+        "labeller": LaunchConfiguration("labeller"),
+        "steps": whole("steps"),
+        "seed": whole("seed"),
+    }
+    return Node(package="vital_bringup", executable="residual_training", output="screen", parameters=[parameters])
+
+
+def setup(context: LaunchContext) -> list:
+    """Everything that depends on the arguments' values."""
+    parts.check_arguments(context, WHOLE_NUMBERS)
+    nodes = [
+        *parts.bottom_nodes(context),
+        *parts.reach_nodes(context),
+        *learning_nodes(context),
+        teleop_node(context),
+    ]
+    session = session_node()
+    return [
+        *parts.required_nodes(nodes),
+        *nodes,
+        parts.viewer(),
+        parts.ends_launch(session, "the training"),
+        session,
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The launch description."""
+    return LaunchDescription([*parts.declared(ARGUMENTS), OpaqueFunction(function=setup)])

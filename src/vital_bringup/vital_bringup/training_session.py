@@ -1,0 +1,171 @@
+"""A residual training: start pose, the policy's turn, a label, again; paused and gone on with at any time.
+
+Knows nothing of ROS: it is given the parts of the system and the person's buttons, and tells where it stands.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from vital_bringup.demo_session import Press
+from vital_core.errors import ErrorCode, VitalError
+
+# So many attempts in a row that were never learned from: something is wrong.
+MOST_FAILURES_IN_A_ROW = 5
+FATAL = (ErrorCode.DISK_FULL, ErrorCode.NODE_LOST, ErrorCode.NO_CHECKPOINT)
+
+
+class Phase(Enum):
+    """Where the training stands; see TrainingState.msg."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    LABELLING = "labelling"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Played:
+    """One episode as the policy ran it. success: what was seen or pressed during it, None when nobody has said.
+
+    episode: in the replay, -1 where it did not come to that; faults are refusals before the first step.
+    """
+
+    episode: int
+    success: bool | None
+    code: ErrorCode
+    message: str
+    interventions: int = 0
+
+
+class TrainingParts(Protocol):
+    """What the training asks of the system. Each raises VitalError when it cannot."""
+
+    def prepare(self, seed: int) -> None:
+        """Lay the scene, bring the arm to a start pose sampled in the start region."""
+
+    def play(self, seed: int) -> Played:
+        """Let the policy act until success, a limit or the time is up."""
+
+    def ask(self) -> bool | None:
+        """A person's word on the last episode; None: forget it."""
+
+    def label(self, episode: int, success: bool) -> None:
+        """Give an episode's label to the replay."""
+
+    def steps(self) -> int:
+        """Environment steps that were labelled so far."""
+
+    def pressed(self, timeout_s: float | None) -> Press:
+        """The next button; TIME_UP after ``timeout_s``."""
+
+
+@dataclass
+class Progress:
+    """How the training goes. last: outcomes of the last twenty labelled episodes."""
+
+    wanted_steps: int
+    attempts: int = 0
+    labelled: int = 0
+    forgotten: int = 0
+    interventions: int = 0
+    last: deque[bool] = field(default_factory=lambda: deque(maxlen=20))
+
+    @property
+    def success_20(self) -> float:
+        """Share of the last twenty; NaN before the first."""
+        return sum(self.last) / len(self.last) if self.last else float("nan")
+
+
+class TrainingSession:
+    """Runs a training. ``tell`` hears every change: phase, seed, the replay's episode, message."""
+
+    def __init__(
+        self,
+        parts: TrainingParts,
+        progress: Progress,
+        tell: Callable[[Phase, int, int, str], None],
+        *,
+        first_seed: int,
+    ) -> None:
+        self._parts, self._tell, self._first_seed = parts, tell, first_seed
+        self.progress = progress
+        self._failures_in_a_row = 0
+        self._paused = self._finishing = False
+        self._episode = -1
+
+    @property
+    def seed(self) -> int:
+        """Of the present attempt."""
+        return self._first_seed + self.progress.attempts
+
+    def run(self) -> Progress:
+        """Until the steps are done or the person has finished.
+
+        Raises VitalError when nothing goes well any more, or at once when it cannot go on.
+        """
+        while self._parts.steps() < self.progress.wanted_steps and not self._finishing:
+            self._hear()
+            if self._paused:
+                self._wait()
+                continue
+            try:
+                self._one()
+            except VitalError as error:
+                if error.code in (*FATAL, ErrorCode.CANCELLED):
+                    raise
+                self._unlucky(str(error))
+            self.progress.attempts += 1
+        self._say(Phase.FINISHED, f"{self.progress.labelled} episodes, {self._parts.steps()} steps")
+        return self.progress
+
+    def _hear(self) -> None:
+        """Buttons between episodes: START pauses, FINISH ends."""
+        while (press := self._parts.pressed(0.0)) is not Press.TIME_UP:
+            self._heed(press)
+
+    def _heed(self, press: Press) -> None:
+        if press is Press.START:
+            self._paused = not self._paused
+        elif press is Press.FINISH:
+            self._finishing = True
+
+    def _wait(self) -> None:
+        self._say(Phase.PAUSED, "START goes on, FINISH ends")
+        while self._paused and not self._finishing:
+            self._heed(self._parts.pressed(None))
+
+    def _one(self) -> None:
+        self._say(Phase.PREPARING, "hands off: the arm moves to a start pose")
+        self._parts.prepare(self.seed)
+        self._say(Phase.RUNNING, "the policy acts; close the clutch to take over, SUCCESS or FAILURE ends it")
+        played = self._parts.play(self.seed)
+        self._episode = played.episode
+        if played.episode < 0 or played.code in FATAL:
+            raise VitalError(played.code, played.message)
+        self.progress.interventions += played.interventions
+        success = played.success
+        if success is None:
+            self._say(Phase.LABELLING, f"{played.message}. SUCCESS or FAILURE? REDO forgets it")
+            success = self._parts.ask()
+        if success is None:
+            self.progress.forgotten += 1
+            return
+        self._parts.label(played.episode, success)
+        self.progress.labelled += 1
+        self.progress.last.append(success)
+        self._failures_in_a_row = 0
+
+    def _unlucky(self, note: str) -> None:
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
+            raise VitalError(
+                ErrorCode.GIVE_UP,
+                f"{self._failures_in_a_row} attempts in a row could not be learned from, the last: {note}",
+            )
+
+    def _say(self, phase: Phase, message: str) -> None:
+        self._tell(phase, self.seed, self._episode, message)

@@ -1,0 +1,73 @@
+"""An episode that is learned from: every tick goes to the replay with its owner, a person's corrections too."""
+
+from collections.abc import Callable
+
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode
+from vital_core.pose import Pose
+from vital_policy.episode import EpisodeEnd
+from vital_policy.replay_client import OpenReplay
+from vital_policy.rollout import PERSON, POLICY, ReplayStep, Rollout
+from vital_policy.tick import Noise, PolicyTick, TickResult
+
+# Whoever cancels has seen the outcome, and the gate's stop is one: nothing would have followed.
+TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)
+
+
+class LearningEpisode:
+    """Made when the replay has opened an episode; `note` every tick, then `finish`.
+
+    owner: who has the arm, as the gate says; t_base_tcp: where it is.
+    """
+
+    def __init__(
+        self, replay: OpenReplay, tick: PolicyTick, noise: Noise, t_base_tcp: Callable[[], Pose | None]
+    ) -> None:
+        self._replay, self._tick, self._noise, self._pose = replay, tick, noise, t_base_tcp
+        self._rollout = Rollout(replay.append)
+        self.owner = POLICY
+        tick.noise = noise
+
+    @property
+    def episode(self) -> int:
+        """Number in the replay."""
+        return self._replay.episode
+
+    def owned_by(self, owner: str) -> None:
+        """The arm changes hands; while it is a person's nothing is explored."""
+        self.owner = POLICY if owner == POLICY else PERSON
+        self._noise.silent = self.owner == PERSON
+
+    def note(self, result: TickResult) -> None:
+        """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT)."""
+        step = _step(result, self.owner)
+        if step is not None:
+            self._rollout.tick(step, self._pose())
+
+    def finish(self, end: EpisodeEnd) -> None:
+        """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
+        self._noise.silent = True
+        last = _step(self._tick.run(), POLICY)
+        self._tick.noise = None
+        try:
+            if last is not None:
+                self._rollout.end(last, self._pose())
+        finally:
+            self._replay.close(end.message, terminated=end.code in TERMINAL)
+
+
+def _step(result: TickResult, owner: str) -> ReplayStep | None:
+    seen, tick = result.observation, result.tick
+    if seen is None or tick is None:
+        return None
+    return ReplayStep(
+        image=seen.image,
+        tactile_ut=seen.tactile_ut,
+        base=tick.base,
+        residual=tick.residual,
+        executed=tick.executed,
+        owner=owner,
+        weights_version=tick.version,
+        stamp_ns=result.stamp_ns,
+        steady_ns=int(1e9 * steady_s()),
+    )

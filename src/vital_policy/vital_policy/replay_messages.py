@@ -1,0 +1,29 @@
+"""A step of the replay as a message, both ways."""
+
+from typing import Any
+
+import numpy as np
+
+from vital_core.observation import IMAGE_SIZE_PX
+from vital_interfaces.msg import ReplayStep as StepMessage
+from vital_policy.rollout import ReplayStep
+
+ARRAYS = ("tactile_ut", "base", "residual", "executed")
+NUMBERS = ("stamp_ns", "steady_ns", "weights_version", "distance_m")
+
+
+def to_message(step: ReplayStep) -> StepMessage:
+    """Inverse of `from_message`."""
+    message = StepMessage(owner=step.owner, **{name: getattr(step, name) for name in NUMBERS})
+    message.image = np.ascontiguousarray(step.image).reshape(-1)
+    for name in ARRAYS:
+        setattr(message, name, np.asarray(getattr(step, name), np.float32))
+    return message
+
+
+def from_message(message: StepMessage) -> ReplayStep:
+    """Raises VitalError(BAD_OBSERVATION) for values that are not finite."""
+    image = np.asarray(message.image, np.uint8).reshape(IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3)
+    values: dict[str, Any] = {name: np.asarray(getattr(message, name), np.float32) for name in ARRAYS}
+    values |= {name: getattr(message, name) for name in NUMBERS}
+    return ReplayStep(image, owner=message.owner, **values)

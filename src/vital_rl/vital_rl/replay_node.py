@@ -1,0 +1,171 @@
+"""The replay as a ROS node: steps are appended, episodes labelled and read. An answer means that it is on disk.
+
+A full disk refuses what comes and keeps what is there; a killed node goes on with all that it has acknowledged.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import exit_with, run_node
+from vital_interfaces.msg import ReplayState
+from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
+from vital_policy.replay_messages import from_message
+from vital_rl.replay_messages import stored_message
+from vital_rl.replay_store import DEFAULT_CAPACITY, LabelVerdict, ReplayStore
+from vital_rl.ros_qos import LATCHED
+
+TAKEN = (LabelVerdict.TAKEN, LabelVerdict.SAME, LabelVerdict.REPLACED)
+NONE = -1
+
+
+class ReplayNode(Node):
+    """See the module's docstring."""
+
+    def __init__(self) -> None:
+        super().__init__("replay_node")
+        capacity = ParameterDescriptor(
+            description="steps kept, the oldest episodes go first",
+            integer_range=[IntegerRange(from_value=100, to_value=10_000_000)],
+        )
+        folder: str = self.declare_parameter(
+            "folder", "", ParameterDescriptor(description="of the replay; made where there is none")
+        ).value
+        if not folder:
+            raise VitalError(ErrorCode.BAD_PARAMETER, "the parameter folder is empty: say where the replay is kept")
+        self._capacity: int = self.declare_parameter("capacity", DEFAULT_CAPACITY, capacity).value
+        self._store = ReplayStore(Path(folder), self._capacity)
+        self._open_episode = NONE
+        self._problem = VitalError(ErrorCode.OK, "")
+        self._state = self.create_publisher(ReplayState, "/vital/replay_state", LATCHED)
+        for kind, name, answer in (
+            (OpenEpisode, "/vital/replay/open", self._on_open),
+            (AppendStep, "/vital/replay/append", self._on_append),
+            (CloseEpisode, "/vital/replay/close", self._on_close),
+            (ReadReplay, "/vital/replay/read", self._on_read),
+        ):
+            self.create_service(kind, name, _answering(answer, self._failed))
+        self.create_service(LabelEpisode, "/vital/label_episode", self._on_label)
+        self._diagnostics = Diagnostics(self, self._health)
+        self._tell()
+        if self._store.lost_bytes:
+            self.get_logger().warning(f"{self._store.lost_bytes} bytes at the end of a chunk were torn and left out")
+        self.get_logger().info(f"{self._store.steps} steps of {len(self._store.episodes)} episodes in {folder}")
+
+    def _failed(self, error: VitalError) -> None:
+        self._problem = error
+        self.get_logger().error(str(error))
+        self._tell()
+
+    def _on_open(self, request: OpenEpisode.Request, response: OpenEpisode.Response) -> None:
+        if self._open_episode != NONE:
+            # Whoever had it open has gone: one policy writes at a time.
+            self._close(self._open_episode, "interrupted", terminated=False)
+        about = json.loads(request.about or "{}") | {"task": request.task, "seed": request.seed}
+        response.steps_before = self._store.transitions
+        self._open_episode = response.episode = self._store.open_episode(about)
+        self._problem = VitalError(ErrorCode.OK, "")
+        self._tell()
+
+    def _on_append(self, request: AppendStep.Request, _response: AppendStep.Response) -> None:
+        episode = self._store.episode(request.episode)
+        known = 0 if episode is None else len(episode.steps)
+        if episode is not None and not episode.closed and request.index < known:
+            return
+        if episode is not None and request.index > known:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER, f"step {request.index} of episode {request.episode} came, expected {known}"
+            )
+        self._store.append(request.episode, from_message(request.step))
+
+    def _on_close(self, request: CloseEpisode.Request, _response: CloseEpisode.Response) -> None:
+        self._close(request.episode, request.reason or "closed", terminated=request.terminated)
+
+    def _close(self, number: int, reason: str, *, terminated: bool) -> None:
+        self._store.close_episode(number, reason, terminated=terminated)
+        if number == self._open_episode:
+            self._open_episode = NONE
+        self._tell()
+
+    def _on_label(self, request: LabelEpisode.Request, response: LabelEpisode.Response) -> LabelEpisode.Response:
+        try:
+            verdict = self._store.label(
+                request.episode, request.succeeded, request.source or "unknown", relabel=request.relabel
+            )
+        except VitalError as error:
+            self._failed(error)
+            response.error_code, response.verdict = int(error.code), error.message
+            return response
+        response.success, response.verdict = verdict in TAKEN, verdict.value
+        response.error_code = int(ErrorCode.OK if response.success else ErrorCode.BAD_PARAMETER)
+        self._tell()
+        return response
+
+    def _on_read(self, request: ReadReplay.Request, response: ReadReplay.Response) -> None:
+        if request.episodes:
+            found = [e for number in request.episodes if (e := self._store.episode(number)) is not None]
+            response.cursor = request.cursor
+        else:
+            released = self._store.read_since(request.cursor, max(1, request.limit))
+            found, response.cursor = list(released.episodes), released.cursor
+        response.found = [stored_message(episode, self._store.read_steps(episode.number)) for episode in found]
+
+    def _tell(self) -> None:
+        store = self._store
+        unlabelled = [e.number for e in store.episodes if e.closed and e.success is None and len(e.steps) > 1]
+        state = ReplayState(header=Header(stamp=self.get_clock().now().to_msg()))
+        state.cursor, state.episodes, state.steps = store.cursor, len(store.episodes), store.steps
+        state.steps_ever, state.capacity_steps, state.bytes = store.transitions, self._capacity, store.size_bytes
+        state.open_episode, state.unlabelled = self._open_episode, unlabelled[-1] if unlabelled else NONE
+        state.error_code, state.message = int(self._problem.code), self._problem.message
+        self._state.publish(state)
+
+    def _health(self) -> Health:
+        store = self._store
+        values = {"steps": store.steps, "episodes": len(store.episodes), "bytes": store.size_bytes}
+        if self._problem.code is ErrorCode.DISK_FULL:
+            return Health(ERROR, str(self._problem), values)
+        if self._problem.code is not ErrorCode.OK:
+            return Health(WARN, str(self._problem), values)
+        return Health(OK, f"{store.steps} steps", values)
+
+    def on_exit(self) -> None:
+        """An open episode is closed as interrupted."""
+        if self._open_episode != NONE:
+            self._close(self._open_episode, "interrupted", terminated=False)
+        self._store.close()
+
+
+def _answering(work: Callable[[Any, Any], None], failed: Callable[[VitalError], None]) -> Callable[[Any, Any], Any]:
+    """A service's callback: what ``work`` refuses is in the answer, with its code."""
+
+    def answer(request: Any, response: Any) -> Any:
+        try:
+            work(request, response)
+            response.success = True
+        except VitalError as error:
+            failed(error)
+            response.success, response.error_code, response.message = False, int(error.code), error.message
+        except ValueError as error:
+            response.success, response.error_code = False, int(ErrorCode.BAD_PARAMETER)
+            response.message = f"the request cannot be read ({error})"
+        return response
+
+    return answer
+
+
+def main(args: list[str] | None = None) -> None:
+    """Keep the replay until SIGINT or SIGTERM."""
+    exit_with(run_node(ReplayNode, make_executor=EventsExecutor, args=args))
+
+
+if __name__ == "__main__":
+    main()
