@@ -1,6 +1,9 @@
 """An episode that is learned from: every tick goes to the replay with its owner, a person's corrections too."""
 
 from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
@@ -51,7 +54,8 @@ class LearningEpisode:
         self._tick.noise = None
         try:
             if last is not None:
-                self._rollout.end(last, self._pose())
+                nothing = np.zeros_like(last.residual)
+                self._rollout.end(replace(last, residual=nothing, executed=last.base), self._pose())
         finally:
             self._replay.close(end.message, terminated=end.code in TERMINAL)
 

@@ -1,0 +1,212 @@
+"""All that stands around policy, replay and learner, played by a test: sensors, arm, gate and labeller."""
+
+import array
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image, JointState
+from slide import Slide
+
+from vital_core.xarm7 import JOINT_NAMES
+from vital_interfaces.action import RunPolicy
+from vital_interfaces.msg import (
+    EndEffectorDelta,
+    GateState,
+    LearnerState,
+    ReplayState,
+    ResidualWeights,
+    TactileArray,
+)
+from vital_interfaces.srv import (
+    AcquireControl,
+    AppendStep,
+    CloseEpisode,
+    LabelEpisode,
+    OpenEpisode,
+    ReadReplay,
+    TakeBaseline,
+)
+from vital_rl.ros_qos import LATCHED
+
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+HOME = np.array([0.0, -0.3, 0.0, 0.9, 0.0, 1.2, 0.0])
+SERVICES = {
+    "open": (OpenEpisode, "/vital/replay/open"),
+    "append": (AppendStep, "/vital/replay/append"),
+    "close": (CloseEpisode, "/vital/replay/close"),
+    "read": (ReadReplay, "/vital/replay/read"),
+    "label": (LabelEpisode, "/vital/label_episode"),
+}
+
+
+class Rig(Node):
+    """The slide as robot: every command moves it at once; what it shows is published all the time."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__("rig", context=context)
+        self.env, self.owner, self.over, self.commands = Slide(), "", False, 0
+        self.seen, self.info = self.env.reset(seed=0)
+        self.joints = HOME.copy()
+        self.replay: ReplayState | None = None
+        self.learner: LearnerState | None = None
+        self.weights: list[ResidualWeights] = []
+        self._image = self.create_publisher(Image, "/wrist_camera/image_raw", NEWEST)
+        self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
+        self._joints = self.create_publisher(JointState, "/joint_states", NEWEST)
+        self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
+        self.send_weights = self.create_publisher(ResidualWeights, "/vital/residual_weights", LATCHED).publish
+        self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
+        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
+        self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 10)
+        self.create_subscription(ReplayState, "/vital/replay_state", self._keep("replay"), LATCHED)
+        self.create_subscription(LearnerState, "/vital/learner_state", self._keep("learner"), 10)
+        self.create_subscription(ResidualWeights, "/vital/residual_weights", self.weights.append, LATCHED)
+        self.create_timer(1 / 30, self._show)
+        self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
+        self._services_asked = {name: self.create_client(kind, topic) for name, (kind, topic) in SERVICES.items()}
+
+    def _keep(self, name):
+        return lambda message: setattr(self, name, message)
+
+    def place(self, seed: int) -> None:
+        """A new episode of the slide."""
+        self.seen, self.info = self.env.reset(seed=seed)
+        self.over, self.commands = False, 0
+
+    def own(self, owner: str) -> None:
+        """The arm changes hands, and the gate says so."""
+        self.owner = owner
+        message = GateState(owner=owner)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._gate.publish(message)
+
+    def _on_acquire(self, request, response):
+        response.granted = True
+        self.own("" if request.release else request.owner)
+        return response
+
+    def _on_baseline(self, _request, response):
+        response.success, response.baseline_id = True, 1
+        return response
+
+    def _on_command(self, message: EndEffectorDelta) -> None:
+        t, r = message.translation_m, message.rotation_rad
+        self.commands += 1
+        if not self.over:
+            self.seen, _, terminated, truncated, self.info = self.env.step([t.x, t.y, t.z, r.x, r.y, r.z, 1.0])
+            self.over = terminated or truncated
+        self._show()
+
+    def _show(self) -> None:
+        stamp = self.get_clock().now().to_msg()
+        image = Image(encoding="rgb8", height=128, width=128, step=384)
+        image.data = array.array("B", self.seen["image"].tobytes())
+        tactile = TactileArray(magnetometers=5, valid=[True] * 5, baseline_ut=[0.0] * 15, baseline_id=1)
+        tactile.field_ut = self.seen["tactile"]
+        joints = JointState(name=list(JOINT_NAMES), position=self.joints.tolist())
+        for publisher, message in ((self._image, image), (self._tactile, tactile), (self._joints, joints)):
+            message.header.stamp = stamp
+            publisher.publish(message)
+
+    def goal(self, **goal):
+        """Send a goal; its handle."""
+        assert self.client.wait_for_server(timeout_sec=40.0), "the policy node did not come up"
+        asked = RunPolicy.Goal(task="usb_insertion", learn=True, duration_s=30.0, **goal)
+        return wait_for(self.client.send_goal_async(asked))
+
+    def result(self, handle):
+        """Wait for a goal's result."""
+        return wait_for(handle.get_result_async()).result
+
+    def play(self, seed: int):
+        """One episode of the slide through the policy node; the action's result."""
+        self.place(seed)
+        handle = self.goal(seed=seed)
+        until(lambda: self.over, "the end of the slide")
+        wait_for(handle.cancel_goal_async())
+        return self.result(handle)
+
+    def ask(self, name: str, **request):
+        """Call one of the replay's services."""
+        client = self._services_asked[name]
+        assert client.wait_for_service(timeout_sec=40.0), f"nobody serves {name}"
+        return wait_for(client.call_async(SERVICES[name][0].Request(**request)))
+
+
+def wait_for(future, timeout_s: float = 40.0):
+    until(future.done, "an answer", timeout_s)
+    return future.result()
+
+
+def until(true, what: str, timeout_s: float = 40.0) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"no sign of {what}"
+        time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def rig(domain: int):
+    """A rig that is spun in the background."""
+    context = Context()
+    rclpy.init(context=context, domain_id=domain)
+    node, executor = Rig(context), SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        executor.shutdown()
+        thread.join(5.0)
+        node.destroy_node()
+        context.try_shutdown()
+
+
+class Processes:
+    """Nodes in processes of their own, by the name of their module."""
+
+    def __init__(self, log) -> None:
+        self._log, self._running = log, {}
+
+    def start(self, module: str, *parameters: str, **options) -> subprocess.Popen:
+        """Start a node."""
+        arguments = [item for p in parameters for item in ("-p", p)]
+        with open(self._log, "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, "--ros-args", *arguments], stderr=log, env=dict(os.environ), **options
+            )
+        self._running[module] = process
+        return process
+
+    def kill(self, module: str) -> None:
+        """As a power cut."""
+        self._running[module].send_signal(signal.SIGKILL)
+        self._running[module].wait(10.0)
+
+    def said(self) -> str:
+        """Everything on their standard error."""
+        return self._log.read_text()
+
+    def end(self) -> None:
+        """Ask each to stop; none is left."""
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for process in self._running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15.0)
+            process.kill()
