@@ -109,6 +109,8 @@ class TrainingSession:
         """
         while self._parts.steps() < self.progress.wanted_steps and not self._finishing:
             self._hear()
+            if self._finishing:
+                break
             if self._paused:
                 self._wait()
                 continue

@@ -1,0 +1,109 @@
+"""The residual training against scripted buttons and outcomes: what is labelled, what pauses it, when it gives up."""
+
+import pytest
+
+from vital_bringup.demo_session import Press
+from vital_bringup.training_session import MOST_FAILURES_IN_A_ROW, Phase, Played, Progress, TrainingSession
+from vital_core.errors import ErrorCode, VitalError
+
+OK = ErrorCode.OK
+
+
+class System:
+    """Plays episodes of ten steps to the session and keeps what it asked for."""
+
+    def __init__(self, outcomes, answers=(), presses=(), unprepared=()):
+        self.outcomes, self.answers, self.presses = list(outcomes), list(answers), list(presses)
+        self.unprepared = set(unprepared)
+        self.seeds, self.labels, self.phases = [], [], []
+        self.count = 0
+
+    def prepare(self, seed):
+        self.seeds.append(seed)
+        if seed in self.unprepared:
+            raise VitalError(ErrorCode.UNREACHABLE, "no way there")
+
+    def play(self, seed):
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Played):
+            return outcome
+        self.count += 1
+        return Played(self.count - 1, outcome, OK, "over", interventions=2)
+
+    def ask(self):
+        return self.answers.pop(0)
+
+    def label(self, episode, success):
+        self.labels.append((episode, success))
+
+    def steps(self):
+        return 10 * len(self.labels)
+
+    def pressed(self, timeout_s):
+        if self.presses:
+            return self.presses.pop(0)
+        assert timeout_s is not None, "waits for a button that never comes"
+        return Press.TIME_UP
+
+
+def run(system, steps=30):
+    session = TrainingSession(system, Progress(steps), lambda phase, *_: system.phases.append(phase), first_seed=100)
+    return session.run()
+
+
+def test_outcomes_that_were_seen_are_labels_and_the_steps_end_it():
+    system = System([True, False, True])
+    progress = run(system)
+    assert system.labels == [(0, True), (1, False), (2, True)] and system.seeds == [100, 101, 102]
+    assert progress.success_20 == pytest.approx(2 / 3) and progress.interventions == 6
+    assert system.phases == [*[Phase.PREPARING, Phase.RUNNING] * 3, Phase.FINISHED]
+
+
+def test_what_nobody_saw_is_asked_and_can_be_forgotten():
+    system = System([None, None, True], answers=[False, None])
+    progress = run(system, 20)
+    assert system.labels == [(0, False), (2, True)] and progress.forgotten == 1
+    assert system.phases.count(Phase.LABELLING) == 2
+
+
+def test_start_pauses_and_start_goes_on():
+    system = System([True, True], presses=[Press.START, Press.TIME_UP, Press.START])
+    run(system, 20)
+    assert system.phases[0] is Phase.PAUSED and len(system.labels) == 2
+
+
+def test_finish_ends_it_after_the_episode():
+    system = System([True, True])
+    system.label = lambda episode, success: (
+        system.labels.append((episode, success)),
+        system.presses.append(Press.FINISH),
+    )
+    assert run(system).labelled == 1
+    assert system.phases[-1] is Phase.FINISHED
+
+
+def test_a_start_pose_that_cannot_be_reached_costs_only_itself():
+    system = System([True, True], unprepared={100})
+    run(system, 20)
+    assert system.seeds == [100, 101, 102] and len(system.labels) == 2
+
+
+def test_it_gives_up_when_nothing_goes_well():
+    system = System([], unprepared=set(range(100, 200)))
+    with pytest.raises(VitalError, match="no way there") as given_up:
+        run(system)
+    assert given_up.value.code is ErrorCode.GIVE_UP and len(system.seeds) == MOST_FAILURES_IN_A_ROW
+
+
+@pytest.mark.parametrize("code", [ErrorCode.DISK_FULL, ErrorCode.NODE_LOST])
+def test_a_replay_that_takes_nothing_ends_it_at_once(code):
+    system = System([True, Played(1, None, code, "it has gone")])
+    with pytest.raises(VitalError, match="it has gone") as ended:
+        run(system)
+    assert ended.value.code is code and system.labels == [(0, True)]
+
+
+def test_an_episode_that_was_cancelled_for_its_success_is_learned_from():
+    system = System([Played(0, True, ErrorCode.CANCELLED, "cancelled")])
+    run(system, 10)
+    assert system.labels == [(0, True)]
