@@ -23,7 +23,7 @@ class ActorConfig:
     """features: values of z_image and z_tactile together; hidden: width. gripper: whether it is corrected too."""
 
     features: int = 512
-    hidden: int = 512
+    hidden: int = 256
     gripper: bool = False
 
     def __post_init__(self) -> None:

@@ -60,6 +60,7 @@ def small_config(updates=4, **changes) -> LearningConfig:
     features = 2 * WIDTH
     ddpg = DDPGConfig(
         critic_only=50,
+        actor_every=1,
         learning_rate=1e-3,
         tau=0.05,
         actor_l2=0.0,

@@ -17,6 +17,7 @@ from vital_rl.transitions import EpisodeSteps, n_step, rewards
 
 SMALL = DDPGConfig(
     critic_only=50,
+    actor_every=1,
     learning_rate=1e-3,
     tau=0.05,
     actor_l2=0.0,

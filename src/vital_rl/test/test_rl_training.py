@@ -41,7 +41,7 @@ def drawn(residual, seed=0):
 
 def test_a_standing_base_policy_learns_to_reach_what_it_can_only_feel(tmp_path, checkpoint):
     training = training_in(tmp_path, checkpoint)
-    reports = list(training.run(900))
+    reports = list(training.run(600))
     assert sum(r.outcome == "success" for r in reports[-20:]) >= 18
     assert sum(r.outcome == "success" for r in reports[:15]) <= 10
     policy = LocalPolicy(checkpoint, residual=training.learner.residual())

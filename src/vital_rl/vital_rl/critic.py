@@ -15,7 +15,7 @@ class CriticConfig:
     """features: as the actor's; hidden: width of both layers; critics: how many."""
 
     features: int = 512
-    hidden: int = 512
+    hidden: int = 256
     critics: int = 2
 
     def __post_init__(self) -> None:
@@ -73,4 +73,7 @@ class Critics(nn.Module):
         x = torch.cat([z, base, residual], dim=-1).expand(self.config.critics, -1, -1)
         x = torch.relu(self.norm1(self.first(x)))
         x = torch.relu(self.norm2(self.second(x)))
-        return self.out(x)[..., 0]
+        # In single precision whatever surrounds it: values differ by less than bfloat16 can tell.
+        with torch.autocast("cpu", enabled=False):
+            values: Tensor = self.out(x.float())[..., 0]
+        return values
