@@ -188,6 +188,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="baku: image; visk: image and touch; vital_bc (default): the same before ever other backgrounds",
     )
     parser.add_argument("--init", type=Path, help="begin with the weights of this checkpoint of the same network")
+    parser.add_argument(
+        "--keep-normalisation", action="store_true", help="with --init: the checkpoint's instead of the data's own"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--save-every", type=float, default=180.0, metavar="SECONDS")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -242,6 +245,10 @@ def train(options: argparse.Namespace, command: str) -> None:
     label = Label(options.label) if options.label else None
     foreground = config.background_share > 0.0
     demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label, foreground=foreground)
+    if options.keep_normalisation:
+        if options.init is None:
+            raise VitalError(ErrorCode.BAD_PARAMETER, "--keep-normalisation needs --init: say whose")
+        demos = dataclasses.replace(demos, normaliser=load_checkpoint(options.init, task=options.task).normaliser)
     try:
         trainer = Trainer(config, demos, fabric)
     except ValueError as error:
