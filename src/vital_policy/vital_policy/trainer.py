@@ -95,6 +95,11 @@ PRESETS: dict[str, TrainConfig] = {
 }
 
 
+def _without_dropout(config: PolicyConfig) -> PolicyConfig:
+    """What decides the weights' shapes and meaning."""
+    return replace(config, transformer=replace(config.transformer, dropout=0.0))
+
+
 def learning_rate(config: TrainConfig, iteration: int) -> float:
     """Rate of the given iteration: linear warm-up, then flat or half a cosine down to 5 %."""
     if iteration < config.warmup:
@@ -179,7 +184,7 @@ class Trainer:
             raise ValueError(
                 "the checkpoint's normalisation is not that of these demonstrations: give those it was made of"
             )
-        if policy.config != self.policy.config:
+        if _without_dropout(policy.config) != _without_dropout(self.policy.config):
             raise ValueError(f"the checkpoint's network is {policy.config}, expected {self.policy.config}")
         self.policy.load_state_dict(policy.state_dict())
         self._average = {name: value.clone() for name, value in self.policy.state_dict().items()}
