@@ -68,7 +68,7 @@ def main() -> None:
         process.start()
     time.sleep(2.0 if others else 0.0)
     episode = Episode(PolicyTick(policy, FreshReadings(), 0.25), PERIOD_S, give_up_after=6)
-    episode.run(20.0, lambda *_: None)
+    episode.run(20.0, lambda *_: True)
     print(f"20 s episode beside {options.busy} busy processes: {episode.figures.summary(PERIOD_S)}")
     for process in others:
         process.terminate()

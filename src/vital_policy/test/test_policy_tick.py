@@ -100,7 +100,7 @@ def test_figures_count_refusals_in_a_row():
     good, bad = TickResult(object(), None), TickResult(None, None, ErrorCode.STALE_OBSERVATION)
     for i, result in enumerate((bad, good, bad, bad)):
         assert not figures.lost
-        figures.note(result, 0.1 * i + (0.004 if i == 2 else 0.0), 0.010)
+        figures.note(result, True, 0.1 * i + (0.004 if i == 2 else 0.0), 0.010)
     assert figures.lost and (figures.ticks, figures.sent, figures.refused) == (4, 1, 3)
     assert figures.tick_ms(50) == pytest.approx(10.0)
     assert figures.jitter_ms(0.1, 100) == pytest.approx(4.0)
@@ -139,7 +139,7 @@ def test_episode_ticks_until_its_time_is_up(live):
     seen = []
     with Feed(readings):
         episode = Episode(tick, 0.05, give_up_after=3)
-        end = episode.run(0.5, lambda result, times: seen.append((result, times)))
+        end = episode.run(0.5, lambda result, times: seen.append((result, times)) is None)
     assert end.completed and end.code is ErrorCode.OK
     assert 8 <= episode.figures.ticks <= 10 and len(seen) == episode.figures.ticks == episode.figures.sent
 
@@ -150,7 +150,7 @@ def test_cancelled_episode_completes_and_acts_no_more(live):
         episode = Episode(tick, 0.05, give_up_after=3)
         threading.Timer(0.2, episode.cancel).start()
         start = time.monotonic()
-        end = episode.run(10.0, lambda *_: None)
+        end = episode.run(10.0, lambda *_: True)
     assert end.completed and end.code is ErrorCode.CANCELLED and time.monotonic() - start < 2.0
 
 
@@ -160,7 +160,7 @@ def test_episode_gives_up_when_the_sensors_fall_silent(live):
     with Feed(readings) as feed:
         episode = Episode(tick, 0.05, give_up_after=3)
         threading.Timer(0.2, feed.stopped.set).start()
-        end = episode.run(10.0, lambda result, _: acted.append(result.action is not None))
+        end = episode.run(10.0, lambda result, _: acted.append(result.action is not None) is None)
     assert not end.completed and end.code is ErrorCode.STALE_OBSERVATION
     assert acted[-3:] == [False] * 3 and acted[0]
     assert replace(end).message.startswith("3 observations in a row were not fit")
