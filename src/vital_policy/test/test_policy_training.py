@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
 from vital_data.dataset import load_demonstrations
-from vital_policy import evaluated
+from vital_policy import evaluated, train_bc
 from vital_policy.augmentation import Augmentation, to_network
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.inference import LocalPolicy
@@ -206,6 +206,13 @@ def test_two_processes_share_a_batch_and_learn_what_one_would(demos: Path, tmp_p
     assert held_out[1]["iteration"] == 12
     assert held_out[1]["validation_loss"] == pytest.approx(held_out[0]["validation_loss"], rel=0.02)
     assert load_checkpoint(shared / "usb_insertion.safetensors").provenance.steps == 12
+
+
+def test_keeping_a_checkpoints_normalisation_needs_the_checkpoint(demos: Path, tmp_path: Path):
+    options = ["--task", "usb_insertion", "--demos", str(demos), "--out", str(tmp_path), "--method", "visk"]
+    with pytest.raises(SystemExit) as left:
+        train_bc.main([*options, "--keep-normalisation", "--iterations", "1"])
+    assert left.value.code == 2
 
 
 def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkpoint_path):

@@ -236,6 +236,8 @@ def keep_memory() -> None:
 def train(options: argparse.Namespace, command: str) -> None:
     """Read the demonstrations, then train from the start or from where the run was."""
     load_task(options.task)
+    if options.keep_normalisation and options.init is None:
+        raise VitalError(ErrorCode.BAD_PARAMETER, "--keep-normalisation needs --init: say whose")
     config = configure(options)
     torch.set_num_threads(options.threads)
     keep_memory()
@@ -246,8 +248,6 @@ def train(options: argparse.Namespace, command: str) -> None:
     foreground = config.background_share > 0.0
     demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label, foreground=foreground)
     if options.keep_normalisation:
-        if options.init is None:
-            raise VitalError(ErrorCode.BAD_PARAMETER, "--keep-normalisation needs --init: say whose")
         demos = dataclasses.replace(demos, normaliser=load_checkpoint(options.init, task=options.task).normaliser)
     try:
         trainer = Trainer(config, demos, fabric)

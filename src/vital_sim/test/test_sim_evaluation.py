@@ -159,6 +159,13 @@ def test_unknown_loader_names_those_that_there_are(tmp_path):
         spec.load()
 
 
+def test_any_function_can_load_a_policy_and_a_wrong_one_is_named(tmp_path):
+    spec = policies.PolicySpec(tmp_path, "usb_insertion", loader="pathlib:PurePosixPath")
+    assert str(spec.load()).endswith("usb_insertion.safetensors/usb_insertion")
+    with pytest.raises(VitalError, match="loader 'no_such:thing' cannot be imported"):
+        policies.PolicySpec(tmp_path, "usb_insertion", loader="no_such:thing").load()
+
+
 def test_folder_stands_for_the_tasks_checkpoint_in_it(tmp_path):
     assert policies.PolicySpec(tmp_path, "key_in_lock").checkpoint == tmp_path / "key_in_lock.safetensors"
     assert policies.PolicySpec(tmp_path / "x.safetensors", "key_in_lock").checkpoint == tmp_path / "x.safetensors"
