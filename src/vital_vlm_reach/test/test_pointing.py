@@ -16,6 +16,9 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "pointing.safetensors"
 PROMPTS = {
     "usb_insertion": ("insert the USB stick into the USB port", "put the thumb drive into the usb slot"),
     "plug_in_socket": ("plug the plug into the socket", "where is the wall outlet?"),
+    "card_swipe": ("swipe the card through the reader", "find the card reader"),
+    "key_in_lock": ("put the key in the lock", "where is the lock?"),
+    "pick_block": ("pick up the block", "find the block"),
 }
 
 
