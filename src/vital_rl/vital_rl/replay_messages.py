@@ -2,19 +2,19 @@
 
 import itertools
 import json
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
 
 from vital_interfaces.msg import StoredEpisode as EpisodeMessage
 from vital_policy.rollout import ReplayStep
-from vital_rl.replay_step import from_bytes, to_bytes
+from vital_rl.replay_step import from_bytes
 from vital_rl.replay_store import StoredEpisode
 
 
-def stored_message(episode: StoredEpisode, steps: Sequence[ReplayStep]) -> EpisodeMessage:
-    """Inverse of `stored_episode`."""
-    records = [to_bytes(episode.number, index, step) for index, step in enumerate(steps)]
+def stored_message(episode: StoredEpisode, records: Sequence[bytes]) -> EpisodeMessage:
+    """Inverse of `stored_episode`, from the steps as they lie on disk."""
     message = EpisodeMessage(
         episode=episode.number,
         about=json.dumps(dict(episode.about)),
@@ -23,7 +23,7 @@ def stored_message(episode: StoredEpisode, steps: Sequence[ReplayStep]) -> Episo
         success=bool(episode.success),
     )
     message.lengths = [len(record) for record in records]
-    message.steps = b"".join(records)
+    message.steps = array("B", b"".join(records))
     return message
 
 

@@ -116,7 +116,7 @@ class ReplayNode(Node):
         else:
             released = self._store.read_since(request.cursor, max(1, request.limit))
             found, response.cursor = list(released.episodes), released.cursor
-        response.found = [stored_message(episode, self._store.read_steps(episode.number)) for episode in found]
+        response.found = [stored_message(episode, self._store.read_records(episode.number)) for episode in found]
 
     def _tell(self) -> None:
         store = self._store

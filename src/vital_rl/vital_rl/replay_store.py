@@ -203,9 +203,13 @@ class ReplayStore:
         found = tuple(self._episodes[n] for n in numbers if n in self._episodes)
         return Released(found, self._evicted + first + len(numbers))
 
+    def read_records(self, number: int) -> list[bytes]:
+        """All steps of an episode as they lie on disk, what was seen after the last action included."""
+        return [self._log.read(place) for place in self._episodes[number].steps]
+
     def read_steps(self, number: int) -> list[ReplayStep]:
-        """All steps of an episode, what was seen after the last action included."""
-        return [from_bytes(self._log.read(place)) for place in self._episodes[number].steps]
+        """`read_records`, decoded."""
+        return [from_bytes(record) for record in self.read_records(number)]
 
     def _make_room(self) -> None:
         while self.steps > self._capacity and len(self._episodes) > 1:

@@ -26,7 +26,8 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; p
        color: #1f2933; background: #fff; }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
 p { margin: .3rem 0 1rem; color: #52606d; } svg { width: 100%; height: auto; }
-.wide { overflow-x: auto; } .wide svg { min-width: 44rem; } table { border-collapse: collapse; font-size: .86rem; white-space: nowrap; }
+.wide { overflow-x: auto; } .wide svg { min-width: 44rem; }
+table { border-collapse: collapse; font-size: .86rem; white-space: nowrap; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #e4e7eb; }
 td small { color: #7b8794; }
 """
