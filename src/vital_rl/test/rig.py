@@ -16,6 +16,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from slide import Slide
 
@@ -57,6 +58,7 @@ class Rig(Node):
     def __init__(self, context: Context) -> None:
         super().__init__("rig", context=context)
         self.env, self.owner, self.over, self.commands = Slide(), "", False, 0
+        self.stale, self._stepped_ns = False, 0
         self.seen, self.info = self.env.reset(seed=0)
         self.joints = HOME.copy()
         self.replay: ReplayState | None = None
@@ -83,7 +85,7 @@ class Rig(Node):
     def place(self, seed: int) -> None:
         """A new episode of the slide."""
         self.seen, self.info = self.env.reset(seed=seed)
-        self.over, self.commands = False, 0
+        self.over, self.commands, self.stale = False, 0, False
 
     def own(self, owner: str) -> None:
         """The arm changes hands, and the gate says so."""
@@ -104,6 +106,9 @@ class Rig(Node):
     def _on_command(self, message: EndEffectorDelta) -> None:
         t, r = message.translation_m, message.rotation_rad
         self.commands += 1
+        # A machine that stalls may let a tick see what was there before the last command.
+        self.stale |= Time.from_msg(message.header.stamp).nanoseconds < self._stepped_ns
+        self._stepped_ns = self.get_clock().now().nanoseconds
         if not self.over:
             self.seen, _, terminated, truncated, self.info = self.env.step([t.x, t.y, t.z, r.x, r.y, r.z, 1.0])
             self.over = terminated or truncated

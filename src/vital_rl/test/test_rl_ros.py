@@ -97,9 +97,13 @@ def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpo
     until(lambda: robot.replay is not None, "the replay")
     until(lambda: robot.client.server_is_ready(), "the policy")
     time.sleep(1.0)
-    result = robot.play(7)
-    assert result.replay_episode == 0 and result.commands_sent == robot.commands, nodes.said()
-    assert robot.ask("label", episode=0, succeeded=True, source="test").success
+    for episode in range(4):
+        result = robot.play(7)
+        assert result.replay_episode == episode and result.commands_sent == robot.commands, nodes.said()
+        if not robot.stale:
+            break
+    assert not robot.stale, "no episode without a tick that saw an old picture: the machine is too slow for this test"
+    assert robot.ask("label", episode=episode, succeeded=True, source="test").success
     (message,) = robot.ask("read", cursor=0).found
     episode, found = stored_episode(message)
     assert episode.about["seed"] == 7 and episode.terminated and len(found) == len(expected)
