@@ -48,10 +48,10 @@ def some_batch(config: DDPGConfig, rng: np.random.Generator) -> Batch:
     return Batch(*(torch.from_numpy(rng.normal(size=shape).astype(np.float32)) for shape in shapes))
 
 
-def updates_per_second(config: DDPGConfig, threads: int, *, bf16: bool = False) -> float:
+def updates_per_second(config: DDPGConfig, threads: int) -> float:
     """Critics, targets and actor, a fresh minibatch drawn from a full memory each time."""
     torch.set_num_threads(threads)
-    learner, rng = Learner(replace(config, critic_only=0), bf16=bf16), np.random.default_rng(0)
+    learner, rng = Learner(replace(config, critic_only=0)), np.random.default_rng(0)
     batch = some_batch(config, rng)
     for _ in range(10):
         learner.update(batch)
@@ -68,7 +68,6 @@ def learning() -> None:
     for threads in (1, 2):
         rate = updates_per_second(config, threads)
         row(f"critic updates, batch 256, 2 critics, {threads} thread(s), actor every other", f"{rate:.0f} /s")
-    row("the same with hidden layers in bfloat16, 1 thread", f"{updates_per_second(config, 1, bf16=True):.0f} /s")
     ten = replace(config, critic=replace(config.critic, critics=10), target_critics=2)
     row("the same with 10 critics, 2 threads", f"{updates_per_second(ten, 2):.0f} /s")
     replay = ReplayConfig(rows=16_000, variants=4)

@@ -71,9 +71,11 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
     if checkpoints:
         policy["checkpoint_dir"] = checkpoints
         learner["checkpoint"] = str(Path(checkpoints).absolute() / f"{task}.safetensors")
+    # Nothing that was learned from is evicted: the learner reads it again when it goes on.
+    replay = {"folder": str(folder / "replay"), "capacity": 2 * int(text("steps", context)) + 10_000}
     return [
         project_node("policy_node", "vital_policy", parameters=[policy]),
-        project_node("replay_node", "vital_rl", parameters=[{"folder": str(folder / "replay")}]),
+        project_node("replay_node", "vital_rl", parameters=[replay]),
         project_node("learner_node", "vital_rl", parameters=[learner]),
     ]
 

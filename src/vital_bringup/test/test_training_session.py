@@ -16,7 +16,7 @@ class System:
         self.outcomes, self.answers, self.presses = list(outcomes), list(answers), list(presses)
         self.unprepared = set(unprepared)
         self.seeds, self.labels, self.phases = [], [], []
-        self.count = 0
+        self.count, self.lines = 0, []
 
     def prepare(self, seed):
         self.seeds.append(seed)
@@ -35,6 +35,9 @@ class System:
 
     def label(self, episode, success):
         self.labels.append((episode, success))
+
+    def say_progress(self, episode, success):
+        self.lines.append((episode, success, self.labels[-1]))
 
     def steps(self):
         return 10 * len(self.labels)
@@ -55,6 +58,7 @@ def test_outcomes_that_were_seen_are_labels_and_the_steps_end_it():
     system = System([True, False, True])
     progress = run(system)
     assert system.labels == [(0, True), (1, False), (2, True)] and system.seeds == [100, 101, 102]
+    assert system.lines == [(e, s, (e, s)) for e, s in system.labels]
     assert progress.success_20 == pytest.approx(2 / 3) and progress.interventions == 6
     assert system.phases == [*[Phase.PREPARING, Phase.RUNNING] * 3, Phase.FINISHED]
 

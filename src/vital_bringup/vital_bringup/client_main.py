@@ -15,10 +15,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import EXIT_REFUSED
 
 EXIT_FAULT = 1
+WORD_EVERY_S = 10.0
 ClientNode = TypeVar("ClientNode", bound=Node)
 
 
@@ -43,6 +45,20 @@ def _supervise(node: Node, work: Callable[[], int], stopping: threading.Event) -
         worker.join(0.2)
     worker.join(1.0)
     return outcome[0]
+
+
+def wait_until_ready(node: Node, missing: Callable[[], list[str]], stopping: threading.Event, timeout_s: float) -> None:
+    """Wait until nothing is ``missing``, with a line now and then. Raises VitalError: NODE_LOST naming what is still
+    missing after ``timeout_s``, CANCELLED once ``stopping`` is set."""
+    deadline, next_word = steady_s() + timeout_s, steady_s() + WORD_EVERY_S
+    while names := missing():
+        if stopping.wait(0.2):
+            raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
+        if steady_s() > deadline:
+            raise VitalError(ErrorCode.NODE_LOST, f"no answer from: {', '.join(names)}, within {timeout_s:.0f} s")
+        if steady_s() > next_word:
+            next_word += WORD_EVERY_S
+            node.get_logger().info(f"waiting for: {', '.join(names)}")
 
 
 def run_client(make: Callable[[], ClientNode], work: Callable[[ClientNode, threading.Event], int], name: str) -> None:

@@ -12,7 +12,7 @@ from rclpy.action import ActionClient
 from rclpy.node import Node
 
 from vital_bringup import report, trial_message
-from vital_bringup.client_main import EXIT_FAULT, run_client
+from vital_bringup.client_main import EXIT_FAULT, run_client, wait_until_ready
 from vital_bringup.ros_skills import LATCHED
 from vital_bringup.trial import Trial
 from vital_core.clock import steady_s
@@ -86,18 +86,7 @@ class Deployment(Node):
 
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
-        deadline, next_word = steady_s() + self.settings.start_timeout_s, steady_s() + 10.0
-        while missing := self._missing():
-            if stopping.wait(0.2):
-                raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
-            if steady_s() > deadline:
-                raise VitalError(
-                    ErrorCode.NODE_LOST,
-                    f"no answer from: {', '.join(missing)}, within {self.settings.start_timeout_s:.0f} s",
-                )
-            if steady_s() > next_word:
-                next_word += 10.0
-                self.get_logger().info(f"waiting for: {', '.join(missing)}")
+        wait_until_ready(self, self._missing, stopping, self.settings.start_timeout_s)
 
     def _missing(self) -> list[str]:
         missing = [

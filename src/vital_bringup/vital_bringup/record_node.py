@@ -6,17 +6,16 @@ something that was asked for does not exist.
 
 import queue
 import threading
-from typing import Any
 
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from vital_bringup.client_main import run_client
+from vital_bringup.client_main import run_client, wait_until_ready
 from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
 from vital_bringup.ros_skills import LATCHED, RosSkills
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call
+from vital_core.ros_calls import call, checked
 from vital_core.task import load_task
 from vital_interfaces.msg import GateState, SessionState, TeleopEvent, TeleopState
 from vital_interfaces.srv import ClearStop, FinishEpisode, ResetScene, StartEpisode, TakeBaseline
@@ -98,15 +97,7 @@ class RecordSession(Node):
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
         self._stopping = stopping
-        deadline, next_word = steady_s() + self._start_timeout_s, steady_s() + 10.0
-        while missing := self._missing():
-            if stopping.wait(0.2):
-                raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
-            if steady_s() > deadline:
-                raise VitalError(ErrorCode.NODE_LOST, f"no answer from: {', '.join(missing)}")
-            if steady_s() > next_word:
-                next_word += 10.0
-                self.get_logger().info(f"waiting for: {', '.join(missing)}")
+        wait_until_ready(self, self._missing, stopping, self._start_timeout_s)
 
     def _missing(self) -> list[str]:
         clients = {"recorder": self._start, "touch": self._baseline}
@@ -127,12 +118,12 @@ class RecordSession(Node):
         if self._simulated:
             if self._gate is not None and self._gate.mode == GateState.LATCHED:
                 call(self._clear, ClearStop.Request(operator_name="record in simulation"))
-            _checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
+            checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
         else:
             self._wait_for_scene(seed)
         located = self._skills.localize(self.task.prompt)
         self._skills.reach(self.task.name, located, seed)
-        _checked(call(self._baseline, TakeBaseline.Request()))
+        checked(call(self._baseline, TakeBaseline.Request()))
         self._forget_presses()
 
     def _wait_until_released(self) -> None:
@@ -159,12 +150,12 @@ class RecordSession(Node):
             device=self._device,
             seed=seed if self._simulated else -1,
         )
-        return _checked(call(self._start, request)).episode
+        return checked(call(self._start, request)).episode
 
     def finish_recording(self, outcome: Outcome, note: str) -> Saved:
         """As in `demo_session.Parts`."""
         request = FinishEpisode.Request(outcome=OUTCOMES[outcome], note=note)
-        answer = _checked(call(self._finish, request, timeout_s=60.0))
+        answer = checked(call(self._finish, request, timeout_s=60.0))
         return Saved(answer.episode, answer.frames, tuple(answer.faults))
 
     def press(self, timeout_s: float | None) -> Press:
@@ -196,13 +187,6 @@ class RecordSession(Node):
         self._state.publish(state)
         if phase in (Phase.READY, Phase.SAVING):
             self.get_logger().info(f"[{self.tally.saved + 1}/{self.tally.wanted}] {message}")
-
-
-def _checked(answer: Any) -> Any:
-    """A service's answer. Raises VitalError with the code that it carries when it was refused."""
-    if not answer.success:
-        raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
-    return answer
 
 
 def run_session(node: RecordSession, stopping: threading.Event) -> int:

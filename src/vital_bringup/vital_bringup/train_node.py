@@ -6,19 +6,18 @@ for does not exist.
 
 import queue
 import threading
-from typing import Any
 
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from vital_bringup.client_main import run_client
+from vital_bringup.client_main import run_client, wait_until_ready
 from vital_bringup.demo_session import Press
 from vital_bringup.record_node import PRESSES
 from vital_bringup.ros_skills import LATCHED, RosSkills
 from vital_bringup.training_session import Phase, Played, Progress, TrainingSession
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call
+from vital_core.ros_calls import call, checked
 from vital_core.task import load_task
 from vital_interfaces.msg import GateState, LearnerState, ReplayState, ResidualWeights, TeleopEvent, TrainingState
 from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene
@@ -89,15 +88,7 @@ class TrainingNode(Node):
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
         self._stopping = self._skills.stopping = stopping
-        deadline, next_word = steady_s() + self._start_timeout_s, steady_s() + 10.0
-        while missing := self._missing():
-            if stopping.wait(0.2):
-                raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
-            if steady_s() > deadline:
-                raise VitalError(ErrorCode.NODE_LOST, f"no answer from: {', '.join(missing)}")
-            if steady_s() > next_word:
-                next_word += 10.0
-                self.get_logger().info(f"waiting for: {', '.join(missing)}")
+        wait_until_ready(self, self._missing, stopping, self._start_timeout_s)
 
     def _missing(self) -> list[str]:
         clients = {"replay": self._label}
@@ -119,7 +110,7 @@ class TrainingNode(Node):
         self._wait_for_learner()
         if self._simulated:
             self._clear_stop("training in simulation")
-            _checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
+            checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
         else:
             self._wait_for_scene()
         located = self._skills.localize(self.task.prompt)
@@ -127,7 +118,7 @@ class TrainingNode(Node):
 
     def _clear_stop(self, who: str) -> None:
         if self._gate is not None and self._gate.mode == GateState.LATCHED:
-            _checked(call(self._clear, ClearStop.Request(operator_name=who)))
+            checked(call(self._clear, ClearStop.Request(operator_name=who)))
 
     def _wait_for_scene(self) -> None:
         """A real arm moves to a start pose only when a person has said that it is free and that hands are off."""
@@ -186,12 +177,14 @@ class TrainingNode(Node):
         answer = call(self._label, LabelEpisode.Request(episode=episode, succeeded=success, source=source))
         if not answer.success:
             raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), f"label: {answer.verdict}")
-        learner, steps = self._learner, self.steps()
-        updates = 0 if learner is None else learner.updates
+
+    def say_progress(self, episode: int, success: bool) -> None:
+        """As in `TrainingParts`."""
+        updates = 0 if self._learner is None else self._learner.updates
         self.get_logger().info(
             f"episode {episode:4d}  {'success' if success else 'failure'}  last 20: "
-            f"{100 * self.progress.success_20 if self.progress.last else 0:3.0f} %  step {steps} / "
-            f"{self.progress.wanted_steps}  {updates} updates  weights {self._weights_age_s():.0f} s old"
+            f"{100 * self.progress.success_20:3.0f} %  step {self.steps()} / {self.progress.wanted_steps}  "
+            f"{updates} updates  weights {self._weights_age_s():.0f} s old"
         )
 
     def _weights_age_s(self) -> float:
@@ -227,14 +220,6 @@ class TrainingNode(Node):
         self._state.publish(state)
         if phase in (Phase.LABELLING, Phase.PAUSED, Phase.FINISHED):
             self.get_logger().info(message)
-
-
-def _checked(answer: Any) -> Any:
-    """A service's answer. Raises VitalError with the code that it carries when it was refused."""
-    if not answer.success:
-        code = getattr(answer, "error_code", 0) or ErrorCode.INTERNAL
-        raise VitalError(ErrorCode(code), answer.message)
-    return answer
 
 
 def run_training(node: TrainingNode, stopping: threading.Event) -> int:

@@ -56,6 +56,9 @@ class TrainingParts(Protocol):
     def label(self, episode: int, success: bool) -> None:
         """Give an episode's label to the replay."""
 
+    def say_progress(self, episode: int, success: bool) -> None:
+        """One line for the person, after a labelled episode."""
+
     def steps(self) -> int:
         """Environment steps that were labelled so far."""
 
@@ -159,6 +162,7 @@ class TrainingSession:
         self._parts.label(played.episode, success)
         self.progress.labelled += 1
         self.progress.last.append(success)
+        self._parts.say_progress(played.episode, success)
         self._failures_in_a_row = 0
 
     def _unlucky(self, note: str) -> None:

@@ -39,7 +39,7 @@ def test_jacobian_is_the_derivative_of_forward(joints):
 @given(st.floats(0.3, 0.6), st.floats(-0.2, 0.2), st.floats(0.05, 0.4), st.floats(-0.5, 0.5))
 def test_solve_reaches_every_pose_of_the_workspace(x, y, z, yaw):
     # From the shoulder to the wrist, which then is above the TCP, the arm measures 0.64 m.
-    assume(np.hypot(np.hypot(x, y) - 0.076, z) < 0.62)
+    assume(np.hypot(np.hypot(x, y) - 0.076, z) < 0.64)
     target = pose_of.point_down((x, y, z), yaw)
     joints = kinematics.solve(target, HOME_RAD)
     assert joints is not None

@@ -39,6 +39,13 @@ def call(client: Client, request: Any, timeout_s: float = 10.0, abandon: threadi
     return wait_for(client.call_async(request), timeout_s, client.srv_name, abandon)
 
 
+def checked(answer: Any) -> Any:
+    """A service's answer. Raises VitalError with the code that it carries, where it carries one, when it says no."""
+    if not answer.success:
+        raise VitalError(ErrorCode(getattr(answer, "error_code", 0) or ErrorCode.INTERNAL), answer.message)
+    return answer
+
+
 def in_executor(client: ActionClient, work: Callable[..., Any], *args: Any, what: str, timeout_s: float = 5.0) -> Any:
     """What ``work(*args)`` returns, done in the thread of the client's executor.
 

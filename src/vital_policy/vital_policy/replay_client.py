@@ -11,8 +11,8 @@ from typing import Any
 
 from rclpy.node import Node
 
-from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call
+from vital_core.errors import VitalError
+from vital_core.ros_calls import call, checked
 from vital_interfaces.srv import AppendStep, CloseEpisode, OpenEpisode
 from vital_policy.replay_messages import to_message
 from vital_policy.rollout import ReplayStep
@@ -67,24 +67,16 @@ class ReplayClient:
         self, task: str, seed: int, about: dict[str, Any], failed: Callable[[VitalError], None]
     ) -> tuple[OpenReplay, int]:
         """An open episode, and the environment steps before it. Raises VitalError."""
-        answer = _checked(
-            call(self._open, OpenEpisode.Request(task=task, seed=seed, about=json.dumps(about)), ANSWER_S)
-        )
+        answer = checked(call(self._open, OpenEpisode.Request(task=task, seed=seed, about=json.dumps(about)), ANSWER_S))
         return OpenReplay(self, answer.episode, failed), int(answer.steps_before)
 
     def append(self, episode: int, index: int, step: ReplayStep) -> None:
         """One step, on disk when this returns. Raises VitalError."""
         request = AppendStep.Request(episode=episode, index=index, step=to_message(step))
-        _checked(call(self._append, request, ANSWER_S))
+        checked(call(self._append, request, ANSWER_S))
 
     def close(self, episode: int, reason: str, terminated: bool) -> None:
         """No step follows. Raises VitalError."""
-        _checked(
+        checked(
             call(self._close, CloseEpisode.Request(episode=episode, reason=reason, terminated=terminated), ANSWER_S)
         )
-
-
-def _checked(answer: Any) -> Any:
-    if not answer.success:
-        raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
-    return answer

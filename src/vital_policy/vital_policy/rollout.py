@@ -53,16 +53,13 @@ class Rollout:
     def __init__(self, append: Callable[[ReplayStep], None]) -> None:
         self._append = append
         self._waiting: tuple[ReplayStep, Pose] | None = None
-        self.steps = self.interventions = 0
 
     def tick(self, step: ReplayStep, t_base_tcp: Pose | None) -> None:
         """One tick; ``t_base_tcp``: where the arm was, needed while a person has it."""
         self._complete(t_base_tcp)
-        self.steps += 1
         if step.owner == POLICY:
             self._append(step)
             return
-        self.interventions += 1
         self._waiting = (step, _known(t_base_tcp))
 
     def end(self, last: ReplayStep, t_base_tcp: Pose | None) -> None:

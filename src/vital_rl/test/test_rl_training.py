@@ -12,7 +12,7 @@ from vital_core.observation import Observation
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
 from vital_rl.features import FeatureCache, variants_of
-from vital_rl.learning import STATE, ResidualLearner
+from vital_rl.learning import STATE, ResidualLearner, configure
 from vital_rl.prior import offsets_of
 from vital_rl.replay_store import ReplayStore
 from vital_rl.training import ResidualTraining
@@ -113,6 +113,14 @@ def test_features_on_disk_are_used_again_and_torn_ones_made_again(tmp_path, chec
     (kept,) = tmp_path.rglob("*.safetensors")
     kept.write_bytes(kept.read_bytes()[:50])
     assert np.array_equal(cache.get("episode_0", image, tactile, 7), first)
+
+
+def test_runs_of_different_seeds_differ_in_everything_that_is_drawn():
+    a, b = (configure(32, steps=100, updates_per_step=1, batch=4, variants=1, seed=seed) for seed in (0, 1))
+    assert (a.seed, a.ddpg.seed, a.ddpg.exploration.seed) == (0, 0, 0)
+    assert (b.seed, b.ddpg.seed, b.ddpg.exploration.seed) == (1, 1, 1)
+    draws = [c.ddpg.exploration.generator(7).initial_seed() for c in (a, b)]
+    assert draws[0] != draws[1]
 
 
 def test_offsets_are_what_was_added_and_say_when_that_was_too_much():

@@ -73,7 +73,4 @@ class Critics(nn.Module):
         x = torch.cat([z, base, residual], dim=-1).expand(self.config.critics, -1, -1)
         x = torch.relu(self.norm1(self.first(x)))
         x = torch.relu(self.norm2(self.second(x)))
-        # In single precision whatever surrounds it: values differ by less than bfloat16 can tell.
-        with torch.autocast("cpu", enabled=False):
-            values: Tensor = self.out(x.float())[..., 0]
-        return values
+        return self.out(x)[..., 0]

@@ -76,15 +76,10 @@ class Figures:
 
 
 class Learner:
-    """Actor, critics, their targets and optimisers.
+    """Actor, critics, their targets and optimisers."""
 
-    bf16: hidden layers in bfloat16. Faster where the processor has it, and off by default: on a problem with a known
-    answer the actor then no longer finds a correction of a few percent.
-    """
-
-    def __init__(self, config: DDPGConfig, *, bf16: bool = False) -> None:
+    def __init__(self, config: DDPGConfig) -> None:
         self.config, self.updates = config, 0
-        self._bf16 = bf16
         torch.manual_seed(config.seed)
         self.actor, self.critics = ResidualActor(config.actor), Critics(config.critic)
         self.target = copy.deepcopy(self.critics).requires_grad_(False)
@@ -99,9 +94,8 @@ class Learner:
     def update(self, batch: Batch, environment_step: int = 0) -> Figures:
         """One update of the critics and, past `critic_only`, of the actor."""
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.updates)
-        with self._autocast():
-            wanted = self._wanted(batch, self.config.exploration.noise(environment_step), generator)
-            values = self.critics(batch.z, batch.base, batch.residual).float()  # (E, B)
+        wanted = self._wanted(batch, self.config.exploration.noise(environment_step), generator)
+        values = self.critics(batch.z, batch.base, batch.residual)  # (E, B)
         critic_loss = (values - wanted).square().mean(1).sum()
         self._critic_adam.zero_grad(set_to_none=True)
         critic_loss.backward()
@@ -113,25 +107,21 @@ class Learner:
         self.updates += 1
         return Figures(critic_loss.item(), actor_loss, values.detach().mean().item())
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self._bf16)
-
     @torch.no_grad()
     def _wanted(self, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
         """(B,) reward on the way and the discounted value of where it led."""
-        residual = self.actor(batch.next_z, batch.next_base).float()
+        residual = self.actor(batch.next_z, batch.next_base)
         jitter = noise * self.actor.active * torch.randn(residual.shape, generator=generator)
         residual = (residual + jitter.clamp_(-self.config.smoothing_clip, self.config.smoothing_clip)).clamp_(-1.0, 1.0)
-        values = self.target(batch.next_z, batch.next_base, residual).float()  # (E, B)
+        values = self.target(batch.next_z, batch.next_base, residual)  # (E, B)
         if self.config.target_critics:
             values = values[torch.randperm(len(values), generator=generator)[: self.config.target_critics]]
         return batch.reward + batch.discount * values.amin(0)
 
     def _improve_actor(self, batch: Batch) -> float:
         self.critics.requires_grad_(False)
-        with self._autocast():
-            residual = self.actor(batch.z, batch.base)
-            value = self.critics(batch.z, batch.base, residual).float().amin(0).mean()
+        residual = self.actor(batch.z, batch.base)
+        value = self.critics(batch.z, batch.base, residual).amin(0).mean()
         weights = sum(p.square().sum() for p in (self.actor.hidden.weight, self.actor.out.weight))
         loss = -value + self.config.actor_l2 * weights / len(self.actor.hidden.weight)
         self._actor_adam.zero_grad(set_to_none=True)

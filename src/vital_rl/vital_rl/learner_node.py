@@ -7,7 +7,6 @@ state is written every few seconds; killed at any moment, the node goes on from 
 import hashlib
 import threading
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,10 @@ from vital_data.dataset import load_demonstrations
 from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights
 from vital_interfaces.srv import ReadReplay
 from vital_policy.checkpoint import load_checkpoint
-from vital_policy.residual import feature_size, save_residual, to_bytes
+from vital_policy.residual import Residual, feature_size, save_residual, to_bytes
 from vital_policy.shipped import checkpoint_folder
 from vital_policy.weights_inbox import TOPIC
-from vital_rl.ddpg import DDPGConfig
-from vital_rl.feature_replay import ReplayConfig
-from vital_rl.learning import LearningConfig, ResidualLearner
+from vital_rl.learning import ResidualLearner, configure
 from vital_rl.replay_messages import stored_episode
 from vital_rl.ros_qos import LATCHED
 
@@ -79,7 +76,7 @@ class LearnerNode(Node):
         self._folder = Path(value("folder", "", "of the learner's state and result"))
         self._demos: list[str] = list(value("demos", [""], "sessions of demonstrations as prior data"))
         self._steps: int = value("steps", 16_000, "environment steps to have room for")
-        self._config: dict[str, int] = {
+        self._config: dict[str, Any] = {
             "updates_per_step": value("updates_per_step", 16, "updates for every environment step"),
             "batch": value("batch", 256, "transitions in a minibatch"),
             "variants": value("variants", 4, "augmented variants of each picture"),
@@ -92,19 +89,7 @@ class LearnerNode(Node):
 
     def _make_learner(self) -> ResidualLearner:
         checkpoint = load_checkpoint(self._base, task=self._task.name, rate_hz=self._task.control_rate_hz)
-        given, features = self._config, feature_size(checkpoint)
-        try:
-            ddpg = DDPGConfig(batch=given["batch"], seed=given["seed"])
-            ddpg = replace(
-                ddpg,
-                actor=replace(ddpg.actor, features=features),
-                critic=replace(ddpg.critic, features=features),
-                exploration=replace(ddpg.exploration, seed=given["seed"]),
-            )
-            replay = ReplayConfig(rows=2 * self._steps + 10_000, variants=given["variants"], features=features)
-            config = LearningConfig(given["updates_per_step"], seed=given["seed"], ddpg=ddpg, replay=replay)
-        except ValueError as error:
-            raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
+        config = configure(feature_size(checkpoint), steps=self._steps, **self._config)
         self._folder.mkdir(parents=True, exist_ok=True)
         return ResidualLearner(config, checkpoint, self._folder)
 
@@ -187,13 +172,12 @@ class LearnerNode(Node):
             self._more.wait(0.5)
             self._more.clear()
 
+    def _residual(self) -> Residual:
+        about = {"seed": self._config["seed"], "episodes": len(self._learner.taken), "learned": "over ROS"}
+        return self._learner.residual(about)
+
     def _publish(self) -> None:
-        about = {
-            "seed": self._config["seed"],
-            "episodes": len(self._learner.taken),
-            "learned": "on the robot, over ROS",
-        }
-        residual = self._learner.residual(about)
+        residual = self._residual()
         data = to_bytes(residual)
         message = ResidualWeights(header=Header(stamp=self.get_clock().now().to_msg()), task=self._task.name)
         message.version, message.steps = residual.version, residual.steps
@@ -203,7 +187,7 @@ class LearnerNode(Node):
 
     def _save(self) -> None:
         self._learner.save()
-        save_residual(self._folder / f"{self._task.name}_residual.safetensors", self._learner.residual())
+        save_residual(self._folder / f"{self._task.name}_residual.safetensors", self._residual())
         self._saved_s = steady_s()
 
     def _rate(self) -> float:

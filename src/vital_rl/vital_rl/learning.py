@@ -20,8 +20,10 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_data.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import Residual, ResidualSettings, seen_by
+from vital_policy.residual import Exploration, Residual, ResidualSettings, seen_by
+from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig
 from vital_policy.rollout import ReplayStep
+from vital_rl.critic import CriticConfig
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache
@@ -54,6 +56,42 @@ class LearningConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+def configure(
+    features: int,
+    *,
+    steps: int,
+    updates_per_step: int,
+    batch: int,
+    variants: int,
+    seed: int,
+    dense: bool = False,
+    rlpd: bool = False,
+    touch: bool = True,
+) -> LearningConfig:
+    """Settings of a run for a base policy of so many ``features``; rlpd: no base action, ten critics.
+
+    Raises VitalError(BAD_PARAMETER).
+    """
+    try:
+        return LearningConfig(
+            updates_per_step=updates_per_step,
+            dense=dense,
+            seed=seed,
+            settings=ResidualSettings(share=1.0 if rlpd else OFFSET_SHARE, base=not rlpd, touch=touch),
+            ddpg=DDPGConfig(
+                batch=batch,
+                seed=seed,
+                target_critics=2 if rlpd else 0,
+                exploration=Exploration(seed=seed),
+                actor=ActorConfig(features=features),
+                critic=CriticConfig(features=features, critics=10 if rlpd else 2),
+            ),
+            replay=ReplayConfig(rows=2 * steps + 10_000, variants=variants, features=features),
+        )
+    except ValueError as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
 
 
 class ResidualLearner:

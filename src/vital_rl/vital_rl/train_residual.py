@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.residual import ResidualSettings, feature_size, save_residual
+from vital_policy.residual import feature_size, save_residual
 from vital_policy.shipped import checkpoint_folder
-from vital_rl.ddpg import DDPGConfig
-from vital_rl.feature_replay import ReplayConfig
-from vital_rl.learning import LearningConfig, ResidualLearner
+from vital_rl.learning import LearningConfig, ResidualLearner, configure
 from vital_rl.replay_store import ReplayStore
 from vital_rl.training import ResidualTraining
 
@@ -55,26 +53,17 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
     """The settings that the options ask for. Raises VitalError(BAD_PARAMETER)."""
-    features = feature_size(checkpoint)
-    try:
-        ddpg = DDPGConfig(batch=options.batch, seed=options.seed, target_critics=2 if options.rlpd else 0)
-        ddpg = replace(
-            ddpg,
-            actor=replace(ddpg.actor, features=features),
-            critic=replace(ddpg.critic, features=features, critics=10 if options.rlpd else 2),
-        )
-        return LearningConfig(
-            updates_per_step=options.updates_per_step,
-            dense=options.dense,
-            seed=options.seed,
-            settings=ResidualSettings(
-                share=1.0 if options.rlpd else 0.2, base=not options.rlpd, touch=not options.without_touch
-            ),
-            ddpg=ddpg,
-            replay=ReplayConfig(rows=2 * options.steps + 10_000, variants=options.variants, features=features),
-        )
-    except ValueError as error:
-        raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
+    return configure(
+        feature_size(checkpoint),
+        steps=options.steps,
+        updates_per_step=options.updates_per_step,
+        batch=options.batch,
+        variants=options.variants,
+        seed=options.seed,
+        dense=options.dense,
+        rlpd=options.rlpd,
+        touch=not options.without_touch,
+    )
 
 
 def _environment(options: argparse.Namespace) -> gymnasium.Env:
