@@ -23,15 +23,46 @@ class CriticConfig:
             raise ValueError(f"{self} needs at least 1 of each")
 
 
+HIDDEN_GAIN = math.sqrt(2.0)  # of a layer before a ReLU (He et al. 2015)
+OUT_GAIN = 0.01  # values begin near zero: the least of random ones is no value
+
+
+def orthogonal(critics: int, inputs: int, outputs: int, gain: float = HIDDEN_GAIN) -> Tensor:
+    """(E, inputs, outputs) weights, each critic's drawn by itself."""
+    weights = torch.empty(critics, inputs, outputs)
+    for weight in weights:
+        nn.init.orthogonal_(weight, gain=gain)
+    return weights
+
+
+class FirstLayer(nn.Module):
+    """(B, situation), (B, residual) -> (E, B, outputs): every critic sees the same, so one matrix product serves all.
+
+    The residual has weights of its own: the actor's gradient goes through it alone.
+    """
+
+    def __init__(self, critics: int, situation: int, residual: int, outputs: int) -> None:
+        super().__init__()
+        self.critics = critics
+        weights = orthogonal(critics, situation + residual, outputs).transpose(0, 1).flatten(1)
+        self.situation = nn.Parameter(weights[:situation].clone())  # (situation, E x outputs)
+        self.residual = nn.Parameter(weights[situation:].clone())
+        self.bias = nn.Parameter(torch.zeros(critics * outputs))
+
+    def forward(self, situation: Tensor, residual: Tensor) -> Tensor:
+        """See the class."""
+        x = torch.addmm(self.bias, situation, self.situation)
+        x = torch.addmm(x, residual, self.residual)
+        return x.unflatten(1, (self.critics, -1)).transpose(0, 1)
+
+
 class EnsembleLinear(nn.Module):
     """E independent linear layers: (E, B, inputs) -> (E, B, outputs)."""
 
-    def __init__(self, critics: int, inputs: int, outputs: int) -> None:
+    def __init__(self, critics: int, inputs: int, outputs: int, gain: float = HIDDEN_GAIN) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(critics, inputs, outputs))
+        self.weight = nn.Parameter(orthogonal(critics, inputs, outputs, gain))
         self.bias = nn.Parameter(torch.zeros(critics, 1, outputs))
-        for weight in self.weight:
-            nn.init.orthogonal_(weight, gain=math.sqrt(2.0))
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
@@ -56,21 +87,15 @@ class Critics(nn.Module):
 
     def __init__(self, config: CriticConfig | None = None) -> None:
         super().__init__()
-        self.config = config = config or CriticConfig()
-        inputs = config.features + 2 * ACTION_VALUES
-        self.first, self.norm1 = (
-            EnsembleLinear(config.critics, inputs, config.hidden),
-            EnsembleNorm(config.critics, config.hidden),
-        )
-        self.second, self.norm2 = (
-            EnsembleLinear(config.critics, config.hidden, config.hidden),
-            EnsembleNorm(config.critics, config.hidden),
-        )
-        self.out = EnsembleLinear(config.critics, config.hidden, 1)
+        self.config = c = config or CriticConfig()
+        self.first = FirstLayer(c.critics, c.features + ACTION_VALUES, ACTION_VALUES, c.hidden)
+        self.second = EnsembleLinear(c.critics, c.hidden, c.hidden)
+        self.norm1, self.norm2 = EnsembleNorm(c.critics, c.hidden), EnsembleNorm(c.critics, c.hidden)
+        self.out = EnsembleLinear(c.critics, c.hidden, 1, OUT_GAIN)
 
     def forward(self, z: Tensor, base: Tensor, residual: Tensor) -> Tensor:
         """See the class."""
-        x = torch.cat([z, base, residual], dim=-1).expand(self.config.critics, -1, -1)
-        x = torch.relu(self.norm1(self.first(x)))
+        x = self.first(torch.cat([z, base], dim=-1), residual)
+        x = torch.relu(self.norm1(x))
         x = torch.relu(self.norm2(self.second(x)))
         return self.out(x)[..., 0]

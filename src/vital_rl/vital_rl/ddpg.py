@@ -5,6 +5,7 @@ Encoders and base policy are frozen: an update sees their features. Every random
 """
 
 import copy
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,7 +22,8 @@ class DDPGConfig:
     """tau: share by which the targets follow. exploration: its noise is put on the target's action too, within
     smoothing_clip. actor_l2: of its weights. critic_only: updates before the actor's first one; after them it follows
     every actor_every-th (TD3, Fujimoto et al. 2018). target_critics: how many random ones the target takes the least
-    of, 0 for all (REDQ, Chen et al. 2021).
+    of, 0 for all (REDQ, Chen et al. 2021). returns: least and largest that the rewards allow; what is wanted of the
+    critics keeps within (Andrychowicz et al. 2017), or a young critic's hopes feed on themselves.
     """
 
     n_step: int = 3
@@ -31,9 +33,10 @@ class DDPGConfig:
     actor_l2: float = 1e-3
     exploration: Exploration = field(default_factory=Exploration)
     smoothing_clip: float = 0.3
-    critic_only: int = 1000
+    critic_only: int = 8000
     actor_every: int = 2
     target_critics: int = 0
+    returns: tuple[float, float] = (-math.inf, math.inf)
     batch: int = 256
     seed: int = 0
     actor: ActorConfig = field(default_factory=ActorConfig)
@@ -42,6 +45,8 @@ class DDPGConfig:
     def __post_init__(self) -> None:
         if not 0.0 < self.tau <= 1.0 or not 0.0 <= self.gamma <= 1.0:
             raise ValueError(f"tau is {self.tau} and gamma {self.gamma}, expected 0 to 1")
+        if not self.returns[0] < self.returns[1]:
+            raise ValueError(f"returns are {self.returns}, expected the least before the largest")
         if self.actor_every < 1:
             raise ValueError(f"actor_every is {self.actor_every}, expected at least 1")
         if not 0 <= self.target_critics <= self.critic.critics:
@@ -116,7 +121,7 @@ class Learner:
         values = self.target(batch.next_z, batch.next_base, residual)  # (E, B)
         if self.config.target_critics:
             values = values[torch.randperm(len(values), generator=generator)[: self.config.target_critics]]
-        return batch.reward + batch.discount * values.amin(0)
+        return (batch.reward + batch.discount * values.amin(0)).clamp_(*self.config.returns)
 
     def _improve_actor(self, batch: Batch) -> float:
         self.critics.requires_grad_(False)

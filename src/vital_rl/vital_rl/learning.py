@@ -5,6 +5,7 @@ episodes themselves are the replay's. Whatever follows from a state is the same 
 """
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -84,6 +85,7 @@ def configure(
                 batch=batch,
                 seed=seed,
                 target_critics=2 if rlpd else 0,
+                returns=(-math.inf if dense else 0.0, 1.0),
                 exploration=Exploration(seed=seed),
                 actor=ActorConfig(features=features),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
