@@ -22,7 +22,7 @@ from vital_policy.augmentation import Augmentation, to_network
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_policy.policy import Policy
-from vital_policy.trainer import PRESETS, TrainConfig, Trainer, action_weights, chunk_loss, learning_rate
+from vital_policy.trainer import PRESETS, TrainConfig, Trainer, action_groups, action_weights, chunk_loss, learning_rate
 
 
 @pytest.fixture
@@ -89,6 +89,9 @@ def test_paper_preset_is_the_papers():
     assert paper.policy.transformer.dropout == 0.1
 
 
+INSERTION = ((0, 1), (2,), (3, 4, 5), (6,))
+
+
 def test_loss_leaves_out_what_is_masked():
     target, predicted = torch.zeros(2, 3, 7), torch.zeros(2, 3, 7)
     predicted[:, 2] = 100.0
@@ -105,7 +108,8 @@ def test_relative_loss_counts_a_small_motion_like_a_large_one():
     for sample, predicted in enumerate(half):
         predicted[sample] *= 0.5
     plain = [chunk_loss(predicted, target, mask).item() for predicted in half]
-    relative = [chunk_loss(predicted, target, mask, relative_floor=0.01).item() for predicted in half]
+    weights = action_weights(target, mask, 0.01, INSERTION)
+    relative = [chunk_loss(predicted, target, mask, weights).item() for predicted in half]
     assert plain[0] == pytest.approx(100 * plain[1])
     assert relative[0] == pytest.approx(relative[1], rel=0.02)
 
@@ -113,9 +117,20 @@ def test_relative_loss_counts_a_small_motion_like_a_large_one():
 def test_relative_weights_know_no_padding_and_have_a_limit():
     target = torch.zeros(1, 2, 7)
     target[0, 1] = 1.0
-    weights = action_weights(target, torch.tensor([[True, False]]), 0.1)
+    weights = action_weights(target, torch.tensor([[True, False]]), 0.1, INSERTION)
     assert weights.shape == (1, 1, 7)
     assert torch.allclose(weights, torch.tensor(100.0))
+
+
+def test_the_direction_of_most_motion_is_weighed_by_itself():
+    actions = torch.full((4, 3, 7), 0.001)
+    mask = torch.ones(4, 3, dtype=torch.bool)
+    actions[:, :2, 0] = 0.007
+    assert action_groups(actions, mask) == ((1, 2), (0,), (3, 4, 5), (6,))
+    actions[:, 2, 2] = 0.05
+    assert action_groups(actions, mask) == INSERTION
+    mask[:, 2] = False
+    assert action_groups(actions, mask) == ((1, 2), (0,), (3, 4, 5), (6,))
 
 
 def test_learning_rate_warms_up_and_falls_to_a_twentieth():

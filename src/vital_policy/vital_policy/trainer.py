@@ -110,26 +110,34 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
     return config.learning_rate * (0.05 + 0.95 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, fraction))))
 
 
-# Sideways, along the tool, rotation, gripper: each is weighed by its own size.
-ACTION_GROUPS = ((0, 1), (2,), (3, 4, 5), (6,))
+Groups = tuple[tuple[int, ...], ...]
 
 
-def action_weights(target: Tensor, mask: Tensor, floor: float) -> Tensor:
+def action_groups(actions: Tensor, mask: Tensor) -> Groups:
+    """What is weighed by its size together, of (N, K, 7) actions in m, rad, gripper: the direction in which most motion
+    goes (down to a socket, along a card reader), the two across it, rotation, gripper."""
+    size = (actions[..., :3].square() * mask[..., None]).sum((0, 1))
+    along = int(size.argmax())
+    across = tuple(axis for axis in range(3) if axis != along)
+    return (across, (along,), (3, 4, 5), (6,))
+
+
+def action_weights(target: Tensor, mask: Tensor, floor: float, groups: Groups) -> Tensor:
     """(B, 1, 7) weights of squared errors: one over the mean square of a chunk's actions by group, plus floor^2."""
     there = mask[..., None].float()
     square = (target.square() * there).sum(1) / there.sum(1).clamp(min=1)  # (B, 7)
     weights = torch.empty_like(square)
-    for group in ACTION_GROUPS:
+    for group in groups:
         columns = list(group)
         weights[:, columns] = 1.0 / (square[:, columns].mean(-1, keepdim=True) + floor**2)
     return weights[:, None]
 
 
-def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor, relative_floor: float = 0.0) -> Tensor:
-    """Mean squared error of (B, K, 7) chunks over the actions (B, K) that exist, weighed by `action_weights`."""
+def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared error of (B, K, 7) chunks over the actions (B, K) that exist, weighed by (B, 1, 7) ``weights``."""
     error = (predicted.float() - target).square()
-    if relative_floor > 0.0:
-        error = error * action_weights(target, mask, relative_floor)
+    if weights is not None:
+        error = error * weights
     return (error.mean(-1) * mask).sum() / mask.sum().clamp(min=1)
 
 
@@ -166,6 +174,7 @@ class Trainer:
         self._tactile = self._here(self.normaliser.normalise_tactile(self.demos.tactile_ut))
         self._target = self._here(self.normaliser.normalise_actions(self.demos.actions))
         self._mask = self._here(self.demos.mask)
+        self._groups = action_groups(self._here(self.demos.actions), self._mask)
         self._backgrounds, self._foreground = self._background_bank()
         # Adam's moments exist from the first step on; a state to resume from needs them from the start.
         for parameter in self.policy.parameters():
@@ -217,7 +226,7 @@ class Trainer:
         image = self._pictures(index, generator)
         self.policy.train()
         predicted = self._shared(image, self._tactile[index])
-        loss = chunk_loss(predicted, self._target[index], self._mask[index], config.relative_floor)
+        loss = self._loss(predicted, self._target[index], self._mask[index])
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate(config, self.iteration)
         self._optimiser.zero_grad(set_to_none=True)
@@ -226,6 +235,11 @@ class Trainer:
         self.iteration += 1
         self._follow()
         return loss.item()
+
+    def _loss(self, predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        floor = self.config.relative_floor
+        weights = action_weights(target, mask, floor, self._groups) if floor > 0.0 else None
+        return chunk_loss(predicted, target, mask, weights)
 
     def _draw(self) -> tuple[Tensor, torch.Generator]:
         """This process' share of the batch, and what its augmentation and dropout follow from."""
@@ -266,7 +280,7 @@ class Trainer:
         with torch.inference_mode(), self.fabric.autocast():
             predicted = torch.func.functional_call(self.policy, self._average, (image, tactile))
         mask = self._here(demos.mask[chosen])
-        return chunk_loss(predicted, target, mask, self.config.relative_floor).item()
+        return self._loss(predicted, target, mask).item()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that moves during training, by name."""
