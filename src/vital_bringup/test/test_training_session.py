@@ -3,7 +3,7 @@
 import pytest
 
 from vital_bringup.demo_session import Press
-from vital_bringup.training_session import MOST_FAILURES_IN_A_ROW, Phase, Played, Progress, TrainingSession
+from vital_bringup.training_session import MOST_FAILURES_IN_A_ROW, MOST_OWED, Phase, Played, Progress, TrainingSession
 from vital_core.errors import ErrorCode, VitalError
 
 OK = ErrorCode.OK
@@ -16,7 +16,7 @@ class System:
         self.outcomes, self.answers, self.presses = list(outcomes), list(answers), list(presses)
         self.unprepared = set(unprepared)
         self.seeds, self.labels, self.phases = [], [], []
-        self.count, self.lines = 0, []
+        self.count, self.lines, self.owed = 0, [], []
 
     def prepare(self, seed):
         self.seeds.append(seed)
@@ -38,6 +38,9 @@ class System:
 
     def say_progress(self, episode, success):
         self.lines.append((episode, success, self.labels[-1]))
+
+    def updates_owed(self):
+        return self.owed.pop(0) if self.owed else 0
 
     def steps(self):
         return 10 * len(self.labels)
@@ -74,6 +77,22 @@ def test_start_pauses_and_start_goes_on():
     system = System([True, True], presses=[Press.START, Press.TIME_UP, Press.START])
     run(system, 20)
     assert system.phases[0] is Phase.PAUSED and len(system.labels) == 2
+
+
+def test_a_learner_slower_than_the_actor_is_waited_for():
+    system = System([True, True])
+    system.owed = [0, MOST_OWED + 900, MOST_OWED + 100, MOST_OWED]
+    run(system, 20)
+    waits = [Phase.PREPARING] * 2
+    turn = [Phase.PREPARING, Phase.RUNNING]
+    assert system.phases == [*turn, *waits, *turn, Phase.FINISHED] and system.seeds == [100, 101]
+
+
+def test_a_learner_that_never_catches_up_can_be_left():
+    system = System([True], presses=[Press.TIME_UP, Press.FINISH])
+    system.owed = [MOST_OWED + 1] * 9
+    assert run(system).labelled == 0
+    assert system.phases == [Phase.PREPARING, Phase.FINISHED]
 
 
 def test_finish_ends_it_after_the_episode():

@@ -23,8 +23,6 @@ from vital_interfaces.msg import GateState, LearnerState, ReplayState, ResidualW
 from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene
 
 EXIT_OK = 0
-LINE_EVERY_S = 10.0
-MOST_OWED = 50_000
 PHASES = {
     Phase.PREPARING: TrainingState.PREPARING,
     Phase.RUNNING: TrainingState.RUNNING,
@@ -107,7 +105,6 @@ class TrainingNode(Node):
 
     def prepare(self, seed: int) -> None:
         """As in `TrainingParts`."""
-        self._wait_for_learner()
         if self._simulated:
             self._clear_stop("training in simulation")
             checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
@@ -127,13 +124,6 @@ class TrainingNode(Node):
             if press is Press.FINISH:
                 raise VitalError(ErrorCode.CANCELLED, "finished by the operator")
         self._clear_stop("whoever pressed START")
-
-    def _wait_for_learner(self) -> None:
-        """A learner that is far behind is waited for: steps without updates teach nothing."""
-        while self._learner is not None and self._learner.owed > MOST_OWED:
-            self.get_logger().info(f"waiting for the learner: {self._learner.owed} updates behind")
-            if self._stopping.wait(LINE_EVERY_S):
-                raise VitalError(ErrorCode.CANCELLED, "stopped")
 
     def play(self, seed: int) -> Played:
         """As in `TrainingParts`."""
@@ -189,6 +179,10 @@ class TrainingNode(Node):
 
     def _weights_age_s(self) -> float:
         return float("nan") if self._weights_s is None else steady_s() - self._weights_s
+
+    def updates_owed(self) -> int:
+        """As in `TrainingParts`."""
+        return 0 if self._learner is None else int(self._learner.owed)
 
     def steps(self) -> int:
         """As in `TrainingParts`."""

@@ -14,6 +14,9 @@ from vital_core.errors import ErrorCode, VitalError
 
 # So many attempts in a row that were never learned from: something is wrong.
 MOST_FAILURES_IN_A_ROW = 5
+# Updates that the learner may be behind: steps taken with weights older than that teach little.
+MOST_OWED = 4000
+WAIT_S = 5.0
 FATAL = (ErrorCode.DISK_FULL, ErrorCode.NODE_LOST, ErrorCode.NO_CHECKPOINT)
 
 
@@ -58,6 +61,9 @@ class TrainingParts(Protocol):
 
     def say_progress(self, episode: int, success: bool) -> None:
         """One line for the person, after a labelled episode."""
+
+    def updates_owed(self) -> int:
+        """Updates that the learner has not come to yet."""
 
     def steps(self) -> int:
         """Environment steps that were labelled so far."""
@@ -116,6 +122,10 @@ class TrainingSession:
                 break
             if self._paused:
                 self._wait()
+                continue
+            if (owed := self._parts.updates_owed()) > MOST_OWED:
+                self._say(Phase.PREPARING, f"waiting for the learner, which is {owed} updates behind")
+                self._heed(self._parts.pressed(WAIT_S))
                 continue
             try:
                 self._one()
