@@ -16,6 +16,7 @@ setup(
     entry_points={
         "console_scripts": [
             "train_residual = vital_rl.train_residual:main",
+            "learning_curve = vital_rl.curves:main",
             "replay_node = vital_rl.replay_node:main",
             "learner_node = vital_rl.learner_node:main",
         ]

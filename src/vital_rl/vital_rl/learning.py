@@ -26,6 +26,7 @@ from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig
 from vital_policy.rollout import ReplayStep
 from vital_rl.critic import CriticConfig
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
+from vital_rl.episode_log import EpisodeLine, EpisodeLog, known
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache
 from vital_rl.prior import add_demonstrations, offsets_of
@@ -108,6 +109,7 @@ class ResidualLearner:
         self.memory = FeatureReplay(config.replay)
         cache = None if folder is None else folder / "features"
         self._cache = FeatureCache(checkpoint, config.replay.variants, cache)
+        self._log = None if folder is None else EpisodeLog(folder)
         self._untrained = Residual.untrained(checkpoint, self.networks.actor, config.settings)
         self.taken: list[int] = []
         self.successes: list[bool] = []
@@ -138,15 +140,22 @@ class ResidualLearner:
         every, seed = self.config.frames_a_tick, self.config.seed
         return add_demonstrations(self.memory, policy, self._untrained, demos, every, self._cache, seed)
 
-    def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> int:
-        """Remember a labelled episode, and owe the updates for it; returns its steps."""
+    def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> EpisodeLine:
+        """Remember a labelled episode, and owe the updates for it."""
         self._remember(episode, rows)
         steps = len(rows) - 1
         self.taken.append(episode.number)
         self.successes.append(bool(episode.success))
         self.steps += steps
         self.owed += steps * self.config.updates_per_step
-        return steps
+        noise, seed = self.config.ddpg.exploration.noise(self.steps), int(episode.about.get("seed", -1))
+        line = EpisodeLine(
+            episode.number, seed, episode.reason, bool(episode.success), steps, self.steps, self.updates, noise,
+            self.success_20, known(self.critic_loss), known(self.value),
+        )  # fmt: skip
+        if self._log is not None:
+            self._log.add(line)
+        return line
 
     def _remember(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> None:
         image, tactile = np.stack([r.image for r in rows]), np.stack([r.tactile_ut for r in rows])

@@ -4,11 +4,9 @@ Can be killed at any moment; the same command goes on. Exit code 0: done; 2: ref
 """
 
 import argparse
-import json
 import logging
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -88,33 +86,32 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
     training.resume()
     if learner.taken:
         log.info("going on after %d episodes, %d steps", len(learner.taken), learner.steps)
-    _run(training, options)
-    _finish(learner, options, command)
+    _run(training, options, command)
+    log.info("wrote %s", _save(learner, options, command))
     return training
 
 
-def _run(training: ResidualTraining, options: argparse.Namespace) -> None:
+def _run(training: ResidualTraining, options: argparse.Namespace, command: str) -> None:
     learner = training.learner
     start, first = time.monotonic(), learner.steps
-    for report in training.run(options.steps):
-        with open(options.out / "episodes.jsonl", "a") as file:
-            file.write(json.dumps(asdict(report)) + "\n")
-        pace = (report.total_steps - first) / (time.monotonic() - start)
+    for count, line in enumerate(training.run(options.steps), 1):
+        pace = (line.total_steps - first) / (time.monotonic() - start)
         log.info(
             "episode %4d  %-11s %3d steps  last 20: %3.0f %%  step %5d / %d  %6d updates  value %.2f  %.1f steps/s",
-            report.episode, report.outcome, report.steps, 100 * report.success_20, report.total_steps, options.steps,
-            report.updates, report.value, pace,
+            line.episode, line.outcome, line.steps, 100 * line.success_20, line.total_steps, options.steps,
+            learner.updates, learner.value, pace,
         )  # fmt: skip
-        if report.episode % SAVE_EVERY == 0:
-            learner.save()
+        if count % SAVE_EVERY == 0:
+            _save(learner, options, command)
 
 
-def _finish(learner: ResidualLearner, options: argparse.Namespace, command: str) -> None:
+def _save(learner: ResidualLearner, options: argparse.Namespace, command: str) -> Path:
+    """The state to go on from, and the residual as it is now."""
     learner.save()
     about: dict[str, Any] = {"command": command, "seed": options.seed, "episodes": len(learner.taken)}
-    path = options.out / f"{options.task}_residual.safetensors"
+    path: Path = options.out / f"{options.task}_residual.safetensors"
     save_residual(path, learner.residual(about))
-    log.info("wrote %s", path)
+    return path
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -12,27 +11,12 @@ from vital_core.observation import ACTION_VALUES, Observation
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Exploration
 from vital_policy.rollout import ReplayStep
+from vital_rl.episode_log import EpisodeLine
 from vital_rl.learning import ResidualLearner
 from vital_rl.replay_store import ReplayStore
 
 LABELLER = "simulation"
 FIRST_SEED = 100_000
-
-
-@dataclass(frozen=True)
-class EpisodeReport:
-    """One line of the log. success_20: share of the last twenty episodes."""
-
-    episode: int
-    seed: int
-    outcome: str
-    steps: int
-    total_steps: int
-    updates: int
-    noise: float
-    success_20: float
-    critic_loss: float
-    value: float
 
 
 class ResidualTraining:
@@ -50,28 +34,21 @@ class ResidualTraining:
             if episode.number not in known:
                 self._learn_from(episode.number)
 
-    def run(self, steps: int) -> Iterator[EpisodeReport]:
+    def run(self, steps: int) -> Iterator[EpisodeLine]:
         """Episodes until so many steps are done in all."""
         while self.learner.steps < steps:
-            seed = FIRST_SEED + len(self.learner.taken)
-            number, outcome = self.play(seed)
-            count = self._learn_from(number)
-            known = self.learner
-            yield EpisodeReport(
-                len(known.taken), seed, outcome, count, known.steps, known.updates,
-                known.config.ddpg.exploration.noise(known.steps), known.success_20, known.critic_loss, known.value,
-            )  # fmt: skip
+            yield self._learn_from(self.play(FIRST_SEED + len(self.learner.taken)))
 
     def _read(self, number: int) -> tuple[Any, list[ReplayStep]]:
         return self._store.episode(number), self._store.read_steps(number)
 
-    def _learn_from(self, number: int) -> int:
-        steps = self.learner.take(*self._read(number))
+    def _learn_from(self, number: int) -> EpisodeLine:
+        line = self.learner.take(*self._read(number))
         self.learner.update(self.learner.owed)
-        return steps
+        return line
 
-    def play(self, seed: int) -> tuple[int, str]:
-        """One episode into the store; its number and outcome."""
+    def play(self, seed: int) -> int:
+        """One episode into the store; its number."""
         self.policy.residual = self.learner.residual()
         number = self._store.open_episode({"seed": seed})
         append = functools.partial(self._store.append, number)
@@ -81,7 +58,7 @@ class ResidualTraining:
         outcome, terminated = str(info["outcome"]), bool(info["terminated"])
         self._store.close_episode(number, outcome, terminated=terminated)
         self._store.label(number, outcome == "success", LABELLER)
-        return number, outcome
+        return number
 
 
 def play_episode(

@@ -1,0 +1,79 @@
+"""What a residual training went through, episode by episode: lines of JSON to count by, and TensorBoard to watch.
+
+`episodes.jsonl` is appended to as episodes are learned from. A run that was killed learns from its last ones again, so
+that an episode may stand there twice; the later line counts.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from vital_core.errors import ErrorCode, VitalError
+
+FILE = "episodes.jsonl"
+SHOWN = ("success_20", "steps", "noise", "critic_loss", "value", "updates")
+
+
+@dataclass(frozen=True)
+class EpisodeLine:
+    """An episode as it was learned from. updates, critic_loss and value: of the learner before it (None: no update
+    yet); success_20: share of the last twenty episodes."""
+
+    episode: int
+    seed: int
+    outcome: str
+    success: bool
+    steps: int
+    total_steps: int
+    updates: int
+    noise: float
+    success_20: float
+    critic_loss: float | None
+    value: float | None
+
+
+class EpisodeLog:
+    """Writes the lines of a run into its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=10)
+
+    def add(self, line: EpisodeLine) -> None:
+        """Append an episode."""
+        with open(self._path, "a") as file:
+            file.write(json.dumps(asdict(line)) + "\n")
+        for name in SHOWN:
+            if (value := getattr(line, name)) is not None:
+                self._writer.add_scalar(name, value, line.total_steps)
+
+
+def known(value: float) -> float | None:
+    """None for NaN, which JSON has no word for."""
+    return None if math.isnan(value) else value
+
+
+def read_lines(folder: Path) -> list[EpisodeLine]:
+    """The episodes of a run, in their order. A torn last line is left out. Raises VitalError(BAD_PARAMETER)."""
+    path = folder / FILE
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER, f"{path} cannot be read ({error}): give the folder of a training"
+        ) from error
+    lines: dict[int, EpisodeLine] = {}
+    for number, row in enumerate(whole := text.splitlines(), 1):
+        try:
+            values = json.loads(row)
+            line = EpisodeLine(**{f.name: values[f.name] for f in fields(EpisodeLine)})
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(whole):
+                break
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"{path}, line {number}: {error!r}") from error
+        lines[line.episode] = line
+    return list(lines.values())
