@@ -1,0 +1,99 @@
+"""The replay node killed a hundred times at random moments: what it acknowledged is there, to the last number."""
+
+import multiprocessing
+import threading
+import time
+
+import numpy as np
+from rig import SERVICES, rig
+
+from vital_policy.replay_messages import from_message, to_message
+from vital_policy.rollout import ReplayStep
+from vital_rl.replay_node import main
+from vital_rl.replay_store import ReplayStore
+
+KILLS = 100
+EPISODE = 12
+ANSWER_S = 0.3
+
+
+def some_step(number):
+    rng = np.random.default_rng(number)
+    numbers = [rng.normal(size=n).astype(np.float32) for n in (15, 7, 7, 7)]
+    image = np.zeros((128, 128, 3), np.uint8)
+    image[:16] = rng.integers(0, 255, (16, 128, 3), dtype=np.uint8)
+    return to_message(ReplayStep(image, *numbers))
+
+
+class Writer:
+    """Appends episode after episode for as long as somebody answers; kept: what was acknowledged."""
+
+    def __init__(self, robot):
+        self._robot, self._count = robot, 0
+        self.kept, self.labelled, self.heard = {}, {}, threading.Event()
+
+    def write(self, alive):
+        """Until the replay is dead."""
+        while (opened := self._ask(alive, "open", task="usb_insertion", seed=self._count)) is not None:
+            for index in range(EPISODE):
+                self._count += 1
+                request = {"episode": opened.episode, "index": index, "step": some_step(self._count)}
+                answer = self._ask(alive, "append", **request)
+                if answer is None:
+                    return
+                assert answer.success, answer.message
+                self.kept[opened.episode, index] = self._count
+            closed = self._ask(alive, "close", episode=opened.episode, reason="done", terminated=True)
+            label = bool(self._count % 2)
+            labelled = closed and self._ask(alive, "label", episode=opened.episode, succeeded=label, source="test")
+            if labelled:
+                self.labelled[opened.episode] = label
+
+    def _ask(self, alive, name, **request):
+        """An answer, or None once nobody can give one; a request that the node was too young to hear is repeated."""
+        kind, client = SERVICES[name][0], self._robot._services_asked[name]
+        while alive():
+            if client.service_is_ready():
+                future = client.call_async(kind.Request(**request))
+                deadline = time.monotonic() + ANSWER_S
+                while not future.done() and alive() and time.monotonic() < deadline:
+                    time.sleep(0.0005)
+                if future.done():
+                    self.heard.set()
+                    return future.result()
+                client.remove_pending_request(future)
+            time.sleep(0.002)
+        return None
+
+
+def kill_after(process, event, seconds):
+    if event is not None:
+        event.wait(20.0)
+    time.sleep(seconds)
+    process.kill()
+
+
+def test_a_hundred_kills_cost_nothing_that_was_acknowledged(tmp_path, own_ros_domain):
+    processes, rng = multiprocessing.get_context("forkserver"), np.random.default_rng(0)
+    processes.set_forkserver_preload(["vital_rl.replay_node"])
+    arguments = ["--ros-args", "-p", f"folder:={tmp_path / 'replay'}"]
+    with rig(own_ros_domain) as robot:
+        writer = Writer(robot)
+        for kill in range(KILLS):
+            process = processes.Process(target=main, args=(arguments,))
+            process.start()
+            writer.heard.clear()
+            # Every other time while it works, otherwise at any moment from its start on.
+            after = (writer.heard, rng.uniform(0.0, 0.3)) if kill % 2 else (None, rng.uniform(0.05, 1.0))
+            threading.Thread(target=kill_after, args=(process, *after)).start()
+            writer.write(process.is_alive)
+            process.join(10.0)
+            assert process.exitcode == -9, f"the replay ended by itself with {process.exitcode}"
+    store = ReplayStore(tmp_path / "replay")
+    assert len(writer.kept) > 5 * KILLS and len(writer.labelled) > KILLS / 4
+    found = {episode: store.read_steps(episode) for episode, _ in writer.kept}
+    for (episode, index), number in writer.kept.items():
+        expected, kept = from_message(some_step(number)), found[episode][index]
+        for name in ("image", "tactile_ut", "base", "residual", "executed"):
+            assert np.array_equal(getattr(kept, name), getattr(expected, name)), (episode, index, name)
+    assert {e: store.episode(e).success for e in writer.labelled} == writer.labelled
