@@ -22,6 +22,7 @@ from rclpy.node import Node
 
 from vital_core.errors import VitalError
 from vital_core.ros_calls import call
+from vital_core.ros_qos import LATCHED
 from vital_core.statistics import percentile
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
@@ -29,7 +30,6 @@ from vital_policy.replay_messages import to_message
 from vital_policy.rollout import ReplayStep
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
-from vital_rl.ros_qos import LATCHED
 
 SECONDS = 5.0
 STEPS = 300

@@ -13,11 +13,11 @@ from rclpy.node import Node
 
 from vital_bringup import report, trial_message
 from vital_bringup.client_main import EXIT_FAULT, run_client, wait_until_ready
-from vital_bringup.ros_skills import LATCHED
 from vital_bringup.trial import Trial
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_calls import call, run_action
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState

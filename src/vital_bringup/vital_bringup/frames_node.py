@@ -13,11 +13,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-from vital_bringup.ros_skills import LATCHED
 from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
+from vital_core.ros_qos import LATCHED
 from vital_core.urdf import urdf
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_perception.calibration_file import read_calibration

@@ -12,10 +12,11 @@ from std_msgs.msg import Header
 
 from vital_bringup.client_main import run_client, wait_until_ready
 from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
-from vital_bringup.ros_skills import LATCHED, RosSkills
+from vital_bringup.ros_skills import RosSkills
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_calls import call, checked
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_interfaces.msg import GateState, SessionState, TeleopEvent, TeleopState
 from vital_interfaces.srv import ClearStop, FinishEpisode, ResetScene, StartEpisode, TakeBaseline

@@ -8,18 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.action import ActionClient
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from vital_bringup.task_run import Located, PolicyRun, Reached
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_calls import call, run_action
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy
 from vital_interfaces.msg import GateState, SimTruth
 from vital_interfaces.srv import LocalizeTarget
 
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # Success must last this long before a label is given, so that a plug bouncing in the opening is none.
 SUCCESS_HELD_S = 0.5
 

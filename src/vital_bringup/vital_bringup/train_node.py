@@ -13,11 +13,12 @@ from std_msgs.msg import Header
 from vital_bringup.client_main import run_client, wait_until_ready
 from vital_bringup.demo_session import Press
 from vital_bringup.record_node import PRESSES
-from vital_bringup.ros_skills import LATCHED, RosSkills
+from vital_bringup.ros_skills import RosSkills
 from vital_bringup.training_session import Phase, Played, Progress, TrainingSession
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_calls import call, checked
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_interfaces.msg import GateState, LearnerState, ReplayState, ResidualWeights, TeleopEvent, TrainingState
 from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene

@@ -16,16 +16,16 @@ from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from vital_core.errors import ErrorCode
+from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState, TactileArray
 from vital_interfaces.srv import AcquireControl, TakeBaseline
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Bench(Node):

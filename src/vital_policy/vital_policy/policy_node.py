@@ -13,7 +13,6 @@ from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
 from vital_core.clock import steady_s
@@ -22,6 +21,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.long_action import GoalEnd, LongAction
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
+from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState
 from vital_policy import policy_messages
@@ -40,7 +40,6 @@ from vital_policy.weights_inbox import WeightsInbox
 
 JOIN_S = 2.0
 PRIORITY = 1
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FIRST_READINGS_S = 2.0
 NOBODY = ""
 Act = Callable[[TickResult, TickTimes], bool]

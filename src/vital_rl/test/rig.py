@@ -20,6 +20,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from slide import Slide
 
+from vital_core.ros_qos import LATCHED
 from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import (
@@ -39,7 +40,6 @@ from vital_interfaces.srv import (
     ReadReplay,
     TakeBaseline,
 )
-from vital_rl.ros_qos import LATCHED
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 HOME = np.array([0.0, -0.3, 0.0, 0.9, 0.0, 1.2, 0.0])

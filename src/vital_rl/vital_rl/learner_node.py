@@ -22,6 +22,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import be_nice
 from vital_core.ros_calls import call
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights
@@ -32,7 +33,6 @@ from vital_policy.shipped import checkpoint_folder
 from vital_policy.weights_inbox import TOPIC
 from vital_rl.learning import ResidualLearner, configure
 from vital_rl.replay_messages import stored_episode
-from vital_rl.ros_qos import LATCHED
 
 UPDATES_AT_A_TIME = 16
 READ_AT_A_TIME = 4

@@ -16,12 +16,12 @@ from std_msgs.msg import Header
 from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_qos import LATCHED
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
 from vital_policy.replay_messages import from_message
 from vital_rl.replay_messages import stored_message
 from vital_rl.replay_store import DEFAULT_CAPACITY, LabelVerdict, ReplayStore
-from vital_rl.ros_qos import LATCHED
 
 TAKEN = (LabelVerdict.TAKEN, LabelVerdict.SAME, LabelVerdict.REPLACED)
 NONE = -1

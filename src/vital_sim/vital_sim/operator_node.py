@@ -2,12 +2,12 @@
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_core.xarm7 import BASE_FRAME
 from vital_interfaces.msg import OperatorInput, SessionState, SimTruth, TeleopEvent
@@ -16,7 +16,6 @@ from vital_sim.expert import PERIOD_S
 from vital_sim.operator import Button, Gesture, ScriptedOperator
 from vital_sim.world import Truth
 
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 DEVICE = "scripted"
 EVENTS = {
     Button.NONE: 0,

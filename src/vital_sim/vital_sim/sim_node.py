@@ -3,7 +3,7 @@
 import numpy as np
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -14,6 +14,7 @@ from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import be_nice
+from vital_core.ros_qos import LATCHED
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_interfaces.msg import SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
@@ -23,7 +24,6 @@ from vital_sim.sim_session import SimSession, Sinks
 ANSWER_S = 20.0
 # It stands for hardware, which nobody on this machine holds up.
 NICENESS = -10
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class SimNode(Node):

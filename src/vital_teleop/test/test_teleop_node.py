@@ -13,15 +13,15 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 
 from vital_core import kinematics
+from vital_core.ros_qos import LATCHED
 from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.msg import GateState, OperatorInput, TeleopEvent, TeleopState
 
 DOMAIN = "143"
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ENVIRONMENT = dict(os.environ, ROS_DOMAIN_ID=DOMAIN)
 
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
@@ -18,6 +18,7 @@ from vital_core.errors import VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
 from vital_core.priority import go_first
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_core.xarm7 import JOINT_NAMES, TCP_FRAME
 from vital_interfaces.msg import EndEffectorDelta, GateState, OperatorInput, TeleopEvent, TeleopState
@@ -41,7 +42,6 @@ VALID_S = 0.1
 # The same button again within this time is a bounce.
 BOUNCE_S = 0.3
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class TeleopNode(Node):

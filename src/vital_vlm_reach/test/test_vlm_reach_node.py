@@ -18,7 +18,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -27,13 +27,13 @@ from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode
 from vital_core.image_message import to_message
+from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
 from vital_interfaces.srv import AcquireControl, LocalizeTarget
 from vital_vlm_reach.reach_messages import motion_of, point_message
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 OPTICAL = "camera_color_optical_frame"
 SOCKET = np.array([0.46, -0.02, 0.035])
 # 0.9 m from the socket, looking down at it.
