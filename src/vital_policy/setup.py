@@ -27,6 +27,7 @@ setup(
         "console_scripts": [
             "policy_node = vital_policy.policy_node:main",
             "train_bc = vital_policy.train_bc:main",
+            "model_card = vital_policy.model_card:main",
         ],
         "vital.policies": ["local = vital_policy.evaluated:load"],
     },

@@ -11,15 +11,15 @@ from vital_core.observation import Action, Observation
 from vital_core.task import load_task
 from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.inference import LocalPolicy
-from vital_policy.model_card import write_model_card
+from vital_policy.model_card import write_model_card, write_residual_card
 from vital_policy.residual import load_residual
 
 
 class EvaluatedLocalPolicy:
     """One network and an ensemble an episode; the same code path as on the robot."""
 
-    def __init__(self, path: Path, policy: LocalPolicy, residual_sha256: str = "") -> None:
-        self._path, self._policy, self._residual_sha256 = path, policy, residual_sha256
+    def __init__(self, path: Path, policy: LocalPolicy, residual: Path | None = None) -> None:
+        self._path, self._policy, self._residual = path, policy, residual
 
     def begin(self) -> TemporalEnsemble:
         """The memory of a new episode."""
@@ -36,13 +36,15 @@ class EvaluatedLocalPolicy:
     def describe(self) -> dict[str, Any]:
         """What the report says of it."""
         checkpoint, residual = self._policy.checkpoint, self._policy.residual
+        added = {}
+        if residual is not None and self._residual is not None:
+            sha256 = safe_file.sha256(self._residual.read_bytes())
+            added = {"residual_sha256": sha256, "residual_steps": residual.steps}
         return {
             "file": self._path.name,
             "sha256": checkpoint.sha256,
             "method": checkpoint.provenance.method if residual is None else "vital",
-            **(
-                {} if residual is None else {"residual_sha256": self._residual_sha256, "residual_steps": residual.steps}
-            ),
+            **added,
             "touch": checkpoint.policy.config.touch,
             "parameters": checkpoint.policy.parameter_count(),
             "steps": checkpoint.provenance.steps,
@@ -51,8 +53,11 @@ class EvaluatedLocalPolicy:
         }
 
     def write_card(self, report: dict[str, Any]) -> None:
-        """Put what was measured into the model card."""
-        write_model_card(self._path, report)
+        """Put what was measured into the card of what was measured: the checkpoint's, or the residual's."""
+        if self._residual is None:
+            write_model_card(self._path, report)
+        else:
+            write_residual_card(self._residual, self._policy.checkpoint, report)
 
 
 def load(
@@ -65,4 +70,4 @@ def load(
     if residual is None:
         return EvaluatedLocalPolicy(path, policy)
     policy.residual = load_residual(Path(residual), policy.checkpoint)
-    return EvaluatedLocalPolicy(path, policy, safe_file.sha256(Path(residual).read_bytes()))
+    return EvaluatedLocalPolicy(path, policy, Path(residual))
