@@ -6,10 +6,31 @@
 import argparse
 import resource
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from vital_sim.policies import PolicySpec
 from vital_sim.workers import Job, over_processes
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Of an evaluation; tick_ms: a trial."""
+
+    episodes_a_minute: float
+    steps_a_second: float
+    tick_ms: float
+
+
+def pace(policy: Path, task: str, trials: int, processes: int, batch: int) -> Pace:
+    """Evaluate ``trials`` of one cell; the first few pay for starting the processes and do not count."""
+    job = Job(PolicySpec(policy, task), "in_domain", batch)
+    list(over_processes(job, range(1, 1 + processes * batch), processes))
+    start = time.perf_counter()
+    found = list(over_processes(job, range(30_000, 30_000 + trials), processes))
+    elapsed_s = time.perf_counter() - start
+    tick_ms = sum(t.tick_median_ms for t in found) / len(found) / batch
+    return Pace(60 * len(found) / elapsed_s, sum(t.steps for t in found) / elapsed_s, tick_ms)
 
 
 def main() -> None:
@@ -22,16 +43,10 @@ def main() -> None:
     print("| processes | trials at a time | episodes a minute | steps/s | tick, ms a trial |")
     print("|---|---|---|---|---|")
     for processes, batch in ((1, 1), (1, 4), (2, 1), (2, 4)):
-        job = Job(PolicySpec(options.policy, options.task), "in_domain", batch)
-        # The first trials pay for starting the processes.
-        list(over_processes(job, range(1, 1 + processes * batch), processes))
-        start = time.perf_counter()
-        trials = list(over_processes(job, range(30_000, 30_000 + options.trials), processes))
-        elapsed_s = time.perf_counter() - start
-        steps = sum(t.steps for t in trials)
-        tick_ms = sum(t.tick_median_ms for t in trials) / len(trials) / batch
+        found = pace(options.policy, options.task, options.trials, processes, batch)
         print(
-            f"| {processes} | {batch} | {60 * len(trials) / elapsed_s:.0f} | {steps / elapsed_s:.0f} | {tick_ms:.1f} |"
+            f"| {processes} | {batch} | {found.episodes_a_minute:.0f} | {found.steps_a_second:.0f} "
+            f"| {found.tick_ms:.1f} |"
         )
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"largest process: {largest:.0f} MiB")

@@ -45,6 +45,18 @@ class FreshReadings(Readings):
         return Observation(np.zeros((128, 128, 3), np.uint8), np.zeros(15, np.float32)), 0
 
 
+def ticks_ms(policy: LocalPolicy, count: int) -> list[float]:
+    """Of so many ticks one after the other, on one thread."""
+    torch.set_num_threads(1)
+    seen, _ = FreshReadings().observe()
+    found = []
+    for _ in range(count):
+        start = time.perf_counter()
+        policy.act(seen)
+        found.append(1000 * (time.perf_counter() - start))
+    return found
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -52,15 +64,8 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=300)
     parser.add_argument("--busy", type=int, default=0)
     options = parser.parse_args()
-    torch.set_num_threads(1)
     policy = LocalPolicy.load(options.checkpoint) if options.checkpoint else untrained()
-    seen, _ = FreshReadings().observe()
-    ticks_ms = []
-    for _ in range(options.ticks):
-        start = time.perf_counter()
-        policy.act(seen)
-        ticks_ms.append(1000 * (time.perf_counter() - start))
-    p50, p99 = np.percentile(ticks_ms, [50, 99])
+    p50, p99 = np.percentile(ticks_ms(policy, options.ticks), [50, 99])
     print(f"tick, one thread: median {p50:.1f} ms, p99 {p99:.1f} ms over {options.ticks}")
     context = multiprocessing.get_context("spawn")
     others = [context.Process(target=burn, daemon=True) for _ in range(options.busy)]

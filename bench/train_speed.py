@@ -20,6 +20,7 @@ from vital_policy.train_bc import keep_memory
 from vital_policy.trainer import PRESETS, Trainer
 
 FRAMES = 512
+WARM_UP = 5
 
 
 def demonstrations() -> Demonstrations:
@@ -38,6 +39,24 @@ def demonstrations() -> Demonstrations:
     )
 
 
+def iterations(preset: str, steps: int, threads: int, *, plain: bool = False) -> tuple[list[float], int, float]:
+    """Seconds of each of so many iterations, their batch, and page faults an iteration."""
+    torch.set_num_threads(threads)
+    if not plain:
+        keep_memory()
+        fused_norm.enable()
+    trainer = Trainer(PRESETS[preset], demonstrations())
+    for _ in range(WARM_UP):
+        trainer.step()
+    faults, times = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []
+    for _ in range(steps):
+        start = time.perf_counter()
+        trainer.step()
+        times.append(time.perf_counter() - start)
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+    return times, trainer.config.batch, faults / steps
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -46,25 +65,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--plain", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    if not options.plain:
-        keep_memory()
-        fused_norm.enable()
-    trainer = Trainer(PRESETS[options.preset], demonstrations())
-    for _ in range(5):
-        trainer.step()
-    faults, times = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []
-    for _ in range(options.steps):
-        start = time.perf_counter()
-        trainer.step()
-        times.append(time.perf_counter() - start)
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-    batch = trainer.config.batch
+    times, batch, faults = iterations(options.preset, options.steps, options.threads, plain=options.plain)
     median, least = np.median(times), min(times)
     print(
         f"{options.preset}, batch {batch}, {options.threads} threads: median {1000 * median:.0f} ms an iteration, "
-        f"least {1000 * least:.0f} ms; {1 / median:.2f} it/s, {batch / median:.0f} samples/s, "
-        f"{faults / options.steps:.0f} page faults an iteration"
+        f"least {1000 * least:.0f} ms; {1 / median:.2f} it/s, {batch / median:.0f} images/s, "
+        f"{faults:.0f} page faults an iteration"
     )
 
 

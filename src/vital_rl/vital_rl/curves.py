@@ -67,6 +67,7 @@ def draw(curves: list[Curve], title: str, wanted: float | None = 0.9) -> Figure:
 
 
 def _label(axes: Axes, title: str) -> None:
+    axes.set_xlim(left=0.0)
     axes.set(xlabel="environment steps", ylabel=f"success, last {WINDOW} episodes", ylim=(0.0, 1.0), title=title)
     scale = RATE_HZ * 60.0
     minutes = axes.secondary_xaxis("top", functions=(lambda s: np.divide(s, scale), lambda m: np.multiply(m, scale)))
