@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
+from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_policy import evaluated, train_bc
 from vital_policy.augmentation import Augmentation, to_network
@@ -134,6 +135,13 @@ def test_the_direction_of_most_motion_is_weighed_by_itself():
     assert action_groups(actions, mask) == INSERTION
     mask[:, 2] = False
     assert action_groups(actions, mask) == ((1, 2), (0,), (3, 4, 5), (6,))
+
+
+def test_pictures_of_an_open_hand_are_hardly_shifted_and_the_paper_s_preset_stays_as_it_is():
+    closed, opened = load_task("usb_insertion"), load_task("pick_block")
+    cpu, paper = PRESETS["cpu"], PRESETS["paper"]
+    assert cpu.with_task(closed) == cpu and paper.with_task(opened) == paper
+    assert cpu.with_task(opened).augmentation == dataclasses.replace(cpu.augmentation, pad_px=1)
 
 
 def test_learning_rate_warms_up_and_falls_to_a_twentieth():

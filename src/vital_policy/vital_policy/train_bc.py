@@ -212,7 +212,8 @@ def configure(options: argparse.Namespace) -> TrainConfig:
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
-        return dataclasses.replace(config.with_method(options.method), **changes)
+        config = config.with_method(options.method).with_task(load_task(options.task))
+        return dataclasses.replace(config, **changes)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
 

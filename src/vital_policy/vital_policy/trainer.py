@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vital_augment.compositing import BackgroundBank
+from vital_core.task import Task
 from vital_data.dataset import Demonstrations
 from vital_data.normalisation import Normaliser
 from vital_policy.augmentation import Augmentation, augment, to_network
@@ -37,7 +38,8 @@ class TrainConfig:
     for whoever runs the policy, see `TemporalEnsemble`. background_share: of the pictures that get another background,
     drawn from this many ``backgrounds``; 0 leaves them as they are. coarse_iterations: how many of the first ones see
     pictures of half the size, at a quarter of the cost: the network has no size of its own, and what to look for is
-    learned before where exactly it is.
+    learned before where exactly it is. open_hand_pad_px: how far pictures are shifted in a task that begins with an open
+    hand, None for as far as elsewhere: nothing in view then tells where the hand is but the picture's own frame.
     """
 
     iterations: int = 20_000
@@ -55,6 +57,7 @@ class TrainConfig:
     backgrounds: int = 2000
     coarse_iterations: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    open_hand_pad_px: int | None = None
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     def __post_init__(self) -> None:
@@ -72,6 +75,12 @@ class TrainConfig:
         """The same, with the sight and touch of one of `METHODS`."""
         touch, share = METHODS[method]
         return replace(self, policy=replace(self.policy, touch=touch), background_share=share)
+
+    def with_task(self, task: Task) -> "TrainConfig":
+        """The same, with the pictures' shift that suits the task."""
+        if task.starts_closed or self.open_hand_pad_px is None:
+            return self
+        return replace(self, augmentation=replace(self.augmentation, pad_px=self.open_hand_pad_px))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -91,6 +100,7 @@ PRESETS: dict[str, TrainConfig] = {
         relative_floor=0.08,
         ensemble_decay=-0.7,
         augmentation=Augmentation(pad_px=10),
+        open_hand_pad_px=1,
     ),
 }
 
