@@ -38,8 +38,8 @@ class TrainConfig:
     for whoever runs the policy, see `TemporalEnsemble`. background_share: of the pictures that get another background,
     drawn from this many ``backgrounds``; 0 leaves them as they are. coarse_iterations: how many of the first ones see
     pictures of half the size, at a quarter of the cost: the network has no size of its own, and what to look for is
-    learned before where exactly it is. open_hand_pad_px: how far pictures are shifted in a task that begins with an open
-    hand, None for as far as elsewhere: nothing in view then tells where the hand is but the picture's own frame.
+    learned before where exactly it is. open_hand_pad_px: how far pictures are shifted in a task that begins with an
+    open hand, None for as far as elsewhere: nothing in view then tells where the hand is but the picture's own frame.
     """
 
     iterations: int = 20_000
