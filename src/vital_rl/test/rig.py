@@ -40,6 +40,8 @@ from vital_interfaces.srv import (
     ReadReplay,
     TakeBaseline,
 )
+from vital_policy.replay_messages import to_message
+from vital_policy.rollout import ReplayStep
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 HOME = np.array([0.0, -0.3, 0.0, 0.9, 0.0, 1.2, 0.0])
@@ -148,6 +150,15 @@ class Rig(Node):
         client = self._services_asked[name]
         assert client.wait_for_service(timeout_sec=40.0), f"nobody serves {name}"
         return wait_for(client.call_async(SERVICES[name][0].Request(**request)))
+
+
+def noisy_step(number: int, rows: int = 64):
+    """A step whose numbers follow from ``number``; so many rows of its picture compress badly."""
+    rng = np.random.default_rng(number)
+    numbers = [rng.normal(size=n).astype(np.float32) for n in (15, 7, 7, 7)]
+    image = np.zeros((128, 128, 3), np.uint8)
+    image[:rows] = rng.integers(0, 255, (rows, 128, 3), dtype=np.uint8)
+    return to_message(ReplayStep(image, *numbers))
 
 
 def wait_for(future, timeout_s: float = 40.0):

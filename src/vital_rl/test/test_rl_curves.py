@@ -31,6 +31,9 @@ def test_lines_come_back_as_they_were_and_the_later_one_of_an_episode_counts(tmp
         file.write('{"episode": 3, "se')
     assert read_lines(tmp_path) == [lines[0], again, lines[2]]
     assert list((tmp_path / "tensorboard").iterdir())
+    fourth = dataclasses.replace(lines[0], episode=3)
+    EpisodeLog(tmp_path).add(fourth)
+    assert read_lines(tmp_path) == [lines[0], again, lines[2], fourth]
 
 
 def test_what_is_no_log_is_refused_with_where(tmp_path):

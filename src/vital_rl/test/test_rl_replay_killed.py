@@ -5,24 +5,16 @@ import threading
 import time
 
 import numpy as np
-from rig import SERVICES, rig
+from rig import SERVICES, noisy_step, rig
 
-from vital_policy.replay_messages import from_message, to_message
-from vital_policy.rollout import ReplayStep
+from vital_policy.replay_messages import from_message
 from vital_rl.replay_node import main
 from vital_rl.replay_store import ReplayStore
 
 KILLS = 100
 EPISODE = 12
+ROWS = 16
 ANSWER_S = 0.3
-
-
-def some_step(number):
-    rng = np.random.default_rng(number)
-    numbers = [rng.normal(size=n).astype(np.float32) for n in (15, 7, 7, 7)]
-    image = np.zeros((128, 128, 3), np.uint8)
-    image[:16] = rng.integers(0, 255, (16, 128, 3), dtype=np.uint8)
-    return to_message(ReplayStep(image, *numbers))
 
 
 class Writer:
@@ -37,7 +29,7 @@ class Writer:
         while (opened := self._ask(alive, "open", task="usb_insertion", seed=self._count)) is not None:
             for index in range(EPISODE):
                 self._count += 1
-                request = {"episode": opened.episode, "index": index, "step": some_step(self._count)}
+                request = {"episode": opened.episode, "index": index, "step": noisy_step(self._count, ROWS)}
                 answer = self._ask(alive, "append", **request)
                 if answer is None:
                     return
@@ -93,7 +85,7 @@ def test_a_hundred_kills_cost_nothing_that_was_acknowledged(tmp_path, own_ros_do
     assert len(writer.kept) > 5 * KILLS and len(writer.labelled) > KILLS / 4
     found = {episode: store.read_steps(episode) for episode, _ in writer.kept}
     for (episode, index), number in writer.kept.items():
-        expected, kept = from_message(some_step(number)), found[episode][index]
+        expected, kept = from_message(noisy_step(number, ROWS)), found[episode][index]
         for name in ("image", "tactile_ut", "base", "residual", "executed"):
             assert np.array_equal(getattr(kept, name), getattr(expected, name)), (episode, index, name)
     assert {e: store.episode(e).success for e in writer.labelled} == writer.labelled

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from rig import HOME, Processes, rig, until
+from rig import HOME, Processes, noisy_step, rig, until
 from slide import Slide, small_config, still
 
 from vital_core import pose as pose_of
@@ -223,14 +223,6 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_kept(tmp_path, robot, no
     robot.replay = None
     until(lambda: robot.replay is not None, "the replay again")
     assert robot.replay.steps == kept
-
-
-def noisy_step(seed):
-    rng = np.random.default_rng(seed)
-    numbers = [rng.normal(size=n).astype(np.float32) for n in (15, 7, 7, 7)]
-    image = np.zeros((128, 128, 3), np.uint8)
-    image[:64] = rng.integers(0, 255, (64, 128, 3), dtype=np.uint8)
-    return to_message(ReplayStep(image, *numbers))
 
 
 def test_weights_that_do_not_fit_change_nothing_and_are_said(tmp_path, base, checkpoint, robot, nodes):

@@ -1,7 +1,7 @@
 """What a residual training went through, episode by episode: lines of JSON to count by, and TensorBoard to watch.
 
 `episodes.jsonl` is appended to as episodes are learned from. A run that was killed learns from its last ones again, so
-that an episode may stand there twice; the later line counts.
+that an episode may stand there twice; the later line counts. What a kill tore at the end is cut off by the next run.
 """
 
 import json
@@ -41,15 +41,26 @@ class EpisodeLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         folder.mkdir(parents=True, exist_ok=True)
+        _cut_torn_end(self._path)
         self._writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=10)
 
     def add(self, line: EpisodeLine) -> None:
-        """Append an episode."""
-        with open(self._path, "a") as file:
-            file.write(json.dumps(asdict(line)) + "\n")
+        """Append an episode. Raises VitalError(DISK_FULL)."""
+        try:
+            with open(self._path, "a") as file:
+                file.write(json.dumps(asdict(line)) + "\n")
+        except OSError as error:
+            raise VitalError(ErrorCode.DISK_FULL, f"{self._path} cannot be written ({error}): make room") from error
         for name in SHOWN:
             if (value := getattr(line, name)) is not None:
                 self._writer.add_scalar(name, value, line.total_steps)
+
+
+def _cut_torn_end(path: Path) -> None:
+    """Leave whole lines alone, so that the next one begins a line."""
+    if path.is_file() and not (data := path.read_bytes()).endswith(b"\n"):
+        with open(path, "r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)
 
 
 def known(value: float) -> float | None:

@@ -137,6 +137,11 @@ def shown_props(model: mujoco.MjModel) -> dict[str, np.ndarray]:
     return points
 
 
+def _add_mark(body: mujoco.MjsBody, name: str, pos: list[float], size: list[float], rgba: list[float]) -> None:
+    """A small coloured box; pos and half sizes in m."""
+    body.add_geom(name=name, type=BOX, pos=pos, size=size, rgba=rgba, **_UNSEEN)
+
+
 def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, housing_m: tuple[float, float]) -> None:
     """What tells a USB port from a wall socket at a distance; beside or below the mouth, never over it."""
     x, y = housing_m[0] / 2, housing_m[1] / 2
@@ -145,14 +150,7 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
         body.add_geom(
             name=f"{prefix}_hub", type=BOX, pos=[0, y + 0.014, -0.022], size=[x, 0.014, 0.020], rgba=shell, **_UNSEEN
         )
-        body.add_geom(
-            name=f"{prefix}_led",
-            type=BOX,
-            pos=[0, y + 0.014, -0.0015],
-            size=[0.003, 0.003, 0.001],
-            rgba=[0.2, 0.9, 1.0, 1.0],
-            **_UNSEEN,
-        )
+        _add_mark(body, f"{prefix}_led", [0, y + 0.014, -0.0015], [0.003, 0.003, 0.001], [0.2, 0.9, 1.0, 1.0])
         body.add_geom(
             name=f"{prefix}_cable",
             type=CAPSULE,
@@ -164,27 +162,13 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
         )
     elif held_object == "card":
         _add_linings(body, prefix)
-        body.add_geom(
-            name=f"{prefix}_led",
-            type=BOX,
-            pos=[-0.018, y - 0.006, 0.0004],
-            size=[0.004, 0.003, 0.0005],
-            rgba=[0.95, 0.25, 0.15, 1.0],
-            **_UNSEEN,
-        )
+        _add_mark(body, f"{prefix}_led", [-0.018, y - 0.006, 0.0004], [0.004, 0.003, 0.0005], [0.95, 0.25, 0.15, 1.0])
     elif held_object == "key":
         steel = [0.55, 0.56, 0.58, 1.0]
         body.add_geom(
             name=f"{prefix}_bezel", type=CYLINDER, pos=[0, 0, -0.008], size=[0.024, 0.004, 0], rgba=steel, **_UNSEEN
         )
-        body.add_geom(
-            name=f"{prefix}_mark",
-            type=BOX,
-            pos=[x - 0.004, 0, 0.0],
-            size=[0.002, 0.0012, 0.0004],
-            rgba=[0.75, 0.1, 0.1, 1.0],
-            **_UNSEEN,
-        )
+        _add_mark(body, f"{prefix}_mark", [x - 0.004, 0, 0.0], [0.002, 0.0012, 0.0004], [0.75, 0.1, 0.1, 1.0])
     else:
         white = [0.96, 0.96, 0.94, 1.0]
         body.add_geom(
