@@ -39,6 +39,7 @@ ARGUMENTS: tuple[parts.Argument, ...] = (
     ),
     ("demos", "", "session of demonstrations as prior data; empty: none", None),
     ("updates_per_step", "16", "updates of critics and actor for every environment step", None),
+    ("dense", "false", "reward the distance to where the target was located, too", ("true", "false")),
     ("checkpoint_dir", "", "folder with <task>.safetensors; empty: the checkpoints shipped with vital_policy", None),
 )
 WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step")
@@ -67,6 +68,7 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
         "steps": whole("steps"),
         "seed": whole("run_seed"),
         "updates_per_step": whole("updates_per_step"),
+        "dense": text("dense", context) == "true",
     }
     if checkpoints:
         policy["checkpoint_dir"] = checkpoints

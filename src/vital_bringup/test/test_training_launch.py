@@ -21,13 +21,15 @@ def train(folder, *arguments):
 
 def test_training_learns_ends_and_goes_on_where_it_was(tmp_path):
     folder = tmp_path / "training"
-    done = train(folder, "steps:=10", "updates_per_step:=2")
+    done = train(folder, "steps:=10", "updates_per_step:=2", "dense:=true")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    again = train(folder, "steps:=70", "updates_per_step:=2")
+    again = train(folder, "steps:=70", "updates_per_step:=2", "dense:=true")
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     store = ReplayStore(folder / "replay")
     assert store.transitions >= 70
     assert all(e.success is not None and e.about["task"] == "usb_insertion" for e in store.episodes)
+    rows = store.read_steps(0)
+    assert rows[0].distance_m > 0.05 and all(0.0 < row.distance_m < 0.3 for row in rows)
     assert len({e.about["seed"] for e in store.episodes}) == len(store.episodes) >= 2
     checkpoint = load_checkpoint(checkpoint_folder() / "usb_insertion.safetensors")
     residual = load_residual(folder / "usb_insertion_residual.safetensors", checkpoint)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 from rclpy.action import ActionClient
 from rclpy.node import Node
@@ -90,12 +91,18 @@ class RosSkills:
         """The local policy, where it does not answer yet."""
         return [] if self._policy.server_is_ready() else ["policy"]
 
-    def learn(self, task: str, seed: int, over: Callable[[], bool]) -> Any:
-        """Run the local policy as something to learn from until ``over`` or its time is up; the action's result."""
-        episode_s = load_task(task).episode_s
+    def learn(self, name: str, seed: int, located: Located, over: Callable[[], bool]) -> Any:
+        """Run the local policy as something to learn from until ``over`` or its time is up; the action's result.
+
+        Where it is to end follows from where the target was ``located``.
+        """
+        task = load_task(name)
         self.label.clear()
-        goal = RunPolicy.Goal(task=task, duration_s=episode_s, learn=True, seed=seed)
-        _, result = run_action(self._policy, goal, timeout_s=episode_s + 10.0, cancel_when=over, abandon=self.stopping)
+        x, y, z = (located.point_m + task.finish_m).tolist()
+        finish = [Point(x=x, y=y, z=z)]
+        goal = RunPolicy.Goal(task=name, duration_s=task.episode_s, learn=True, seed=seed, finish=finish)
+        limit_s = task.episode_s + 10.0
+        _, result = run_action(self._policy, goal, timeout_s=limit_s, cancel_when=over, abandon=self.stopping)
         return result
 
     def localize(self, prompt: str) -> Located:

@@ -14,6 +14,7 @@ from vital_bringup.client_main import run_client, wait_until_ready
 from vital_bringup.demo_session import Press
 from vital_bringup.record_node import PRESSES
 from vital_bringup.ros_skills import RosSkills
+from vital_bringup.task_run import Located
 from vital_bringup.training_session import Phase, Played, Progress, TrainingSession
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
@@ -55,6 +56,7 @@ class TrainingNode(Node):
         self._learner: LearnerState | None = None
         self._weights_s: float | None = None
         self._skills = RosSkills(self, label_from_truth=self._by_truth)
+        self._located: Located | None = None
         self._connect()
 
     def _connect(self) -> None:
@@ -111,8 +113,8 @@ class TrainingNode(Node):
             checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
         else:
             self._wait_for_scene()
-        located = self._skills.localize(self.task.prompt)
-        self._skills.reach(self.task.name, located, seed)
+        self._located = self._skills.localize(self.task.prompt)
+        self._skills.reach(self.task.name, self._located, seed)
 
     def _clear_stop(self, who: str) -> None:
         if self._gate is not None and self._gate.mode == GateState.LATCHED:
@@ -134,7 +136,8 @@ class TrainingNode(Node):
             said.extend(self._said_now())
             return bool(said) or self._skills.label.given()
 
-        result = self._skills.learn(self.task.name, seed, over)
+        assert self._located is not None, "`prepare` comes first"
+        result = self._skills.learn(self.task.name, seed, self._located, over)
         success = said[0] if said else True if self._skills.label.given() else None
         if success is None and self._by_truth:
             success = False

@@ -24,6 +24,13 @@ def test_every_task_file_is_whole(name):
     assert task.starts_closed == (task.skill != "pick")
 
 
+def test_a_task_ends_inside_behind_or_above_its_target():
+    usb, card, block = (load_task(name) for name in ("usb_insertion", "card_swipe", "pick_block"))
+    assert usb.finish_m == pytest.approx((0.0, 0.0, usb.tip_offset_m - usb.success_depth_m))
+    assert card.finish_m[0] == pytest.approx(-card.start_offset_m[0] - card.tip_forward_m)
+    assert block.finish_m == pytest.approx((0.0, 0.0, block.success_travel_m))
+
+
 def test_task_of_an_unknown_skill_is_refused():
     values = {f: v for f, v in vars(load_task("usb_insertion")).items() if f != "name"}
     with pytest.raises(VitalError, match="skill is 'throw', expected one of"):

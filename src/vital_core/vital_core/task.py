@@ -89,6 +89,16 @@ class Task:
         return (x - self.tip_forward_m, y, z + self.tip_offset_m)
 
     @property
+    def finish_m(self) -> Vector:
+        """(3,) where the TCP ends when it succeeds, relative to the target, in the target's frame.
+
+        A swiped object is behind the target by then, as far as it began before it.
+        """
+        x = -self.start_offset_m[0] if self.skill == "swipe" else 0.0
+        z = self.success_travel_m if self.skill == "pick" else -self.success_depth_m
+        return (x - self.tip_forward_m, 0.0, z + self.tip_offset_m)
+
+    @property
     def starts_closed(self) -> bool:
         """Whether the gripper holds the object from the start."""
         return self.skill != "pick"

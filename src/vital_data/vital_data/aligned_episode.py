@@ -69,16 +69,17 @@ class AlignmentConfig:
 class AlignedEpisode:
     """T frames at 30 Hz.
 
-    stamps_ns (T,); image (T, 128, 128, 3) uint8; tactile_ut (T, 15) float32, baseline subtracted; actions (T, 7)
-    float64, the 6 Hz action that begins at the frame (m, rad, gripper); observed (T,) and valid (T,) bool: whether
-    the frame's observation and its action are to be used; refused: how many frames were not, by reason; foreground:
-    (T, 128, 16) uint8, a bit a pixel, None where it was not asked for.
+    stamps_ns (T,); image (T, 128, 128, 3) uint8; tactile_ut (T, 15) float32, baseline subtracted; tcp_m (T, 3) measured
+    position of the TCP in `link_base`; actions (T, 7) float64, the 6 Hz action that begins at the frame (m, rad,
+    gripper); observed (T,) and valid (T,) bool: whether the frame's observation and its action are to be used; refused:
+    how many frames were not, by reason; foreground: (T, 128, 16) uint8, a bit a pixel, None where it was not asked for.
     """
 
     name: str
     stamps_ns: Stamps
     image: NDArray[np.uint8]
     tactile_ut: NDArray[np.float32]
+    tcp_m: NDArray[np.float64]
     actions: NDArray[np.float64]
     observed: NDArray[np.bool_]
     valid: NDArray[np.bool_]
@@ -118,7 +119,8 @@ def align(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig)
         foreground, seen = _foreground(name, streams[FOREGROUND_TOPIC], clock_ns)
         refused["no foreground of this picture"] = int((~seen).sum())
         observed = observed & seen
-    return AlignedEpisode(name, clock_ns, image, tactile_ut, actions, observed, valid, refused, foreground)
+    tcp_m = t_base_tcp[:, :3, 3]
+    return AlignedEpisode(name, clock_ns, image, tactile_ut, tcp_m, actions, observed, valid, refused, foreground)
 
 
 def _check_topics(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig) -> None:

@@ -34,7 +34,8 @@ Progress = Callable[[str], None]
 class Demonstrations:
     """All frames that begin an action, of all episodes, with their chunks.
 
-    image (N, 128, 128, 3) uint8; tactile_ut (N, 15) float32; actions (N, chunk, 7) in m, rad; mask (N, chunk)
+    image (N, 128, 128, 3) uint8; tactile_ut (N, 15) float32; tcp_m (N, 3) measured position of the TCP in
+    `link_base`; actions (N, chunk, 7) in m, rad; mask (N, chunk)
     bool, False where there is nothing to imitate; episode (N,) index of the episode; sha256 of the content and
     the settings; normaliser of all of it; label: where the actions come from; names of the episodes; refused:
     frames left out, by reason; excluded: episodes left out and why; foreground: (N, 128, 16) uint8, a bit a pixel,
@@ -43,6 +44,7 @@ class Demonstrations:
 
     image: NDArray[np.uint8]
     tactile_ut: NDArray[np.float32]
+    tcp_m: NDArray[np.float64]
     actions: NDArray[np.float64]
     mask: NDArray[np.bool_]
     episode: NDArray[np.int64]
@@ -64,7 +66,8 @@ class Demonstrations:
 
     def subset(self, chosen: NDArray[np.bool_]) -> "Demonstrations":
         """The frames where ``chosen`` (N,) is True, with the normaliser of the whole."""
-        parts = {name: getattr(self, name)[chosen] for name in ("image", "tactile_ut", "actions", "mask", "episode")}
+        names = ("image", "tactile_ut", "tcp_m", "actions", "mask", "episode")
+        parts = {name: getattr(self, name)[chosen] for name in names}
         if self.foreground is not None:
             parts["foreground"] = self.foreground[chosen]
         return dataclasses.replace(self, **parts)
@@ -154,7 +157,7 @@ class _Frames:
         end = self._count + len(start)
         self._image[self._count : end] = episode.image[start]
         number = np.full(len(start), len(self._names))
-        self._parts.append((episode.tactile_ut[start], actions[start], mask[start], number))
+        self._parts.append((episode.tactile_ut[start], episode.tcp_m[start], actions[start], mask[start], number))
         if episode.foreground is not None:
             self._foreground.append(episode.foreground[start])
         self._count = end
@@ -165,11 +168,12 @@ class _Frames:
         """All frames taken, with the normaliser kept in ``folder``."""
         if self._refused:
             log.warning("frames left out: %s", _listed(self._refused))
-        tactile_ut, actions, mask, episode = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+        tactile_ut, tcp_m, actions, mask, episode = (np.concatenate(part) for part in zip(*self._parts, strict=True))
         normaliser = stored_normaliser(folder, sha256, lambda: Normaliser.fit(actions[mask], tactile_ut))
         return Demonstrations(
             image=self._image[: self._count],
             tactile_ut=tactile_ut,
+            tcp_m=tcp_m,
             actions=actions,
             mask=mask,
             episode=episode,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+from geometry_msgs.msg import Point
 from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -19,11 +20,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from vital_core.errors import ErrorCode
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState, TactileArray
 from vital_interfaces.srv import AcquireControl, TakeBaseline
+from vital_policy.run_goal import finish_of
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -223,6 +225,13 @@ def test_silent_sensors_give_no_command_and_end_the_episode(bench: Bench, policy
     refused = [s for s in bench.states if not s.commanded]
     assert refused and all(s.error_code == ErrorCode.STALE_OBSERVATION for s in refused)
     assert bench.owner == ""
+
+
+def test_a_goal_may_tell_where_the_arm_is_to_end_in_finite_numbers():
+    assert finish_of(RunPolicy.Goal()) is None
+    assert finish_of(RunPolicy.Goal(finish=[Point(x=0.4, y=-0.1, z=0.2)])).tolist() == [0.4, -0.1, 0.2]
+    with pytest.raises(VitalError, match="expected finite values or none at all"):
+        finish_of(RunPolicy.Goal(finish=[Point(x=float("nan"))]))
 
 
 def test_goals_that_cannot_be_taken_are_refused_with_their_code(bench: Bench, policy_process):

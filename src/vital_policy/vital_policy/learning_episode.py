@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
@@ -20,13 +21,20 @@ TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)
 class LearningEpisode:
     """Made when the replay has opened an episode; `note` every tick, then `finish`.
 
-    owner: who has the arm, as the gate says; t_base_tcp: where it is.
+    owner: who has the arm, as the gate says; t_base_tcp: where it is; finish_m: (3,) where the TCP ends when it
+    succeeds, in `link_base`, None where nobody knows.
     """
 
     def __init__(
-        self, replay: OpenReplay, tick: PolicyTick, noise: Noise, t_base_tcp: Callable[[], Pose | None]
+        self,
+        replay: OpenReplay,
+        tick: PolicyTick,
+        noise: Noise,
+        t_base_tcp: Callable[[], Pose | None],
+        finish_m: NDArray[np.float64] | None = None,
     ) -> None:
         self._replay, self._tick, self._noise, self._pose = replay, tick, noise, t_base_tcp
+        self._finish_m = finish_m
         self._rollout = Rollout(replay.append)
         self.owner = POLICY
         tick.noise = noise
@@ -43,24 +51,32 @@ class LearningEpisode:
 
     def note(self, result: TickResult) -> None:
         """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT)."""
-        step = _step(result, self.owner)
+        t_base_tcp = self._pose()
+        step = _step(result, self.owner, self._distance_m(t_base_tcp))
         if step is not None:
-            self._rollout.tick(step, self._pose())
+            self._rollout.tick(step, t_base_tcp)
 
     def finish(self, end: EpisodeEnd) -> None:
         """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
         self._noise.silent = True
-        last = _step(self._tick.run(), POLICY)
+        t_base_tcp = self._pose()
+        last = _step(self._tick.run(), POLICY, self._distance_m(t_base_tcp))
         self._tick.noise = None
         try:
             if last is not None:
                 nothing = np.zeros_like(last.residual)
-                self._rollout.end(replace(last, residual=nothing, executed=last.base), self._pose())
+                self._rollout.end(replace(last, residual=nothing, executed=last.base), t_base_tcp)
         finally:
             self._replay.close(end.message, terminated=end.code in TERMINAL)
 
+    def _distance_m(self, t_base_tcp: Pose | None) -> float:
+        """L1 distance to the finish; NaN where either is not known."""
+        if self._finish_m is None or t_base_tcp is None:
+            return float("nan")
+        return float(np.abs(t_base_tcp[:3, 3] - self._finish_m).sum())
 
-def _step(result: TickResult, owner: str) -> ReplayStep | None:
+
+def _step(result: TickResult, owner: str, distance_m: float) -> ReplayStep | None:
     seen, tick = result.observation, result.tick
     if seen is None or tick is None:
         return None
@@ -74,4 +90,5 @@ def _step(result: TickResult, owner: str) -> ReplayStep | None:
         weights_version=tick.version,
         stamp_ns=result.stamp_ns,
         steady_ns=int(1e9 * steady_s()),
+        distance_m=distance_m,
     )

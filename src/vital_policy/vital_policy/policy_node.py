@@ -34,7 +34,7 @@ from vital_policy.policy_sensors import PolicySensors
 from vital_policy.replay_client import ReplayClient
 from vital_policy.residual import load_residual
 from vital_policy.rollout import PERSON
-from vital_policy.run_goal import episode_length_s
+from vital_policy.run_goal import episode_length_s, finish_of
 from vital_policy.tick import EpisodeFigures, Noise, PolicyTick, TickResult
 from vital_policy.weights_inbox import WeightsInbox
 
@@ -126,7 +126,7 @@ class PolicyNode(Node):
         try:
             self._sensors.begin(self._ask.take_baseline())
             if handle.request.learn:
-                self._learning = self._open_replay(handle.request.seed, episode)
+                self._learning = self._open_replay(handle.request, episode)
                 replay_episode = self._learning.episode
             end = self._tick_with_control(episode, duration_s, act)
             if self._learning is not None:
@@ -149,16 +149,16 @@ class PolicyNode(Node):
             self._owner_since_ns = None
             self._ask.release()
 
-    def _open_replay(self, seed: int, episode: Episode) -> LearningEpisode:
+    def _open_replay(self, goal: RunPolicy.Goal, episode: Episode) -> LearningEpisode:
         def failed(error: VitalError) -> None:
             episode.end(EpisodeEnd(False, error.code, error.message))
 
         residual = self._policy.residual
         assert residual is not None
         about = {"task": self._task.name, "checkpoint": self._policy.checkpoint.sha256}
-        replay, before = self._replay.open(self._task.name, seed, about, failed)
-        noise = Noise(residual.exploration, residual.exploration.generator(seed), before)
-        return LearningEpisode(replay, self._tick, noise, self._sensors.t_base_tcp)
+        replay, before = self._replay.open(self._task.name, goal.seed, about, failed)
+        noise = Noise(residual.exploration, residual.exploration.generator(goal.seed), before)
+        return LearningEpisode(replay, self._tick, noise, self._sensors.t_base_tcp, finish_of(goal))
 
     def _carry_out(self, result: TickResult, times: TickTimes) -> bool:
         """Publish a tick and, unless a person has the arm, its command; whether that was sent."""

@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
 from vital_interfaces.action import RunPolicy
@@ -24,3 +27,17 @@ def episode_length_s(goal: RunPolicy.Goal, loaded: Task, *, busy: bool) -> float
     if not 0.0 <= goal.duration_s < math.inf:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"duration_s is {goal.duration_s}, expected 0 or more")
     return goal.duration_s or loaded.episode_s
+
+
+def finish_of(goal: RunPolicy.Goal) -> NDArray[np.float64] | None:
+    """(3,) where the TCP ends when it succeeds, in `link_base`, m; None where the goal does not tell.
+
+    Raises VitalError(BAD_PARAMETER) where it is not finite.
+    """
+    if not goal.finish:
+        return None
+    point = goal.finish[0]
+    finish_m = np.array([point.x, point.y, point.z])
+    if not np.isfinite(finish_m).all():
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"finish is {finish_m} m, expected finite values or none at all")
+    return finish_m

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from geometry_msgs.msg import Point
 from rig import HOME, Processes, noisy_step, rig, until
 from slide import Slide, small_config, still
 
@@ -120,7 +121,8 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     until(lambda: robot.client.server_is_ready() and robot.replay, "the nodes")
     time.sleep(1.0)
     robot.place(1)
-    handle = robot.goal(seed=1)
+    x, y, z = forward(HOME)[:3, 3].tolist()
+    handle = robot.goal(seed=1, finish=[Point(x=x, y=y, z=z)])
     until(lambda: robot.commands >= 2, "the policy's commands")
     robot.own("teleop")
     time.sleep(0.3)
@@ -143,6 +145,8 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     theirs = sum(row.executed[:3] for row in rows if row.owner == "teleop")
     whole = pose_of.to_vector(pose_of.inverse(forward(HOME)) @ forward(moved))
     assert np.allclose(theirs, whole[:3], atol=2e-3) and np.linalg.norm(theirs) > 5e-3
+    away = np.abs(forward(moved)[:3, 3] - forward(HOME)[:3, 3]).sum()
+    assert rows[0].distance_m == pytest.approx(0.0, abs=1e-6) and rows[-1].distance_m == pytest.approx(away, abs=1e-6)
 
 
 def test_a_killed_policy_leaves_an_interrupted_episode_that_nobody_learns_from(

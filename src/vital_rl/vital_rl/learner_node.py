@@ -81,6 +81,7 @@ class LearnerNode(Node):
             "batch": value("batch", 256, "transitions in a minibatch"),
             "variants": value("variants", 4, "augmented variants of each picture"),
             "seed": value("seed", 0, "of networks, minibatches and exploration"),
+            "dense": value("dense", False, "reward the distance to where the TCP is to end, too"),
         }
         self._publish_every: int = value("publish_every", 100, "updates between two sets of weights")
         self._save_every_s: float = value("save_every_s", 20.0, "between two states on disk, s")

@@ -137,8 +137,11 @@ class ResidualLearner:
     def add_demonstrations(self, demos: Demonstrations) -> tuple[int, int]:
         """As prior data; returns how many steps, and how many of them beyond what a residual can add."""
         policy = LocalPolicy(self.checkpoint, residual=self._untrained)
-        every, seed = self.config.frames_a_tick, self.config.seed
-        return add_demonstrations(self.memory, policy, self._untrained, demos, every, self._cache, seed)
+        config = self.config
+        return add_demonstrations(
+            self.memory, policy, self._untrained, demos, config.frames_a_tick, self._cache, config.seed,
+            dense=config.dense,
+        )  # fmt: skip
 
     def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> EpisodeLine:
         """Remember a labelled episode, and owe the updates for it."""

@@ -35,9 +35,19 @@ def base_actions(
 
 
 def demonstrated(
-    policy: LocalPolicy, residual: Residual, demos: Demonstrations, every: int, cache: FeatureCache, seed: int
+    policy: LocalPolicy,
+    residual: Residual,
+    demos: Demonstrations,
+    every: int,
+    cache: FeatureCache,
+    seed: int,
+    *,
+    dense: bool,
 ) -> Iterator[tuple[EpisodeSteps, int]]:
-    """Each demonstration, thinned to the control rate (each ``every``-th frame), and its steps beyond the scale."""
+    """Each demonstration, thinned to the control rate (each ``every``-th frame), and its steps beyond the scale.
+
+    dense: its distance to where it ended is rewarded too.
+    """
     normaliser = policy.checkpoint.normaliser
     for number in range(demos.episodes):
         rows = np.flatnonzero(demos.episode == number)[::every]
@@ -47,13 +57,14 @@ def demonstrated(
         base = base_actions(policy, image, tactile_ut)
         offset, beyond = offsets_of(demos.actions[rows[:-1], 0], base[:-1], residual.scale)
         steps = len(rows) - 1
+        distance_m = np.abs(demos.tcp_m[rows[1:]] - demos.tcp_m[rows[-1]]).sum(axis=1)
         name = f"demonstration_{demos.sha256[:16]}_{number}"
         yield (
             EpisodeSteps(
                 features=cache.get(name, image, tactile_ut, seed + number),
                 base=normaliser.normalise_actions(base),
                 residual=offset,
-                reward=rewards(True, None, steps, dense=False),
+                reward=rewards(True, distance_m, steps, dense=dense),
                 intervened=np.ones(steps, bool),
                 terminated=True,
             ),
@@ -69,10 +80,12 @@ def add_demonstrations(
     every: int,
     cache: FeatureCache,
     seed: int,
+    *,
+    dense: bool = False,
 ) -> tuple[int, int]:
     """Fill the replay with all demonstrations; returns how many steps, and how many of them beyond the scale."""
     steps = beyond = 0
-    for episode, more in demonstrated(policy, residual, demos, every, cache, seed):
+    for episode, more in demonstrated(policy, residual, demos, every, cache, seed, dense=dense):
         replay.add(episode, prior=True)
         steps, beyond = steps + len(episode), beyond + more
     return steps, beyond

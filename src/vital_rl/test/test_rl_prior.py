@@ -1,0 +1,70 @@
+"""Demonstrations as prior data: what the residual would have had to add, and what is rewarded."""
+
+import numpy as np
+import pytest
+from slide import STEP_M, still
+
+from vital_core.pose import Pose
+from vital_data import synthetic
+from vital_data.convert.session_writer import SessionWriter
+from vital_data.dataset import load_demonstrations
+from vital_policy.inference import LocalPolicy
+from vital_policy.residual import Residual, ResidualSettings
+from vital_policy.residual_actor import ActorConfig, ResidualActor
+from vital_rl.feature_replay import FeatureReplay, ReplayConfig
+from vital_rl.features import FeatureCache
+from vital_rl.prior import add_demonstrations, demonstrated
+
+FRAMES = (60, 70)
+EVERY = 5
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """Two recorded descents, a base policy that stands still, and its untrained residual."""
+    folder = tmp_path_factory.mktemp("prior")
+    writer = SessionWriter(folder / "session", "usb_insertion", {})
+    for number, frames in enumerate(FRAMES):
+        writer.add(synthetic.streams(frames, number), {})
+    checkpoint = still(folder)
+    actor = ResidualActor(ActorConfig(features=32, hidden=8))
+    residual = Residual.untrained(checkpoint, actor, ResidualSettings())
+    return load_demonstrations(folder / "session", "usb_insertion", 10), checkpoint, residual
+
+
+def shown(parts, *, dense):
+    demos, checkpoint, residual = parts
+    found = demonstrated(LocalPolicy(checkpoint), residual, demos, EVERY, FeatureCache(checkpoint, 2), 0, dense=dense)
+    return [steps for steps, _ in found]
+
+
+def test_what_was_demonstrated_is_the_residual_of_a_policy_that_stands_still(parts):
+    demos, _, residual = parts
+    for number, episode in enumerate(shown(parts, dense=False)):
+        rows = np.flatnonzero(demos.episode == number)[::EVERY]
+        assert len(episode) == len(rows) - 1 and episode.terminated and episode.intervened.all()
+        wanted = (demos.actions[rows[:-1], 0, :6] / residual.scale[:6]).clip(-1.0, 1.0)
+        np.testing.assert_allclose(episode.residual[:, :6], wanted, atol=1e-5)
+        assert np.abs(episode.residual).max() > 0.1 and not episode.residual[:, 6].any()
+        assert episode.reward.tolist() == [0.0] * (len(episode) - 1) + [1.0]
+    assert residual.scale[0] == pytest.approx(0.2 * STEP_M)
+
+
+def test_dense_reward_counts_the_way_that_was_left_to_the_end_of_the_demonstration(parts):
+    demos = parts[0]
+    for number, episode in enumerate(shown(parts, dense=True)):
+        rows = np.flatnonzero(demos.episode == number)[::EVERY]
+        tcp: list[Pose] = [synthetic.pose_at((len(rows) - 2 - i) * EVERY / 30.0, number) for i in range(len(rows) - 1)]
+        travelled = [abs(tcp[i][2, 3] - tcp[-1][2, 3]) for i in range(len(tcp))]
+        # The recorded pose is up to 20 ms old.
+        np.testing.assert_allclose(-episode.reward[:-1], travelled[:-1], atol=2e-3)
+        assert episode.reward[-1] == pytest.approx(1.0)
+
+
+def test_all_of_them_fill_the_replay_and_what_a_residual_cannot_add_is_counted(parts):
+    demos, checkpoint, residual = parts
+    replay = FeatureReplay(ReplayConfig(rows=200, variants=2, features=32))
+    cache = FeatureCache(checkpoint, 2)
+    steps, beyond = add_demonstrations(replay, LocalPolicy(checkpoint), residual, demos, EVERY, cache, 0)
+    assert steps == len(replay) == sum(len(episode) for episode in shown(parts, dense=False))
+    assert 0 <= beyond <= steps
