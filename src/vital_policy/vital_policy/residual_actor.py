@@ -1,7 +1,7 @@
 """The residual actor: what to add to the base policy's action (paper, appendix A1).
 
-One hidden layer on (z_image, z_tactile, a_base) and a tanh. The last layer starts at zero, so that an untrained actor
-changes nothing.
+One hidden layer, or several, on (z_image, z_tactile, a_base) and a tanh. The last layer starts at zero, so that an
+untrained actor changes nothing.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,17 @@ GRIPPER = 6
 
 @dataclass(frozen=True)
 class ActorConfig:
-    """features: values of z_image and z_tactile together; hidden: width. gripper: whether it is corrected too."""
+    """features: values of z_image and z_tactile together; hidden: width. gripper: whether it is corrected too. layers:
+    how many hidden ones."""
 
     features: int = 512
     hidden: int = 256
     gripper: bool = False
+    layers: int = 1
 
     def __post_init__(self) -> None:
-        if self.features < 1 or self.hidden < 1:
-            raise ValueError(f"features {self.features} and hidden {self.hidden} must be at least 1")
+        if min(self.features, self.hidden, self.layers) < 1:
+            raise ValueError(f"{self} needs at least 1 feature, 1 wide, 1 layer")
 
 
 def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper: bool = False) -> NDArray[np.float32]:
@@ -55,14 +57,20 @@ class ResidualActor(nn.Module):
         super().__init__()
         self.config = config = config or ActorConfig()
         self.hidden = nn.Linear(config.features + ACTION_VALUES, config.hidden)
+        self.deeper = nn.ModuleList(nn.Linear(config.hidden, config.hidden) for _ in range(config.layers - 1))
         self.out = nn.Linear(config.hidden, ACTION_VALUES)
         active = torch.ones(ACTION_VALUES)
         active[GRIPPER] = float(config.gripper)
         self.register_buffer("active", active, persistent=False)
-        nn.init.orthogonal_(self.hidden.weight)
-        for parameter in (self.hidden.bias, self.out.weight, self.out.bias):
-            nn.init.zeros_(parameter)
+        for layer in (self.hidden, *self.deeper):
+            nn.init.orthogonal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
 
     def forward(self, z: Tensor, base: Tensor) -> Tensor:
         """See the class."""
-        return self.active * torch.tanh(self.out(torch.relu(self.hidden(torch.cat([z, base], dim=-1)))))
+        x = torch.relu(self.hidden(torch.cat([z, base], dim=-1)))
+        for layer in self.deeper:
+            x = torch.relu(layer(x))
+        return self.active * torch.tanh(self.out(x))

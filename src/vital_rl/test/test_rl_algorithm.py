@@ -89,8 +89,10 @@ def test_ensemble_answers_as_its_critics_would_alone():
         torch.testing.assert_close(together[e], alone)
 
 
-def test_untrained_actor_changes_nothing_and_a_trained_one_stays_within_the_scale():
-    actor = ResidualActor(ActorConfig(features=4, hidden=8))
+@pytest.mark.parametrize("layers", [1, 3])
+def test_untrained_actor_changes_nothing_and_a_trained_one_stays_within_the_scale(layers):
+    actor = ResidualActor(ActorConfig(features=4, hidden=8, layers=layers))
+    assert sum(isinstance(module, torch.nn.Linear) for module in actor.modules()) == layers + 1
     assert not actor(torch.randn(3, 4), torch.randn(3, 7)).any()
     torch.nn.init.normal_(actor.out.weight, std=50.0)
     residual = actor(torch.randn(99, 4), torch.randn(99, 7))

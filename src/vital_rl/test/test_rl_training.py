@@ -213,3 +213,14 @@ def test_missing_residual_names_the_command_that_learns_it(tmp_path, checkpoint)
     with pytest.raises(VitalError, match="vital train task:=usb_insertion") as refused:
         load_residual(tmp_path / "none.safetensors", checkpoint)
     assert refused.value.code == ErrorCode.NO_CHECKPOINT
+
+
+def test_rlpd_is_from_scratch_and_its_actor_comes_back_as_it_was(checkpoint):
+    config = configure(32, steps=100, updates_per_step=1, batch=4, variants=1, seed=0, rlpd=True)
+    assert config.ddpg.critic.critics == 10 and config.ddpg.target_critics == 2
+    residual = ResidualLearner(config, checkpoint).residual()
+    assert not residual.settings.base and residual.settings.share == 1.0
+    torch.nn.init.normal_(residual.actor.out.weight)
+    again = from_bytes(to_bytes(residual), checkpoint)
+    z, base = torch.randn(5, 32), torch.randn(5, 7)
+    assert again.actor.config.layers == 3 and np.array_equal(again.offset(z, base), residual.offset(z, base))

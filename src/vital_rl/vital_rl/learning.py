@@ -72,7 +72,7 @@ def configure(
     rlpd: bool = False,
     touch: bool = True,
 ) -> LearningConfig:
-    """Settings of a run for a base policy of so many ``features``; rlpd: no base action, ten critics.
+    """Settings of a run for a base policy of so many ``features``; rlpd: no base action, four layers, ten critics.
 
     Raises VitalError(BAD_PARAMETER).
     """
@@ -88,7 +88,7 @@ def configure(
                 target_critics=2 if rlpd else 0,
                 returns=(-math.inf if dense else 0.0, 1.0),
                 exploration=Exploration(seed=seed),
-                actor=ActorConfig(features=features),
+                actor=ActorConfig(features=features, layers=3 if rlpd else 1),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
             ),
             replay=ReplayConfig(rows=2 * steps + 10_000, variants=variants, features=features),
