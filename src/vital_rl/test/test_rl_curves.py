@@ -8,7 +8,7 @@ import pytest
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.statistics import wilson_interval
-from vital_rl.curves import WINDOW, curve_of, main
+from vital_rl.curves import LEAST, WINDOW, curve_of, main
 from vital_rl.episode_log import FILE, EpisodeLine, EpisodeLog, read_lines
 
 
@@ -48,9 +48,10 @@ def test_what_is_no_log_is_refused_with_where(tmp_path):
 def test_curve_counts_the_window_and_carries_its_interval(tmp_path):
     a_run(tmp_path, [False] * WINDOW + [True] * 10)
     curve = curve_of("run", tmp_path)
-    assert curve.success.tolist() == [n / WINDOW for n in range(11)]
-    assert curve.steps[0] == 50 * WINDOW and curve.steps[-1] == 50 * (WINDOW + 10)
+    assert curve.success.tolist() == [0.0] * (WINDOW - LEAST) + [n / WINDOW for n in range(11)]
+    assert curve.steps[0] == 50 * LEAST and curve.steps[-1] == 50 * (WINDOW + 10)
     assert (curve.low[-1], curve.high[-1]) == pytest.approx(wilson_interval(10, WINDOW))
+    assert (curve.low[0], curve.high[0]) == pytest.approx(wilson_interval(0, LEAST))
 
 
 def test_picture_is_drawn_and_too_short_a_run_is_refused(tmp_path):

@@ -23,6 +23,7 @@ from vital_core.statistics import wilson_interval
 from vital_rl.episode_log import read_lines
 
 WINDOW = 40
+LEAST = 10
 RATE_HZ = 6.0
 COLOURS = ("#1b5e9e", "#b3261e", "#1b7f3b", "#b26a00", "#6a3d9a", "#444444")
 log = logging.getLogger("learning_curve")
@@ -30,9 +31,9 @@ log = logging.getLogger("learning_curve")
 
 @dataclass(frozen=True)
 class Curve:
-    """Success over the last ``WINDOW`` episodes after each, at (N,) environment steps; the band is Wilson's 95 %
-    interval of that window (success while it moves on: it tells how much is luck, not what a policy frozen there
-    would reach)."""
+    """Success over the last ``WINDOW`` episodes after each, at first over all there are, at (N,) environment steps; the
+    band is Wilson's 95 % interval of that window (success while it moves on: it tells how much is luck, not what a
+    policy frozen there would reach)."""
 
     name: str
     steps: NDArray[np.int64]
@@ -41,17 +42,18 @@ class Curve:
     high: NDArray[np.float64]
 
 
-def curve_of(name: str, folder: Path, window: int = WINDOW) -> Curve:
-    """The curve of a run; from its first ``window`` episodes on. Raises VitalError(BAD_PARAMETER)."""
+def curve_of(name: str, folder: Path) -> Curve:
+    """The curve of a run; from its first ``LEAST`` episodes on. Raises VitalError(BAD_PARAMETER)."""
     lines = read_lines(folder)
-    if len(lines) < window:
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER, f"{folder} has {len(lines)} episodes, a curve takes at least {window}"
-        )
-    won = np.convolve([line.success for line in lines], np.ones(window), "valid").round().astype(int)
-    bounds = np.array([wilson_interval(int(n), window) for n in won])
-    steps = np.array([line.total_steps for line in lines[window - 1 :]])
-    return Curve(name, steps, won / window, bounds[:, 0], bounds[:, 1])
+    if len(lines) < LEAST:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"{folder} has {len(lines)} episodes, a curve takes at least {LEAST}")
+    won = np.cumsum([0, *(line.success for line in lines)])
+    end = np.arange(LEAST, len(won))
+    begin = np.maximum(0, end - WINDOW)
+    successes, trials = won[end] - won[begin], end - begin
+    bounds = np.array([wilson_interval(int(n), int(of)) for n, of in zip(successes, trials, strict=True)])
+    steps = np.array([line.total_steps for line in lines[LEAST - 1 :]])
+    return Curve(name, steps, successes / trials, bounds[:, 0], bounds[:, 1])
 
 
 def draw(curves: list[Curve], title: str, wanted: float | None = 0.9) -> Figure:
