@@ -80,14 +80,14 @@ def load_demonstrations(
     label: Label | None = None,
     *,
     include_unusable: bool = False,
-    foreground: bool = False,
+    foreground: bool | None = False,
     progress: Progress = log.debug,
 ) -> Demonstrations:
     """Every usable episode of one or more folders, in order: recorded sessions, or scripted demonstrations.
 
     Without a ``label`` it is the demonstrator's intention where every episode tells it, and the command otherwise.
     The control rate is the task's. Episodes that are marked redo, failed or faulty are left out and named, unless
-    ``include_unusable``. ``foreground``: read it too; only the simulation tells it.
+    ``include_unusable``. ``foreground``: read it too, None for where every episode tells it; only the simulation does.
     The normaliser is kept beside the first session, and made again when the content changes.
     Raises VitalError(BAD_DATASET) when an episode breaks the contract, is of another task, or none is usable.
     """
@@ -95,6 +95,8 @@ def load_demonstrations(
     sources, excluded = episode_sources(folders, task, include_unusable)
     if label is None:
         label = Label.INTENDED if all(source.tells_intention() for source in sources) else Label.COMMANDED
+    if foreground is None:
+        foreground = all(source.tells_foreground() for source in sources)
     config = AlignmentConfig(label, load_task(task).control_rate_hz, foreground=foreground)
     with ThreadPoolExecutor(READERS) as pool:
         digests = list(pool.map(_file_hash, [source.path for source in sources]))

@@ -7,8 +7,15 @@ from pathlib import Path
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_data import layout
-from vital_data.aligned_episode import IMAGE_TOPIC, INTENDED_TOPIC, StreamLike, refuse
-from vital_data.convert.scripted_demos import SCRIPTED_FILES, read_scripted_demo, scripted_frames, tells_intention
+from vital_data.aligned_episode import FOREGROUND_TOPIC, IMAGE_TOPIC, INTENDED_TOPIC, StreamLike, refuse
+from vital_data.convert.scripted_demos import (
+    FOREGROUND,
+    INTENDED,
+    SCRIPTED_FILES,
+    read_scripted_demo,
+    scripted_frames,
+    tells,
+)
 from vital_data.episode_reader import message_count, read_episode
 from vital_data.session import SUCCESS, EpisodeEntry, Session
 
@@ -33,7 +40,11 @@ class EpisodeSource:
 
     def tells_intention(self) -> bool:
         """Whether it says what the demonstrator intended."""
-        return tells_intention(self.path) if self._scripted else message_count(self.path, INTENDED_TOPIC) > 0
+        return tells(self.path, INTENDED) if self._scripted else message_count(self.path, INTENDED_TOPIC) > 0
+
+    def tells_foreground(self) -> bool:
+        """Whether it says what its pictures show."""
+        return tells(self.path, FOREGROUND) if self._scripted else message_count(self.path, FOREGROUND_TOPIC) > 0
 
     def read(self, task: str, topics: Collection[str]) -> Mapping[str, StreamLike]:
         """Its streams. Raises VitalError(BAD_DATASET) when it is of another task, BAD_RECORDING when it is broken."""

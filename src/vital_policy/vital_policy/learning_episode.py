@@ -1,7 +1,7 @@
 """An episode that is learned from: every tick goes to the replay with its owner, a person's corrections too."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,21 @@ from vital_policy.tick import Noise, PolicyTick, TickResult
 TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)
 
 
+class Senses(Protocol):
+    """What an episode is told of the arm and of its pictures."""
+
+    def t_base_tcp(self) -> Pose | None:
+        """Where the arm is; None where nobody says."""
+
+    def foreground(self, stamp_ns: int) -> NDArray[np.uint8] | None:
+        """(128, 16) of the picture of that stamp, a bit a pixel; None where nobody tells."""
+
+
 class LearningEpisode:
     """Made when the replay has opened an episode; `note` every tick, then `finish`.
 
-    owner: who has the arm, as the gate says; t_base_tcp: where it is; finish_m: (3,) where the TCP ends when it
-    succeeds, in `link_base`, None where nobody knows.
+    owner: who has the arm, as the gate says; finish_m: (3,) where the TCP ends when it succeeds, in `link_base`, None
+    where nobody knows.
     """
 
     def __init__(
@@ -30,10 +40,10 @@ class LearningEpisode:
         replay: OpenReplay,
         tick: PolicyTick,
         noise: Noise,
-        t_base_tcp: Callable[[], Pose | None],
+        senses: Senses,
         finish_m: NDArray[np.float64] | None = None,
     ) -> None:
-        self._replay, self._tick, self._noise, self._pose = replay, tick, noise, t_base_tcp
+        self._replay, self._tick, self._noise, self._senses = replay, tick, noise, senses
         self._finish_m = finish_m
         self._rollout = Rollout(replay.append)
         self.owner = POLICY
@@ -51,16 +61,16 @@ class LearningEpisode:
 
     def note(self, result: TickResult) -> None:
         """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT)."""
-        t_base_tcp = self._pose()
-        step = _step(result, self.owner, self._distance_m(t_base_tcp))
+        t_base_tcp = self._senses.t_base_tcp()
+        step = self._step(result, self.owner, t_base_tcp)
         if step is not None:
             self._rollout.tick(step, t_base_tcp)
 
     def finish(self, end: EpisodeEnd) -> None:
         """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
         self._noise.silent = True
-        t_base_tcp = self._pose()
-        last = _step(self._tick.run(), POLICY, self._distance_m(t_base_tcp))
+        t_base_tcp = self._senses.t_base_tcp()
+        last = self._step(self._tick.run(), POLICY, t_base_tcp)
         self._tick.noise = None
         try:
             if last is not None:
@@ -75,20 +85,20 @@ class LearningEpisode:
             return float("nan")
         return float(np.abs(t_base_tcp[:3, 3] - self._finish_m).sum())
 
-
-def _step(result: TickResult, owner: str, distance_m: float) -> ReplayStep | None:
-    seen, tick = result.observation, result.tick
-    if seen is None or tick is None:
-        return None
-    return ReplayStep(
-        image=seen.image,
-        tactile_ut=seen.tactile_ut,
-        base=tick.base,
-        residual=tick.residual,
-        executed=tick.executed,
-        owner=owner,
-        weights_version=tick.version,
-        stamp_ns=result.stamp_ns,
-        steady_ns=int(1e9 * steady_s()),
-        distance_m=distance_m,
-    )
+    def _step(self, result: TickResult, owner: str, t_base_tcp: Pose | None) -> ReplayStep | None:
+        seen, tick = result.observation, result.tick
+        if seen is None or tick is None:
+            return None
+        return ReplayStep(
+            image=seen.image,
+            tactile_ut=seen.tactile_ut,
+            base=tick.base,
+            residual=tick.residual,
+            executed=tick.executed,
+            owner=owner,
+            weights_version=tick.version,
+            stamp_ns=result.stamp_ns,
+            steady_ns=int(1e9 * steady_s()),
+            distance_m=self._distance_m(t_base_tcp),
+            foreground=self._senses.foreground(result.stamp_ns),
+        )

@@ -57,7 +57,7 @@ class PolicyNode(Node):
         self._policy = LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz)
         if given.residual is not None:
             self._policy.residual = load_residual(given.residual, self._policy.checkpoint)
-        self._sensors = PolicySensors(self, with_joints=given.learn)
+        self._sensors = PolicySensors(self, learning=given.learn)
         self._inbox = WeightsInbox(self, self._policy, LATCHED) if given.learn else None
         self._replay = ReplayClient(self)
         self._learning: LearningEpisode | None = None
@@ -158,7 +158,7 @@ class PolicyNode(Node):
         about = {"task": self._task.name, "checkpoint": self._policy.checkpoint.sha256}
         replay, before = self._replay.open(self._task.name, goal.seed, about, failed)
         noise = Noise(residual.exploration, residual.exploration.generator(goal.seed), before)
-        return LearningEpisode(replay, self._tick, noise, self._sensors.t_base_tcp, finish_of(goal))
+        return LearningEpisode(replay, self._tick, noise, self._sensors, finish_of(goal))
 
     def _carry_out(self, result: TickResult, times: TickTimes) -> bool:
         """Publish a tick and, unless a person has the arm, its command; whether that was sent."""

@@ -18,17 +18,23 @@ from vital_policy.policy_messages import tactile_of
 from vital_policy.tick import Readings
 
 MOST_JOINT_AGE_S = 0.1
+FOREGROUNDS_KEPT = 8  # a quarter of a second of them
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class PolicySensors:
-    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`; with_joints: from `/joint_states` too."""
+    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`.
 
-    def __init__(self, node: Node, *, with_joints: bool = False) -> None:
+    learning: hears `/joint_states` too, and where a simulation tells what its pictures show.
+    """
+
+    def __init__(self, node: Node, *, learning: bool = False) -> None:
         self.readings, self.images_refused = Readings(), 0
         self._joints: tuple[NDArray[np.float64], float] | None = None
-        if with_joints:
+        self._foregrounds: dict[int, NDArray[np.uint8]] = {}
+        if learning:
             node.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
+            node.create_subscription(Image, "/sim/wrist_foreground", self._on_foreground, NEWEST)
         self._node, self._baseline_id = node, 0
         node.create_subscription(Image, "/wrist_camera/image_raw", self._on_image, NEWEST)
         node.create_subscription(TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
@@ -39,6 +45,16 @@ class PolicySensors:
         if joints is None or steady_s() - joints[1] > MOST_JOINT_AGE_S:
             return None
         return forward(joints[0])
+
+    def foreground(self, stamp_ns: int) -> NDArray[np.uint8] | None:
+        """(128, 16) of the picture of that stamp, a bit a pixel; None where nobody tells."""
+        return self._foregrounds.get(stamp_ns)
+
+    def _on_foreground(self, message: Image) -> None:
+        stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
+        shown = np.packbits(image_message.from_message(message, "mono8") > 0, axis=-1)
+        kept = sorted(self._foregrounds)[1 - FOREGROUNDS_KEPT :]
+        self._foregrounds = {stamp: self._foregrounds[stamp] for stamp in kept} | {stamp_ns: shown}
 
     def _on_joints(self, message: JointState) -> None:
         by_name = dict(zip(message.name, message.position, strict=False))

@@ -6,9 +6,10 @@ import numpy as np
 
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_interfaces.msg import ReplayStep as StepMessage
-from vital_policy.rollout import ReplayStep
+from vital_policy.rollout import FOREGROUND_SHAPE, ReplayStep
 
 ARRAYS = ("tactile_ut", "base", "residual", "executed")
+FOREGROUND_BYTES = FOREGROUND_SHAPE[0] * FOREGROUND_SHAPE[1]
 NUMBERS = ("stamp_ns", "steady_ns", "weights_version", "distance_m")
 
 
@@ -18,12 +19,17 @@ def to_message(step: ReplayStep) -> StepMessage:
     message.image = np.ascontiguousarray(step.image).reshape(-1)
     for name in ARRAYS:
         setattr(message, name, np.asarray(getattr(step, name), np.float32))
+    if step.foreground is not None:
+        message.foreground = step.foreground.tobytes()
     return message
 
 
 def from_message(message: StepMessage) -> ReplayStep:
-    """Raises VitalError(BAD_OBSERVATION) for values that are not finite."""
+    """Raises VitalError(BAD_OBSERVATION) for values that are not finite, and for half a foreground."""
     image = np.asarray(message.image, np.uint8).reshape(IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3)
     values: dict[str, Any] = {name: np.asarray(getattr(message, name), np.float32) for name in ARRAYS}
     values |= {name: getattr(message, name) for name in NUMBERS}
+    if len(message.foreground):
+        shown = np.asarray(message.foreground, np.uint8)
+        values["foreground"] = shown.reshape(FOREGROUND_SHAPE) if shown.size == FOREGROUND_BYTES else shown
     return ReplayStep(image, owner=message.owner, **values)

@@ -12,6 +12,7 @@ from vital_core.observation import ACTION_VALUES, IMAGE_SIZE_PX, TACTILE_VALUES
 from vital_core.pose import Pose
 
 POLICY, PERSON = "policy", "teleop"
+FOREGROUND_SHAPE = (IMAGE_SIZE_PX, IMAGE_SIZE_PX // 8)
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class ReplayStep:
     """What was seen, answered and done at one tick; the last one of an episode is what was seen after it.
 
     image (128, 128, 3) uint8; tactile_ut (15,); base, residual, executed (7,) in m, rad, gripper; owner: whose action
-    was executed; distance_m: to the goal, NaN where nobody knows; stamps in ns.
+    was executed; distance_m: to the goal, NaN where nobody knows; stamps in ns; foreground: (128, 16) uint8, a bit a
+    pixel (`numpy.packbits`), where the image shows what the task is about, None where nobody tells.
     """
 
     image: NDArray[np.uint8]
@@ -32,6 +34,7 @@ class ReplayStep:
     stamp_ns: int = 0
     steady_ns: int = 0
     distance_m: float = float("nan")
+    foreground: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         shapes = {"tactile_ut": (TACTILE_VALUES,), **dict.fromkeys(("base", "residual", "executed"), (ACTION_VALUES,))}
@@ -41,6 +44,11 @@ class ReplayStep:
                 raise VitalError(
                     ErrorCode.BAD_OBSERVATION, f"{name} of a step is {values.shape}, expected {shape} of finite values"
                 )
+        if self.foreground is not None and self.foreground.shape != FOREGROUND_SHAPE:
+            raise VitalError(
+                ErrorCode.BAD_OBSERVATION,
+                f"foreground of a step is {self.foreground.shape}, expected {FOREGROUND_SHAPE} or none",
+            )
 
 
 class Rollout:

@@ -67,6 +67,7 @@ class Rig(Node):
         self.learner: LearnerState | None = None
         self.weights: list[ResidualWeights] = []
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", NEWEST)
+        self._foreground = self.create_publisher(Image, "/sim/wrist_foreground", NEWEST)
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
         self._joints = self.create_publisher(JointState, "/joint_states", NEWEST)
         self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
@@ -120,10 +121,18 @@ class Rig(Node):
         stamp = self.get_clock().now().to_msg()
         image = Image(encoding="rgb8", height=128, width=128, step=384)
         image.data = array.array("B", self.seen["image"].tobytes())
+        shown = Image(encoding="mono8", height=128, width=128, step=128)
+        shown.data = array.array("B", (255 * np.unpackbits(self.info["foreground"], axis=-1)).tobytes())
         tactile = TactileArray(magnetometers=5, valid=[True] * 5, baseline_ut=[0.0] * 15, baseline_id=1)
         tactile.field_ut = self.seen["tactile"]
         joints = JointState(name=list(JOINT_NAMES), position=self.joints.tolist())
-        for publisher, message in ((self._image, image), (self._tactile, tactile), (self._joints, joints)):
+        messages = (
+            (self._foreground, shown),
+            (self._image, image),
+            (self._tactile, tactile),
+            (self._joints, joints),
+        )
+        for publisher, message in messages:
             message.header.stamp = stamp
             publisher.publish(message)
 

@@ -40,7 +40,8 @@ class Slide(gymnasium.Env):
         return {"image": image, "tactile": np.full(15, 2000.0 * self._x, np.float32)}
 
     def _info(self, outcome):
-        return {"outcome": outcome, "distance_m": abs(self._x)}
+        shown = np.packbits(self._seen()["image"][..., 0] > 0, axis=-1)
+        return {"outcome": outcome, "distance_m": abs(self._x), "foreground": shown}
 
 
 def still(folder) -> Checkpoint:
@@ -70,4 +71,4 @@ def small_config(updates=4, **changes) -> LearningConfig:
         critic=CriticConfig(features=features, hidden=32),
     )
     replay = ReplayConfig(rows=4000, variants=2, features=features, gamma=0.95)
-    return LearningConfig(updates_per_step=updates, ddpg=ddpg, replay=replay, **changes)
+    return LearningConfig(**{"updates_per_step": updates, "background_share": 0.0, **changes}, ddpg=ddpg, replay=replay)

@@ -1,5 +1,6 @@
 """The replay on disk: nothing acknowledged is lost, nothing unlabelled is read, and a dispute keeps an episode back."""
 
+import dataclasses
 import os
 import resource
 import signal
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_policy.replay_messages import from_message, to_message
 from vital_policy.rollout import ReplayStep
 from vital_rl.replay_log import ReplayLog, chunk_path
 from vital_rl.replay_step import from_bytes, place_of, to_bytes
@@ -61,6 +63,20 @@ def test_step_comes_back_to_the_last_bit():
     for name in ("image", "tactile_ut", "base", "residual", "executed"):
         np.testing.assert_array_equal(getattr(again, name), getattr(step, name))
     assert (again.owner, again.weights_version, again.stamp_ns, again.distance_m) == ("teleop", 7, 7, 0.5)
+
+
+def test_foreground_goes_with_the_picture_on_disk_and_as_a_message():
+    shown = np.random.default_rng(1).integers(0, 255, (128, 16), dtype=np.uint8)
+    step = dataclasses.replace(some_step(7), foreground=shown)
+    message = to_message(step)
+    for again in (from_bytes(to_bytes(0, 0, step)), from_message(message)):
+        np.testing.assert_array_equal(again.foreground, shown)
+        np.testing.assert_array_equal(again.image, step.image)
+    assert from_bytes(to_bytes(0, 0, some_step())).foreground is None
+    assert from_message(to_message(some_step())).foreground is None
+    message.foreground = message.foreground[:1000]
+    with pytest.raises(VitalError, match="foreground of a step"):
+        from_message(message)
 
 
 def test_step_that_is_not_finite_or_of_another_size_is_refused():

@@ -109,7 +109,7 @@ def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpo
     episode, found = stored_episode(message)
     assert episode.about["seed"] == 7 and episode.terminated and len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
-        for name in ("image", "tactile_ut", "base", "residual", "executed"):
+        for name in ("image", "foreground", "tactile_ut", "base", "residual", "executed"):
             assert np.array_equal(getattr(ours, name), getattr(theirs, name)), name
         assert (ours.owner, ours.weights_version) == ("policy", theirs.weights_version)
 

@@ -11,8 +11,9 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
+from vital_policy.rollout import ReplayStep
 from vital_rl.episode_log import read_lines
-from vital_rl.features import FeatureCache, variants_of
+from vital_rl.features import FeatureCache, foreground_of, variants_of
 from vital_rl.learning import STATE, ResidualLearner, configure
 from vital_rl.prior import offsets_of
 from vital_rl.replay_store import ReplayStore
@@ -104,6 +105,29 @@ def test_variants_follow_from_the_seed_and_begin_with_the_picture_itself(checkpo
     a, b, c = (variants_of(checkpoint, image, tactile, 3, seed) for seed in (1, 1, 2))
     assert np.array_equal(a, b) and not np.array_equal(a, c)
     assert np.array_equal(a[:, 0], c[:, 0]) and not np.array_equal(a[:, 1], a[:, 0])
+
+
+def test_backgrounds_are_put_behind_what_is_known_to_be_in_front(checkpoint):
+    image = np.stack([some_observation(s).image for s in range(6)])
+    tactile = np.zeros((6, 15), np.float32)
+    plain, cached = (FeatureCache(checkpoint, 3, background_share=share) for share in (0.0, 1.0))
+    nothing, everything = np.zeros((6, 128, 16), np.uint8), np.full((6, 128, 16), 255, np.uint8)
+    as_seen = plain.get("a", image, tactile, 5)
+    assert np.array_equal(plain.get("a", image, tactile, 5, nothing), as_seen)
+    assert np.array_equal(cached.get("a", image, tactile, 5), as_seen)
+    moved = cached.get("a", image, tactile, 5, nothing)
+    assert np.array_equal(moved[:, 0], as_seen[:, 0])
+    alone = cached.get("a", image[:1], tactile[:1], 5, nothing[:1])
+    other = cached.get("a", image[1:2], tactile[1:2], 5, nothing[1:2])
+    assert np.array_equal(alone[:, 1:], other[:, 1:]), "nothing of the picture is left"
+    assert not np.array_equal(moved[:, 1:], cached.get("a", image, tactile, 5, everything)[:, 1:])
+
+
+def test_a_picture_of_which_nobody_tells_is_all_foreground():
+    step = ReplayStep(np.zeros((128, 128, 3), np.uint8), *(np.zeros(n, np.float32) for n in (15, 7, 7, 7)))
+    told = dataclasses.replace(step, foreground=np.zeros((128, 16), np.uint8))
+    assert foreground_of([step, step]) is None
+    assert [part.mean() for part in foreground_of([step, told])] == [255.0, 0.0]
 
 
 def test_features_on_disk_are_used_again_and_torn_ones_made_again(tmp_path, checkpoint):

@@ -1,5 +1,6 @@
 """What the frozen encoders see, for several augmented variants of every picture, computed once and kept on disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from vital_augment.compositing import BackgroundBank
 from vital_core import safe_file
 from vital_policy.augmentation import Augmentation, augment, to_network
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.residual import feature_size
+from vital_policy.rollout import FOREGROUND_SHAPE, ReplayStep
 
 BATCH = 64
+BACKGROUNDS, BANK_SEED = 500, 0
+Backgrounds = tuple[BackgroundBank, NDArray[np.uint8]]
 
 
 @torch.inference_mode()
@@ -24,10 +29,12 @@ def variants_of(
     variants: int,
     seed: int,
     augmentation: Augmentation | None = None,
+    backgrounds: Backgrounds | None = None,
 ) -> NDArray[np.float16]:
     """(T, 128, 128, 3) uint8 and (T, 15) µT -> (T, variants, D); the first variant is the picture as it is.
 
-    The others are cropped and jittered as in behaviour cloning; they follow from ``seed``.
+    The others are cropped and jittered as in behaviour cloning, and some of them stand before other ``backgrounds``: a
+    bank, and the pictures' foreground (T, 128, 16). They follow from ``seed``.
     """
     augmentation = augmentation or Augmentation()
     generator = torch.Generator().manual_seed(seed)
@@ -37,26 +44,65 @@ def variants_of(
     for begin in range(0, len(image), BATCH):
         part = slice(begin, begin + BATCH)
         for v in range(variants):
-            seen = augment(pictures[part], augmentation, generator) if v else to_network(pictures[part])
+            seen = to_network(pictures[part])
+            if v:
+                seen = augment(_before(backgrounds, pictures, part, generator), augmentation, generator)
             features[part, v] = checkpoint.policy.encode(seen, tactile[part]).joined().half().numpy()
     return features
 
 
-class FeatureCache:
-    """`variants_of`, remembered in a folder by base policy, seed and name; what is torn there is computed again."""
+def _before(
+    backgrounds: Backgrounds | None, pictures: torch.Tensor, part: slice, generator: torch.Generator
+) -> torch.Tensor:
+    if backgrounds is None:
+        return pictures[part]
+    bank, foreground = backgrounds
+    return bank.apply(pictures[part], torch.from_numpy(foreground[part]), generator)
 
-    def __init__(self, checkpoint: Checkpoint, variants: int, folder: Path | None = None) -> None:
-        self._checkpoint, self._variants = checkpoint, variants
-        self._folder = None if folder is None else folder / f"{checkpoint.sha256[:16]}_{variants}"
+
+def foreground_of(rows: Sequence[ReplayStep]) -> NDArray[np.uint8] | None:
+    """(T, 128, 16), a picture of which nobody tells being all foreground; None where it is so with every one."""
+    if all(row.foreground is None for row in rows):
+        return None
+    whole = np.full(FOREGROUND_SHAPE, 255, np.uint8)
+    return np.stack([whole if row.foreground is None else row.foreground for row in rows])
+
+
+class FeatureCache:
+    """`variants_of`, remembered in a folder by base policy, seed and name; what is torn there is computed again.
+
+    background_share: of the variants whose foreground is known, before another background; 0 for none.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, variants: int, folder: Path | None = None, background_share: float = 0.0
+    ) -> None:
+        self._checkpoint, self._variants, self._share = checkpoint, variants, background_share
+        self._bank: BackgroundBank | None = None
+        kind = f"{checkpoint.sha256[:16]}_{variants}_{background_share:g}"
+        self._folder = None if folder is None else folder / kind
+
+    def _backgrounds(self, foreground: NDArray[np.uint8] | None) -> Backgrounds | None:
+        if foreground is None or self._share == 0.0 or self._variants == 1:
+            return None
+        if self._bank is None:
+            self._bank = BackgroundBank.generated(BACKGROUNDS, self._share, BANK_SEED)
+        return self._bank, foreground
 
     def get(
-        self, name: str, image: NDArray[np.uint8], tactile_ut: NDArray[np.floating], seed: int
+        self,
+        name: str,
+        image: NDArray[np.uint8],
+        tactile_ut: NDArray[np.floating],
+        seed: int,
+        foreground: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.float16]:
-        """(T, variants, D) of what is called ``name`` with this seed."""
+        """(T, variants, D) of what is called ``name`` with this seed; foreground (T, 128, 16), where it is known."""
         path = None if self._folder is None else self._folder / f"{name}_{seed}.safetensors"
         if path is not None and (kept := _read(path)) is not None and len(kept) == len(image):
             return kept
-        features = variants_of(self._checkpoint, image, tactile_ut, self._variants, seed)
+        backgrounds = self._backgrounds(foreground)
+        features = variants_of(self._checkpoint, image, tactile_ut, self._variants, seed, backgrounds=backgrounds)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             safe_file.write_bytes(path, save({"features": features}))

@@ -80,6 +80,7 @@ class LearnerNode(Node):
             "updates_per_step": value("updates_per_step", 16, "updates for every environment step"),
             "batch": value("batch", 256, "transitions in a minibatch"),
             "variants": value("variants", 4, "augmented variants of each picture"),
+            "background_share": value("background_share", 0.75, "of the variants before another background"),
             "seed": value("seed", 0, "of networks, minibatches and exploration"),
             "dense": value("dense", False, "reward the distance to where the TCP is to end, too"),
         }
@@ -118,7 +119,8 @@ class LearnerNode(Node):
     def _begin(self) -> None:
         if sessions := [Path(demo) for demo in self._demos if demo]:
             chunk = self._learner.checkpoint.policy.config.chunk
-            found = self._learner.add_demonstrations(load_demonstrations(sessions, self._task.name, chunk))
+            demos = load_demonstrations(sessions, self._task.name, chunk, foreground=None)
+            found = self._learner.add_demonstrations(demos)
             self.get_logger().info(f"{found[0]} demonstrated steps, {found[1]} beyond what a residual can add")
         if self._learner.resume(self._read_one):
             known = self._learner

@@ -28,7 +28,7 @@ from vital_rl.critic import CriticConfig
 from vital_rl.ddpg import Batch, DDPGConfig, Learner
 from vital_rl.episode_log import EpisodeLine, EpisodeLog, known
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
-from vital_rl.features import FeatureCache
+from vital_rl.features import FeatureCache, foreground_of
 from vital_rl.prior import add_demonstrations, offsets_of
 from vital_rl.replay_store import StoredEpisode
 from vital_rl.transitions import EpisodeSteps, rewards
@@ -41,12 +41,14 @@ Read = Callable[[int], tuple[StoredEpisode, list[ReplayStep]]]
 @dataclass(frozen=True)
 class LearningConfig:
     """updates_per_step: of critics and actor for each step in the environment (UTD). dense: reward the distance to the
-    goal too. frames_a_tick: of the demonstrations for one step of control."""
+    goal too. frames_a_tick: of the demonstrations for one step of control. background_share: of the augmented variants
+    that stand before another background, where the foreground is known."""
 
     updates_per_step: int = 16
     dense: bool = False
     seed: int = 0
     frames_a_tick: int = 5
+    background_share: float = 0.75
     settings: ResidualSettings = field(default_factory=ResidualSettings)
     ddpg: DDPGConfig = field(default_factory=DDPGConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
@@ -54,6 +56,8 @@ class LearningConfig:
     def __post_init__(self) -> None:
         if self.updates_per_step < 0 or self.frames_a_tick < 1:
             raise ValueError(f"updates_per_step is {self.updates_per_step}, frames_a_tick {self.frames_a_tick}")
+        if not 0.0 <= self.background_share <= 1.0:
+            raise ValueError(f"background_share is {self.background_share}, expected 0 to 1")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -71,6 +75,7 @@ def configure(
     dense: bool = False,
     rlpd: bool = False,
     touch: bool = True,
+    background_share: float = 0.75,
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``; rlpd: no base action, four layers, ten critics.
 
@@ -81,6 +86,7 @@ def configure(
             updates_per_step=updates_per_step,
             dense=dense,
             seed=seed,
+            background_share=background_share,
             settings=ResidualSettings(share=1.0 if rlpd else OFFSET_SHARE, base=not rlpd, touch=touch),
             ddpg=DDPGConfig(
                 batch=batch,
@@ -108,7 +114,7 @@ class ResidualLearner:
         self.networks = Learner(config.ddpg)
         self.memory = FeatureReplay(config.replay)
         cache = None if folder is None else folder / "features"
-        self._cache = FeatureCache(checkpoint, config.replay.variants, cache)
+        self._cache = FeatureCache(checkpoint, config.replay.variants, cache, config.background_share)
         self._log = None if folder is None else EpisodeLog(folder)
         self._untrained = Residual.untrained(checkpoint, self.networks.actor, config.settings)
         self.taken: list[int] = []
@@ -168,7 +174,7 @@ class ResidualLearner:
         seed = self.config.seed * 7919 + max(0, int(episode.about.get("seed", episode.number)))
         self.memory.add(
             EpisodeSteps(
-                self._cache.get(f"episode_{episode.number}", image, tactile, seed),
+                self._cache.get(f"episode_{episode.number}", image, tactile, seed, foreground_of(rows)),
                 self.checkpoint.normaliser.normalise_actions(base),
                 offset,
                 rewards(bool(episode.success), distance, len(rows) - 1, dense=self.config.dense),

@@ -58,10 +58,11 @@ def demonstrated(
         offset, beyond = offsets_of(demos.actions[rows[:-1], 0], base[:-1], residual.scale)
         steps = len(rows) - 1
         distance_m = np.abs(demos.tcp_m[rows[1:]] - demos.tcp_m[rows[-1]]).sum(axis=1)
+        foreground = None if demos.foreground is None else demos.foreground[rows]
         name = f"demonstration_{demos.sha256[:16]}_{number}"
         yield (
             EpisodeSteps(
-                features=cache.get(name, image, tactile_ut, seed + number),
+                features=cache.get(name, image, tactile_ut, seed + number, foreground),
                 base=normaliser.normalise_actions(base),
                 residual=offset,
                 reward=rewards(True, distance_m, steps, dense=dense),

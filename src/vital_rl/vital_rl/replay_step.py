@@ -1,4 +1,7 @@
-"""One step of an episode as bytes: the image once, without loss, and the numbers around it."""
+"""One step of an episode as bytes: the image once, without loss, and the numbers around it.
+
+Where the foreground is known it is the picture's fourth channel.
+"""
 
 import struct
 
@@ -17,7 +20,10 @@ PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG
 def to_bytes(episode: int, index: int, step: ReplayStep) -> bytes:
     """The payload of a record. Inverse of `from_bytes`."""
     owner = step.owner.encode()
-    ok, png = cv2.imencode(".png", step.image[..., ::-1], PNG)
+    picture = step.image[..., ::-1]
+    if step.foreground is not None:
+        picture = np.dstack([picture, 255 * np.unpackbits(step.foreground, axis=-1)])
+    ok, png = cv2.imencode(".png", picture, PNG)
     assert ok
     numbers = np.concatenate([step.base, step.residual, step.executed, step.tactile_ut]).astype("<f4")
     stamps = (step.stamp_ns, step.steady_ns, step.weights_version)
@@ -38,8 +44,11 @@ def from_bytes(data: bytes) -> ReplayStep:
     image_at = numbers_at + 4 * NUMBERS
     numbers = np.frombuffer(data, "<f4", NUMBERS, numbers_at)
     base, residual, executed, tactile = np.split(numbers, np.cumsum([ACTION_VALUES] * 3))
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8, offset=image_at), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8, offset=image_at), cv2.IMREAD_UNCHANGED)
     assert picture is not None, "a record whose checksum is right holds a picture"
-    image = picture[..., ::-1].astype(np.uint8)
+    image = picture[..., 2::-1].astype(np.uint8)
+    foreground = np.packbits(picture[..., 3] > 0, axis=-1) if picture.shape[2] == 4 else None
     owner = data[HEAD.size : numbers_at].decode()
-    return ReplayStep(image, tactile, base, residual, executed, owner, version, stamp_ns, steady_ns, distance_m)
+    return ReplayStep(
+        image, tactile, base, residual, executed, owner, version, stamp_ns, steady_ns, distance_m, foreground
+    )

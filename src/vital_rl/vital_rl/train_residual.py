@@ -41,6 +41,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--updates-per-step", type=int, default=16)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--variants", type=int, default=4, help="augmented variants of each picture; 1: none")
+    parser.add_argument("--background-share", type=float, default=0.75, help="of them, before another background")
     parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
     parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
@@ -61,13 +62,15 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         dense=options.dense,
         rlpd=options.rlpd,
         touch=not options.without_touch,
+        background_share=options.background_share,
     )
 
 
 def _environment(options: argparse.Namespace) -> gymnasium.Env:
-    name = options.env or f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
+    ours = f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
+    name = options.env or ours
     try:
-        return gymnasium.make(name)
+        return gymnasium.make(name, **({"foreground": True} if name == ours else {}))
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no environment {name} ({error}): give another --env") from error
 
@@ -80,7 +83,7 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
     learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
     training = ResidualTraining(learner, _environment(options), ReplayStore(options.out / "replay", capacity=10**9))
     if options.demos:
-        demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk)
+        demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk, foreground=None)
         found = learner.add_demonstrations(demos)
         log.info("%d demonstrated steps, %d of them beyond what a residual can add", *found)
     training.resume()

@@ -89,5 +89,6 @@ def play_episode(
 def _step(seen: Any, base: Any, residual: Any, executed: Any, version: int, info: Any) -> ReplayStep:
     distance_m = float(info.get("distance_m", float("nan")))
     return ReplayStep(
-        seen["image"], seen["tactile"], base, residual, executed, weights_version=version, distance_m=distance_m
-    )
+        seen["image"], seen["tactile"], base, residual, executed, weights_version=version, distance_m=distance_m,
+        foreground=info.get("foreground"),
+    )  # fmt: skip

@@ -79,6 +79,19 @@ def test_experts_intended_deltas_succeed_and_success_must_last(env):
     assert info["depth_m"] >= env.task.success_depth_m
 
 
+def test_foreground_is_told_where_it_is_asked_for_and_changes_nothing_else():
+    plain, telling = VitalEnv("usb_insertion"), VitalEnv("usb_insertion", foreground=True)
+    action = np.array([0, 0, 0.002, 0, 0, 0, 1.0])
+    for env in (plain, telling):
+        env.reset(seed=3)
+    (seen, *_, info), (seen_too, *_, told) = plain.step(action), telling.step(action)
+    assert "foreground" not in info and told["foreground"].shape == (128, 16)
+    assert 0.02 < np.unpackbits(told["foreground"]).mean() < 0.9
+    assert np.array_equal(seen["image"], seen_too["image"])
+    plain.close()
+    telling.close()
+
+
 def test_dense_reward_is_minus_the_distance():
     dense = VitalEnv("plug_in_socket", dense=True)
     dense.reset(seed=0)

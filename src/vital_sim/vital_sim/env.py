@@ -8,6 +8,7 @@
 | terminated | success that has lasted `SUCCESS_HELD_S`, touch beyond the task's limit, or the object lost |
 | truncated | the task's episode length is over |
 
+info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
 info["outcome"] is running, success, force_limit or dropped; when the time is over jammed (in the target, short of the
 goal), missed (it touched something else) or time_out (it touched nothing).
 
@@ -53,13 +54,14 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         scene: SceneConfig | None = None,
         config: WorldConfig | None = None,
         dense: bool = False,
+        foreground: bool = False,
         render_mode: str | None = None,
     ) -> None:
         self.task = load_task(task)
         self.variants = variants_of(self.task.name, setting) if scene is None and config is None else ()
         self.variant = 0
         self.world = World(self.task, scene=scene, config=config)
-        self.dense, self.render_mode = dense, render_mode
+        self.dense, self.foreground, self.render_mode = dense, foreground, render_mode
         self._camera = WristCamera(self.world.model, self.task)
         self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
         self._baseline = np.zeros(TACTILE_VALUES, np.float32)
@@ -164,7 +166,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         return float(apart.sum()) + max(0.0, self.task.success_travel_m - truth.travel_m)
 
     def _info(self, truth: Truth, outcome: str, refused: str) -> dict[str, Any]:
-        return {
+        info = {
             "outcome": outcome,
             "variant": self.variant,
             "refused": refused,
@@ -176,6 +178,9 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             "distance_m": self._distance_m(truth),
             "time_s": self.world.time_s,
         }
+        if self.foreground:
+            info["foreground"] = np.packbits(self._camera.foreground(self.world.data), axis=-1)
+        return info
 
     def render(self) -> NDArray[np.uint8]:
         """The wrist image of the last observation."""

@@ -57,10 +57,10 @@ def scripted_frames(path: Path) -> int:
         return file.get_slice("image").get_shape()[0]
 
 
-def tells_intention(path: Path) -> bool:
-    """Whether a file says what the demonstrator intended. Raises VitalError(BAD_DATASET)."""
+def tells(path: Path, array: str) -> bool:
+    """Whether a file has an array that it may lack (`INTENDED`, `FOREGROUND`). Raises VitalError(BAD_DATASET)."""
     with _opened(path) as file:
-        return INTENDED in set(file.keys())
+        return array in set(file.keys())
 
 
 def read_scripted_demo(path: Path, number: int) -> ScriptedDemo:
