@@ -3,7 +3,15 @@
 import pytest
 
 from vital_bringup.demo_session import Press
-from vital_bringup.training_session import MOST_FAILURES_IN_A_ROW, MOST_OWED, Phase, Played, Progress, TrainingSession
+from vital_bringup.training_session import (
+    MOST_FAILURES_IN_A_ROW,
+    MOST_LAST_WAITS,
+    MOST_OWED,
+    Phase,
+    Played,
+    Progress,
+    TrainingSession,
+)
 from vital_core.errors import ErrorCode, VitalError
 
 OK = ErrorCode.OK
@@ -93,6 +101,24 @@ def test_a_learner_that_never_catches_up_can_be_left():
     system.owed = [MOST_OWED + 1] * 9
     assert run(system).labelled == 0
     assert system.phases == [Phase.PREPARING, Phase.FINISHED]
+
+
+def test_the_learner_comes_to_the_last_episode_before_it_ends():
+    system = System([True])
+    system.owed = [0, 300, 100, 0]
+    run(system, 10)
+    assert system.phases == [*[Phase.PREPARING, Phase.RUNNING], *[Phase.PREPARING] * 2, Phase.FINISHED]
+
+
+def test_a_learner_that_stands_still_does_not_keep_it_from_ending():
+    system = System([True])
+    system.owed = [0] + [300] * 1000
+    run(system, 10)
+    assert system.phases[-1] is Phase.FINISHED and len(system.phases) == 4 + MOST_LAST_WAITS
+    system = System([True])
+    system.owed, system.presses = [0] + [300] * 1000, [Press.TIME_UP, Press.TIME_UP, Press.FINISH]
+    run(system, 10)
+    assert system.phases[-1] is Phase.FINISHED and len(system.phases) < 8
 
 
 def test_finish_ends_it_after_the_episode():

@@ -186,7 +186,9 @@ class TrainingNode(Node):
 
     def updates_owed(self) -> int:
         """As in `TrainingParts`."""
-        return 0 if self._learner is None else int(self._learner.owed)
+        if self._learner is None:
+            return 0
+        return int(self._learner.owed) + max(0, self.steps() - int(self._learner.steps))
 
     def steps(self) -> int:
         """As in `TrainingParts`."""

@@ -17,6 +17,8 @@ MOST_FAILURES_IN_A_ROW = 5
 # Updates that the learner may be behind: steps taken with weights older than that teach little.
 MOST_OWED = 4000
 WAIT_S = 5.0
+# At the end the learner is waited for as long as it moves: so many looks, this far apart, may find it where it was.
+LAST_WAIT_S, MOST_LAST_WAITS = 1.0, 30
 FATAL = (ErrorCode.DISK_FULL, ErrorCode.NODE_LOST, ErrorCode.NO_CHECKPOINT)
 
 
@@ -63,7 +65,7 @@ class TrainingParts(Protocol):
         """One line for the person, after a labelled episode."""
 
     def updates_owed(self) -> int:
-        """Updates that the learner has not come to yet."""
+        """Updates that the learner has not come to yet; at least one for a step that it has not read."""
 
     def steps(self) -> int:
         """Environment steps that were labelled so far."""
@@ -134,8 +136,19 @@ class TrainingSession:
                     raise
                 self._unlucky(str(error))
             self.progress.attempts += 1
+        if not self._finishing:
+            self._let_the_learner_finish()
         self._say(Phase.FINISHED, f"{self.progress.labelled} episodes, {self._parts.steps()} steps")
         return self.progress
+
+    def _let_the_learner_finish(self) -> None:
+        """What was played is learned from before it ends."""
+        before, standing = -1, 0
+        while (owed := self._parts.updates_owed()) > 0 and standing < MOST_LAST_WAITS and not self._finishing:
+            standing = standing + 1 if owed == before else 0
+            before = owed
+            self._say(Phase.PREPARING, f"all steps are done; the learner is {owed} updates behind, FINISH ends now")
+            self._heed(self._parts.pressed(LAST_WAIT_S))
 
     def _hear(self) -> None:
         """Buttons between episodes: START pauses, FINISH ends."""

@@ -17,7 +17,7 @@ from vital_policy.residual import feature_size
 from vital_policy.rollout import FOREGROUND_SHAPE, ReplayStep
 
 BATCH = 64
-BACKGROUNDS, BANK_SEED = 500, 0
+BACKGROUNDS, BANK_SEED = 128, 0  # of each there are 24, mirrored, turned and with the colours changed round
 Backgrounds = tuple[BackgroundBank, NDArray[np.uint8]]
 
 
@@ -77,17 +77,12 @@ class FeatureCache:
     def __init__(
         self, checkpoint: Checkpoint, variants: int, folder: Path | None = None, background_share: float = 0.0
     ) -> None:
-        self._checkpoint, self._variants, self._share = checkpoint, variants, background_share
+        self._checkpoint, self._variants = checkpoint, variants
         self._bank: BackgroundBank | None = None
+        if background_share > 0.0 and variants > 1:
+            self._bank = BackgroundBank.generated(BACKGROUNDS, background_share, BANK_SEED)
         kind = f"{checkpoint.sha256[:16]}_{variants}_{background_share:g}"
         self._folder = None if folder is None else folder / kind
-
-    def _backgrounds(self, foreground: NDArray[np.uint8] | None) -> Backgrounds | None:
-        if foreground is None or self._share == 0.0 or self._variants == 1:
-            return None
-        if self._bank is None:
-            self._bank = BackgroundBank.generated(BACKGROUNDS, self._share, BANK_SEED)
-        return self._bank, foreground
 
     def get(
         self,
@@ -101,7 +96,7 @@ class FeatureCache:
         path = None if self._folder is None else self._folder / f"{name}_{seed}.safetensors"
         if path is not None and (kept := _read(path)) is not None and len(kept) == len(image):
             return kept
-        backgrounds = self._backgrounds(foreground)
+        backgrounds = None if self._bank is None or foreground is None else (self._bank, foreground)
         features = variants_of(self._checkpoint, image, tactile_ut, self._variants, seed, backgrounds=backgrounds)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
