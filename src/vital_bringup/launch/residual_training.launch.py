@@ -39,10 +39,11 @@ ARGUMENTS: tuple[parts.Argument, ...] = (
     ),
     ("demos", "", "session of demonstrations as prior data; empty: none", None),
     ("updates_per_step", "16", "updates of critics and actor for every environment step", None),
+    ("learner_threads", "0", "of the updates; 0: a quarter of the cores", None),
     ("dense", "false", "reward the distance to where the target was located, too", ("true", "false")),
     ("checkpoint_dir", "", "folder with <task>.safetensors; empty: the checkpoints shipped with vital_policy", None),
 )
-WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step")
+WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads")
 
 
 def folder_of(context: LaunchContext) -> Path:
@@ -69,6 +70,7 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
         "seed": whole("run_seed"),
         "updates_per_step": whole("updates_per_step"),
         "dense": text("dense", context) == "true",
+        "threads": whole("learner_threads"),
     }
     if checkpoints:
         policy["checkpoint_dir"] = checkpoints

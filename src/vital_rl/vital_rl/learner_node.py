@@ -5,6 +5,7 @@ state is written every few seconds; killed at any moment, the node goes on from 
 """
 
 import hashlib
+import os
 import threading
 from collections import deque
 from pathlib import Path
@@ -47,7 +48,6 @@ class LearnerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("learner_node")
-        torch.set_num_threads(1)
         self._declare()
         self._learner = self._make_learner()
         self._cursor = self._wanted = 0
@@ -84,6 +84,8 @@ class LearnerNode(Node):
             "seed": value("seed", 0, "of networks, minibatches and exploration"),
             "dense": value("dense", False, "reward the distance to where the TCP is to end, too"),
         }
+        threads: int = value("threads", 0, "of the updates; 0: a quarter of the cores, the rest is the robot's")
+        torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // 4))
         self._publish_every: int = value("publish_every", 100, "updates between two sets of weights")
         self._save_every_s: float = value("save_every_s", 20.0, "between two states on disk, s")
         if str(self._folder) in ("", "."):
