@@ -34,13 +34,13 @@ def parts(tmp_path_factory):
 
 def shown(parts, *, dense):
     demos, checkpoint, residual = parts
-    found = demonstrated(LocalPolicy(checkpoint), residual, demos, EVERY, FeatureCache(checkpoint, 2), 0, dense=dense)
-    return [steps for steps, _ in found]
+    policy, cache = LocalPolicy(checkpoint), FeatureCache(checkpoint, 2)
+    return list(demonstrated(policy, residual, demos, EVERY, cache, 0, dense=dense))
 
 
 def test_what_was_demonstrated_is_the_residual_of_a_policy_that_stands_still(parts):
     demos, _, residual = parts
-    for number, episode in enumerate(shown(parts, dense=False)):
+    for number, (episode, _) in enumerate(shown(parts, dense=False)):
         rows = np.flatnonzero(demos.episode == number)[::EVERY]
         assert len(episode) == len(rows) - 1 and episode.terminated and episode.intervened.all()
         wanted = (demos.actions[rows[:-1], 0, :6] / residual.scale[:6]).clip(-1.0, 1.0)
@@ -52,7 +52,7 @@ def test_what_was_demonstrated_is_the_residual_of_a_policy_that_stands_still(par
 
 def test_dense_reward_counts_the_way_that_was_left_to_the_end_of_the_demonstration(parts):
     demos = parts[0]
-    for number, episode in enumerate(shown(parts, dense=True)):
+    for number, (episode, _) in enumerate(shown(parts, dense=True)):
         rows = np.flatnonzero(demos.episode == number)[::EVERY]
         tcp: list[Pose] = [synthetic.pose_at((len(rows) - 2 - i) * EVERY / 30.0, number) for i in range(len(rows) - 1)]
         travelled = [abs(tcp[i][2, 3] - tcp[-1][2, 3]) for i in range(len(tcp))]
@@ -62,9 +62,8 @@ def test_dense_reward_counts_the_way_that_was_left_to_the_end_of_the_demonstrati
 
 
 def test_all_of_them_fill_the_replay_and_what_a_residual_cannot_add_is_counted(parts):
-    demos, checkpoint, residual = parts
     replay = FeatureReplay(ReplayConfig(rows=200, variants=2, features=32))
-    cache = FeatureCache(checkpoint, 2)
-    steps, beyond = add_demonstrations(replay, LocalPolicy(checkpoint), residual, demos, EVERY, cache, 0)
-    assert steps == len(replay) == sum(len(episode) for episode in shown(parts, dense=False))
-    assert 0 <= beyond <= steps
+    episodes = shown(parts, dense=False)
+    assert all(0 <= beyond <= len(steps) for steps, beyond in episodes)
+    counted = add_demonstrations(replay, episodes)
+    assert counted == (len(replay), sum(beyond for _, beyond in episodes)) and len(replay) > 10

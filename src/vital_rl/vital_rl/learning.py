@@ -29,7 +29,7 @@ from vital_rl.ddpg import Batch, DDPGConfig, Learner
 from vital_rl.episode_log import EpisodeLine, EpisodeLog, known
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache, foreground_of
-from vital_rl.prior import add_demonstrations, offsets_of
+from vital_rl.prior import add_demonstrations, demonstrated, offsets_of
 from vital_rl.replay_store import StoredEpisode
 from vital_rl.transitions import EpisodeSteps, rewards
 
@@ -142,12 +142,11 @@ class ResidualLearner:
 
     def add_demonstrations(self, demos: Demonstrations) -> tuple[int, int]:
         """As prior data; returns how many steps, and how many of them beyond what a residual can add."""
-        policy = LocalPolicy(self.checkpoint, residual=self._untrained)
-        config = self.config
-        return add_demonstrations(
-            self.memory, policy, self._untrained, demos, config.frames_a_tick, self._cache, config.seed,
-            dense=config.dense,
-        )  # fmt: skip
+        policy, config = LocalPolicy(self.checkpoint, residual=self._untrained), self.config
+        shown = demonstrated(
+            policy, self._untrained, demos, config.frames_a_tick, self._cache, config.seed, dense=config.dense
+        )
+        return add_demonstrations(self.memory, shown)
 
     def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> EpisodeLine:
         """Remember a labelled episode, and owe the updates for it."""

@@ -1,6 +1,6 @@
 """Demonstrations as prior data: what the frozen policy would have answered along them, and what it lacked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def demonstrated(
     cache: FeatureCache,
     seed: int,
     *,
-    dense: bool,
+    dense: bool = False,
 ) -> Iterator[tuple[EpisodeSteps, int]]:
     """Each demonstration, thinned to the control rate (each ``every``-th frame), and its steps beyond the scale.
 
@@ -73,20 +73,10 @@ def demonstrated(
         )
 
 
-def add_demonstrations(
-    replay: FeatureReplay,
-    policy: LocalPolicy,
-    residual: Residual,
-    demos: Demonstrations,
-    every: int,
-    cache: FeatureCache,
-    seed: int,
-    *,
-    dense: bool = False,
-) -> tuple[int, int]:
-    """Fill the replay with all demonstrations; returns how many steps, and how many of them beyond the scale."""
+def add_demonstrations(replay: FeatureReplay, shown: Iterable[tuple[EpisodeSteps, int]]) -> tuple[int, int]:
+    """Fill the replay with what is ``demonstrated``; returns how many steps, and how many of them beyond the scale."""
     steps = beyond = 0
-    for episode, more in demonstrated(policy, residual, demos, every, cache, seed, dense=dense):
+    for episode, more in shown:
         replay.add(episode, prior=True)
         steps, beyond = steps + len(episode), beyond + more
     return steps, beyond
