@@ -51,8 +51,12 @@ class PolicySensors:
         return self._foregrounds.get(stamp_ns)
 
     def _on_foreground(self, message: Image) -> None:
+        try:
+            shown = np.packbits(image_message.from_message(message, "mono8") > 0, axis=-1)
+        except VitalError:  # it helps learning, and is not worth an episode
+            self.images_refused += 1
+            return
         stamp_ns = Time.from_msg(message.header.stamp).nanoseconds
-        shown = np.packbits(image_message.from_message(message, "mono8") > 0, axis=-1)
         kept = sorted(self._foregrounds)[1 - FOREGROUNDS_KEPT :]
         self._foregrounds = {stamp: self._foregrounds[stamp] for stamp in kept} | {stamp_ns: shown}
 

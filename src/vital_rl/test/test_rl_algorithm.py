@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vital_core.errors import VitalError
 from vital_data.normalisation import Normaliser
 from vital_policy.residual import Exploration
 from vital_policy.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
@@ -71,6 +72,13 @@ def test_reward_is_success_at_the_end_and_the_distance_only_when_it_is_asked_for
     assert rewards(False, np.array([0.5, 0.25]), 2, dense=True).tolist() == [-0.5, -0.25]
     with pytest.raises(ValueError, match="needs 2 distances"):
         rewards(True, None, 2, dense=True)
+
+
+def test_a_distance_that_is_not_known_for_a_moment_is_taken_from_those_around_it():
+    missing = np.array([np.nan, 0.4, np.nan, 0.2])
+    assert rewards(False, missing, 4, dense=True).tolist() == pytest.approx([-0.4, -0.4, -0.3, -0.2])
+    with pytest.raises(VitalError, match="nobody measured"):
+        rewards(False, np.full(4, np.nan), 4, dense=True)
 
 
 def test_ensemble_answers_as_its_critics_would_alone():

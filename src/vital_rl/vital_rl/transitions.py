@@ -77,17 +77,22 @@ def n_step(episode: EpisodeSteps, steps: int, gamma: float) -> Transitions:
 
 
 def rewards(success: bool, distance_m: NDArray[np.floating] | None, length: int, *, dense: bool) -> NDArray[np.float32]:
-    """(length,) 1 at the end of a success, and with ``dense`` minus the distance to the goal (m) after each step."""
+    """(length,) 1 at the end of a success, and with ``dense`` minus the distance to the goal (m) after each step.
+
+    Where a distance is not known for a moment, it is taken from those around it. Raises VitalError(BAD_PARAMETER) where
+    none is.
+    """
     reward = np.zeros(length, np.float32)
     if dense:
         if distance_m is None or len(distance_m) != length:
             raise ValueError(f"the dense reward needs {length} distances, got {distance_m}")
-        if not np.isfinite(distance_m).all():
+        known = np.flatnonzero(np.isfinite(distance_m))
+        if not len(known):
             raise VitalError(
                 ErrorCode.BAD_PARAMETER,
                 "the dense reward needs the distance to the goal, which nobody measured here: leave it out",
             )
-        reward -= np.asarray(distance_m, np.float32)
+        reward -= np.interp(np.arange(length), known, np.asarray(distance_m)[known]).astype(np.float32)
     if success:
         reward[-1] += 1.0
     return reward
