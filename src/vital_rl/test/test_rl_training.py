@@ -241,7 +241,7 @@ def test_missing_residual_names_the_command_that_learns_it(tmp_path, checkpoint)
 
 def test_rlpd_is_from_scratch_and_its_actor_comes_back_as_it_was(checkpoint):
     config = configure(32, steps=100, updates_per_step=1, batch=4, variants=1, seed=0, rlpd=True)
-    assert config.ddpg.critic.critics == 10 and config.ddpg.target_critics == 2
+    assert config.ddpg.critic.critics == 10 and config.ddpg.target_critics == 2 and config.background_share == 0.0
     residual = ResidualLearner(config, checkpoint).residual()
     assert not residual.settings.base and residual.settings.share == 1.0
     torch.nn.init.normal_(residual.actor.out.weight)

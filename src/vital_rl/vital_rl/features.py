@@ -44,8 +44,9 @@ def variants_of(
     for begin in range(0, len(image), BATCH):
         part = slice(begin, begin + BATCH)
         for v in range(variants):
-            seen = to_network(pictures[part])
-            if v:
+            if v == 0:
+                seen = to_network(pictures[part])
+            else:
                 seen = augment(_before(backgrounds, pictures, part, generator), augmentation, generator)
             features[part, v] = checkpoint.policy.encode(seen, tactile[part]).joined().half().numpy()
     return features

@@ -77,7 +77,9 @@ def configure(
     touch: bool = True,
     background_share: float = 0.75,
 ) -> LearningConfig:
-    """Settings of a run for a base policy of so many ``features``; rlpd: no base action, four layers, ten critics.
+    """Settings of a run for a base policy of so many ``features``.
+
+    rlpd: no base action, four layers, ten critics, no other backgrounds.
 
     Raises VitalError(BAD_PARAMETER).
     """
@@ -86,7 +88,7 @@ def configure(
             updates_per_step=updates_per_step,
             dense=dense,
             seed=seed,
-            background_share=background_share,
+            background_share=0.0 if rlpd else background_share,
             settings=ResidualSettings(share=1.0 if rlpd else OFFSET_SHARE, base=not rlpd, touch=touch),
             ddpg=DDPGConfig(
                 batch=batch,
