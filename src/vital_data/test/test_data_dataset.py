@@ -174,4 +174,5 @@ def test_broken_normaliser_file_is_made_again(session, text):
 def test_subset_keeps_the_normaliser_of_the_whole(session):
     demos = load_demonstrations(session, TASK)
     part = demos.subset(demos.episode == 1)
+    assert demos.foreground is None and load_demonstrations(session, TASK, foreground=None).foreground is None
     assert part.episodes == 2 and part.normaliser is demos.normaliser and len(part) == (demos.episode == 1).sum()

@@ -8,6 +8,7 @@ from safetensors import safe_open
 from vital_core import pose as pose_of
 from vital_core.errors import VitalError
 from vital_core.task import load_task
+from vital_data.dataset import load_demonstrations
 from vital_sim import demos
 
 TASK = "usb_insertion"
@@ -82,6 +83,12 @@ def test_whole_episodes_are_kept_and_a_torn_one_is_recorded_again(folder):
     again, _ = read(torn)
     assert np.isfinite(again["t_base_tcp"]).all() and demos.is_whole(torn)
     assert not list(folder.glob(".*"))
+
+
+def test_foreground_is_read_where_every_episode_tells_it(folder):
+    found = load_demonstrations(folder, TASK, foreground=None)
+    assert found.foreground is not None and found.foreground.shape == (len(found), 128, 16)
+    assert 0.02 < np.unpackbits(found.foreground).mean() < 0.9
 
 
 def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
