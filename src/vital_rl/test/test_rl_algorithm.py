@@ -13,7 +13,7 @@ from vital_data.normalisation import Normaliser
 from vital_policy.residual import Exploration
 from vital_policy.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
 from vital_rl.critic import CriticConfig, Critics
-from vital_rl.ddpg import Batch, DDPGConfig, Learner
+from vital_rl.ddpg import PRECISIONS, Batch, DDPGConfig, Learner, fastest_precision
 from vital_rl.transitions import EpisodeSteps, n_step, rewards
 
 SMALL = DDPGConfig(
@@ -131,8 +131,12 @@ def bandit(rng, count):
     return Batch(*map(torch.from_numpy, tensors))
 
 
-def test_learns_the_correction_that_the_state_asks_for():
-    learner, rng = Learner(SMALL), np.random.default_rng(0)
+precisions = pytest.mark.parametrize("precision", PRECISIONS)
+
+
+@precisions
+def test_learns_the_correction_that_the_state_asks_for(precision):
+    learner, rng = Learner(dataclasses.replace(SMALL, precision=precision)), np.random.default_rng(0)
     for _ in range(3000):
         learner.update(bandit(rng, 256))
     z = torch.linspace(-0.9, 0.9, 7)[:, None].repeat(1, 2)
@@ -201,9 +205,45 @@ def test_a_biased_base_policy_is_put_right_over_many_steps():
     assert learned(0.0) == pytest.approx(-0.5, abs=0.25)
 
 
-def test_resumed_learner_repeats_its_updates_exactly():
+def test_the_average_follows_the_actor_by_its_share_of_every_update_of_it():
+    learner, rng = (
+        Learner(dataclasses.replace(SMALL, critic_only=2, actor_every=2, average=0.25)),
+        np.random.default_rng(4),
+    )
+    expected = [value.clone() for value in learner.actor.parameters()]
+    for update in range(7):
+        learner.update(bandit(rng, 32))
+        if update >= 2 and update % 2 == 0:
+            expected = [0.75 * a + 0.25 * b.detach() for a, b in zip(expected, learner.actor.parameters(), strict=True)]
+        for value, wanted in zip(learner.average.parameters(), expected, strict=True):
+            torch.testing.assert_close(value, wanted)
+    assert not torch.equal(learner.average.hidden.weight, learner.actor.hidden.weight)
+
+
+@pytest.mark.parametrize("average", [0.0, 1.5])
+def test_an_average_that_follows_nothing_or_overtakes_is_refused(average):
+    with pytest.raises(ValueError, match="expected above 0 and at most 1"):
+        DDPGConfig(average=average)
+
+
+def test_an_unknown_precision_is_refused_and_the_fastest_is_a_known_one():
+    with pytest.raises(ValueError, match="precision is 'float8', expected one of"):
+        DDPGConfig(precision="float8")
+    assert fastest_precision() in PRECISIONS
+
+
+def test_values_keep_single_precision_where_the_products_do_not():
+    learner = Learner(dataclasses.replace(SMALL, precision="bfloat16"))
+    batch = bandit(np.random.default_rng(5), 64)
+    with torch.no_grad(), learner._products():
+        values = learner.critics(batch.z, batch.base, batch.residual)
+    assert values.dtype == torch.float32 and not torch.equal(values, values.bfloat16().float())
+
+
+@precisions
+def test_resumed_learner_repeats_its_updates_exactly(precision):
     rng = np.random.default_rng(3)
-    config = dataclasses.replace(SMALL, critic_only=2, target_critics=1)
+    config = dataclasses.replace(SMALL, critic_only=2, target_critics=1, precision=precision)
     batches = [bandit(rng, 32) for _ in range(6)]
     whole, first = Learner(config), Learner(config)
     expected = [whole.update(batch) for batch in batches]

@@ -202,7 +202,7 @@ def test_state_of_another_configuration_is_refused(tmp_path, checkpoint):
 
 
 def test_residual_comes_back_from_its_file_to_the_last_bit(tmp_path, checkpoint):
-    residual = drawn(ResidualLearner(small_config(), checkpoint).residual({"command": "train"}))
+    residual = drawn(ResidualLearner(small_config(), checkpoint).averaged({"command": "train"}))
     save_residual(tmp_path / "r.safetensors", residual)
     again = load_residual(tmp_path / "r.safetensors", checkpoint)
     assert (again.task, again.version, again.settings, dict(again.about)) == (

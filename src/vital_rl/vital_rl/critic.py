@@ -98,4 +98,5 @@ class Critics(nn.Module):
         x = self.first(torch.cat([z, base], dim=-1), residual)
         x = torch.relu(self.norm1(x))
         x = torch.relu(self.norm2(self.second(x)))
-        return self.out(x)[..., 0]
+        with torch.autocast(x.device.type, enabled=False):  # neighbouring actions differ by less than bfloat16 resolves
+            return self.out(x.float())[..., 0]

@@ -29,7 +29,7 @@ from vital_data.dataset import load_demonstrations
 from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights
 from vital_interfaces.srv import ReadReplay
 from vital_policy.checkpoint import load_checkpoint
-from vital_policy.residual import Residual, feature_size, save_residual, to_bytes
+from vital_policy.residual import feature_size, save_residual, to_bytes
 from vital_policy.shipped import checkpoint_folder
 from vital_policy.weights_inbox import TOPIC
 from vital_rl.learning import ResidualLearner, configure
@@ -177,12 +177,8 @@ class LearnerNode(Node):
             self._more.wait(0.5)
             self._more.clear()
 
-    def _residual(self) -> Residual:
-        about = {"seed": self._config["seed"], "episodes": len(self._learner.taken), "learned": "over ROS"}
-        return self._learner.residual(about)
-
     def _publish(self) -> None:
-        residual = self._residual()
+        residual = self._learner.residual()
         data = to_bytes(residual)
         message = ResidualWeights(header=Header(stamp=self.get_clock().now().to_msg()), task=self._task.name)
         message.version, message.steps = residual.version, residual.steps
@@ -192,7 +188,8 @@ class LearnerNode(Node):
 
     def _save(self) -> None:
         self._learner.save()
-        save_residual(self._folder / f"{self._task.name}_residual.safetensors", self._residual())
+        about = {"seed": self._config["seed"], "episodes": len(self._learner.taken), "learned": "over ROS"}
+        save_residual(self._folder / f"{self._task.name}_residual.safetensors", self._learner.averaged(about))
         self._saved_s = steady_s()
 
     def _rate(self) -> float:

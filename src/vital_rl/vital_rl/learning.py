@@ -7,7 +7,7 @@ episodes themselves are the replay's. Whatever follows from a state is the same 
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from vital_data.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Exploration, Residual, ResidualSettings, seen_by
-from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig
+from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor
 from vital_policy.rollout import ReplayStep
 from vital_rl.critic import CriticConfig
-from vital_rl.ddpg import Batch, DDPGConfig, Learner
+from vital_rl.ddpg import Batch, DDPGConfig, Learner, fastest_precision
 from vital_rl.episode_log import EpisodeLine, EpisodeLog, known
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache, foreground_of
@@ -79,7 +79,7 @@ def configure(
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``.
 
-    rlpd: no base action, four layers, ten critics, no other backgrounds.
+    rlpd: no base action, four layers, ten critics, no other backgrounds, no average.
 
     Raises VitalError(BAD_PARAMETER).
     """
@@ -95,6 +95,8 @@ def configure(
                 seed=seed,
                 target_critics=2 if rlpd else 0,
                 returns=(-math.inf if dense else 0.0, 1.0),
+                average=1.0 if rlpd else DDPGConfig.average,
+                precision=fastest_precision(),
                 exploration=Exploration(seed=seed),
                 actor=ActorConfig(features=features, layers=3 if rlpd else 1),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
@@ -134,13 +136,19 @@ class ResidualLearner:
         """Share of successes among the last twenty episodes; NaN before the first."""
         return float(np.mean(self.successes[-20:])) if self.successes else float("nan")
 
-    def residual(self, about: dict[str, Any] | None = None) -> Residual:
-        """What was learned so far; the actor is the one that goes on learning."""
-        u = self._untrained
-        return Residual(
-            self.networks.actor, u.task, u.base_sha256, u.scale, u.settings, self.updates, self.steps,
-            self.config.ddpg.exploration, about or {},
-        )  # fmt: skip
+    def residual(self) -> Residual:
+        """To act and explore with: what was learned so far, with the actor that goes on learning."""
+        return self._of(self.networks.actor, {})
+
+    def averaged(self, about: dict[str, Any] | None = None) -> Residual:
+        """To keep and to ship: the average of the actors of late, which goes on following."""
+        return self._of(self.networks.average, about or {})
+
+    def _of(self, actor: ResidualActor, about: dict[str, Any]) -> Residual:
+        exploration = self.config.ddpg.exploration
+        return replace(
+            self._untrained, actor=actor, version=self.updates, steps=self.steps, exploration=exploration, about=about
+        )
 
     def add_demonstrations(self, demos: Demonstrations) -> tuple[int, int]:
         """As prior data; returns how many steps, and how many of them beyond what a residual can add."""
@@ -207,7 +215,7 @@ class ResidualLearner:
 
     def _identity(self) -> dict[str, str]:
         config = self.config.to_dict()
-        del config["replay"]["rows"]  # a run may be given more room, and more steps
+        del config["replay"]["rows"], config["ddpg"]["precision"]  # a run may get more room and another processor
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
     def save(self) -> None:

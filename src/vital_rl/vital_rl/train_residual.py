@@ -113,7 +113,7 @@ def _save(learner: ResidualLearner, options: argparse.Namespace, command: str) -
     learner.save()
     about: dict[str, Any] = {"command": command, "seed": options.seed, "episodes": len(learner.taken)}
     path: Path = options.out / f"{options.task}_residual.safetensors"
-    save_residual(path, learner.residual(about))
+    save_residual(path, learner.averaged(about))
     return path
 
 
