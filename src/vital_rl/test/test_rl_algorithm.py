@@ -180,9 +180,10 @@ def as_batch(rows, last, config):
     return [z[t.start], base[t.start], u, t.reward, t.discount, z[t.end], base[t.end]]
 
 
-def test_a_biased_base_policy_is_put_right_over_many_steps():
+@precisions
+def test_a_biased_base_policy_is_put_right_over_many_steps(precision):
     # n-step returns of random actions would count the drift that those let happen: one step has the known answer.
-    config = dataclasses.replace(SMALL, gamma=0.9, n_step=1)
+    config = dataclasses.replace(SMALL, gamma=0.9, n_step=1, precision=precision)
     learner, rng = Learner(config), np.random.default_rng(1)
     episodes = [as_batch(*walk(lambda x: rng.uniform(-1, 1, 7), rng), config) for _ in range(150)]
     rows = [np.concatenate(column).astype(np.float32) for column in zip(*episodes, strict=True)]
