@@ -95,6 +95,7 @@ def test_ensemble_answers_as_its_critics_would_alone():
         y = torch.relu(torch.nn.functional.layer_norm(y, (16,)) * critics.norm2.gain[e] + critics.norm2.shift[e])
         alone = (y @ critics.out.weight[e] + critics.out.bias[e])[:, 0]
         torch.testing.assert_close(together[e], alone)
+    torch.testing.assert_close(critics.members(torch.tensor([2, 0]))(z, base, residual), together[[2, 0]])
 
 
 @pytest.mark.parametrize("layers", [1, 3])

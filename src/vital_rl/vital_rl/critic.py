@@ -1,7 +1,7 @@
 """An ensemble of critics as batched matrix products: one kernel a layer, however many critics there are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -100,3 +100,17 @@ class Critics(nn.Module):
         x = torch.relu(self.norm2(self.second(x)))
         with torch.autocast(x.device.type, enabled=False):  # neighbouring actions differ by less than bfloat16 resolves
             return self.out(x.float())[..., 0]
+
+    def members(self, chosen: Tensor) -> "Critics":
+        """Copies of the critics of these indices, as an ensemble of their own."""
+        with torch.device("meta"):
+            few = Critics(replace(self.config, critics=len(chosen)))
+        few.load_state_dict(
+            {name: self._members_of(name, value, chosen) for name, value in self.state_dict().items()}, assign=True
+        )
+        return few
+
+    def _members_of(self, name: str, value: Tensor, chosen: Tensor) -> Tensor:
+        if name.startswith("first."):  # theirs lie beside each other in the last dimension
+            return value.unflatten(-1, (self.config.critics, -1))[..., chosen, :].flatten(-2)
+        return value[chosen]

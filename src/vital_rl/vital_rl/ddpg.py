@@ -143,10 +143,11 @@ class Learner:
             residual = self.actor(batch.next_z, batch.next_base)
         jitter = noise * self.actor.active * torch.randn(residual.shape, generator=generator)
         residual = (residual + jitter.clamp_(-self.config.smoothing_clip, self.config.smoothing_clip)).clamp_(-1.0, 1.0)
+        target, asked = self.target, self.config.target_critics
+        if asked:
+            target = target.members(torch.randperm(self.config.critic.critics, generator=generator)[:asked])
         with self._products():
-            values = self.target(batch.next_z, batch.next_base, residual)  # (E, B)
-        if self.config.target_critics:
-            values = values[torch.randperm(len(values), generator=generator)[: self.config.target_critics]]
+            values = target(batch.next_z, batch.next_base, residual)  # (E, B)
         return (batch.reward + batch.discount * values.amin(0)).clamp_(*self.config.returns)
 
     def _improve_actor(self, batch: Batch) -> float:
