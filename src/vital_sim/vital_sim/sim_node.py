@@ -3,7 +3,7 @@
 import numpy as np
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -14,7 +14,7 @@ from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import be_nice
-from vital_core.ros_qos import LATCHED
+from vital_core.ros_qos import LATCHED, PICTURES
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_interfaces.msg import SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
@@ -44,17 +44,17 @@ class SimNode(Node):
         self._diagnostics = Diagnostics(self, self._health)
 
     def _advertise(self) -> None:
-        def sensor(kind: type, topic: str):
-            return self.create_publisher(kind, topic, qos_profile_sensor_data)
+        def sensor(kind: type, topic: str, qos: QoSProfile = qos_profile_sensor_data):
+            return self.create_publisher(kind, topic, qos)
 
         self._joints = sensor(JointState, "/joint_states")
         self._tactile = sensor(TactileArray, "/anyskin/tactile")
         self._wrist = sensor(Image, "/wrist_camera/image_raw")
         self._wrist_info = sensor(CameraInfo, "/wrist_camera/camera_info")
         self._foreground = sensor(Image, "/sim/wrist_foreground")
-        self._colour = sensor(Image, "/camera/camera/color/image_raw")
+        self._colour = sensor(Image, "/camera/camera/color/image_raw", PICTURES)
         self._colour_info = sensor(CameraInfo, "/camera/camera/color/camera_info")
-        self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw")
+        self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw", PICTURES)
         self._truth = self.create_publisher(SimTruth, "/sim/truth", 1)
         self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
         self._frames_sent = False

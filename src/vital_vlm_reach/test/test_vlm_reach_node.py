@@ -27,7 +27,7 @@ from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode
 from vital_core.image_message import to_message
-from vital_core.ros_qos import LATCHED
+from vital_core.ros_qos import LATCHED, PICTURES, as_offered
 from vital_core.task import load_task
 from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
@@ -251,6 +251,25 @@ def session(tmp_path_factory) -> Iterator[Session]:
 def fresh(request) -> None:
     if "session" in request.fixturenames:
         request.getfixturevalue("session").reset()
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked"),
+    [
+        ([], qos_profile_sensor_data),
+        ([PICTURES], PICTURES),
+        ([PICTURES, qos_profile_sensor_data], qos_profile_sensor_data),
+    ],
+)
+def test_pictures_are_asked_for_again_where_every_camera_offers_it(session, offered, asked):
+    node, topic = session.bench, f"/offered_{len(offered)}"
+    publishers = [node.create_publisher(Image, topic, qos) for qos in offered]
+    deadline = time.monotonic() + 5.0
+    while node.count_publishers(topic) < len(offered) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert as_offered(node, topic) is asked
+    for publisher in publishers:
+        node.destroy_publisher(publisher)
 
 
 def test_the_named_thing_is_found_in_the_base_frame(session):

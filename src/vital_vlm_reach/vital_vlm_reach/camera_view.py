@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from rclpy.task import Future
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.image_message import from_message
+from vital_core.ros_qos import as_offered
 from vital_vlm_reach.lifting import Camera
 
 TOPICS = {
@@ -48,7 +48,7 @@ class CameraView:
         self._before: dict[str, deque[Image | CameraInfo]] = {name: deque(maxlen=KEPT) for name in TOPICS}
         self.arrived: Future = Future()
         self._subscriptions = [
-            node.create_subscription(kind, topic, partial(self._take, name), qos_profile_sensor_data)
+            node.create_subscription(kind, topic, partial(self._take, name), as_offered(node, topic))
             for name, (kind, topic) in TOPICS.items()
         ]
         self._timer = node.create_timer(timeout_s, self._finish)
