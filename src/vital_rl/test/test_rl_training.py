@@ -181,6 +181,18 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, checkpoint):
         assert torch.equal(value, again.learner.networks.state()[name]), name
 
 
+def test_what_acts_is_the_actor_and_what_is_kept_is_the_average(tmp_path, checkpoint):
+    training = training_in(tmp_path, checkpoint)
+    for _ in training.run(60):
+        pass
+    learner = training.learner
+    acts, kept = learner.residual(), learner.averaged({"seed": 0})
+    assert training.policy.residual.actor is acts.actor is learner.networks.actor
+    assert kept.actor is learner.networks.average and (kept.version, kept.steps) == (learner.updates, learner.steps)
+    assert acts.actor.out.weight.any() and kept.actor.out.weight.any()
+    assert not torch.equal(acts.actor.out.weight, kept.actor.out.weight)
+
+
 def test_a_torn_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
     training = training_in(tmp_path, checkpoint)
     for _ in training.run(60):

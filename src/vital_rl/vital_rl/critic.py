@@ -98,7 +98,7 @@ class Critics(nn.Module):
         x = self.first(torch.cat([z, base], dim=-1), residual)
         x = torch.relu(self.norm1(x))
         x = torch.relu(self.norm2(self.second(x)))
-        with torch.autocast(x.device.type, enabled=False):  # neighbouring actions differ by less than bfloat16 resolves
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round a value near 1 to 0.004
             return self.out(x.float())[..., 0]
 
     def members(self, chosen: Tensor) -> "Critics":
