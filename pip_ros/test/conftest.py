@@ -27,10 +27,6 @@ _launch = importlib.util.find_spec("launch")
 if _launch is None or not str(_launch.origin).startswith(str(PIP_ROS)):
     collect_ignore_glob = ["test_*.py"]
 
-# A shell without job control starts background jobs with SIGINT ignored, and children inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
 PACKAGE = "demo_pkg"
 TIMEOUT_S = 30.0
 

@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
 from vital_core import image_message
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_qos import as_offered
 from vital_interfaces.msg import GateState, PolicyState, TactileArray
 
 RATE_HZ = 10
 HEIGHT_PX = 480
+SCENE = "/camera/camera/color/image_raw"
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
@@ -36,12 +39,16 @@ class RunVideo(Node):
         self._scene = np.zeros((HEIGHT_PX, 640, 3), np.uint8)
         self._wrist = np.zeros((HEIGHT_PX, HEIGHT_PX, 3), np.uint8)
         self._words = {"gate": "", "policy": "", "touch": ""}
-        self.create_subscription(Image, "/camera/camera/color/image_raw", self._on_scene, NEWEST)
+        self._scene_camera: Subscription | None = None
         self.create_subscription(Image, "/wrist_camera/image_raw", self._on_wrist, NEWEST)
         self.create_subscription(GateState, "/vital/gate_state", self._on_gate, 1)
         self.create_subscription(PolicyState, "/vital/policy_state", self._on_policy, 1)
         self.create_subscription(TactileArray, "/anyskin/tactile", self._on_touch, NEWEST)
         self.create_timer(1.0 / RATE_HZ, self._write)
+
+    def _find_scene_camera(self) -> None:
+        if self._scene_camera is None and self.count_publishers(SCENE) > 0:
+            self._scene_camera = self.create_subscription(Image, SCENE, self._on_scene, as_offered(self, SCENE))
 
     def _on_scene(self, message: Image) -> None:
         picture = image_message.from_message(message, "rgb8")
@@ -65,6 +72,7 @@ class RunVideo(Node):
             self._words["touch"] = f"touch {np.abs(change).max():.0f} uT"
 
     def _write(self) -> None:
+        self._find_scene_camera()
         frame = _with_words(np.concatenate([self._scene, self._wrist], axis=1), list(self._words.values()))
         for packet in self._stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
             self._file.mux(packet)

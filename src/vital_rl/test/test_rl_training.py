@@ -164,7 +164,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, checkpoint):
     for report in first.run(120):
         reports.append(report)
         if len(reports) == 4:
-            first.learner.save()
+            first.learner.save({})
         if len(reports) == 7:
             break
     # Killed in the middle of the next episode: what it has stored of that one is closed as interrupted, and unread.
@@ -186,9 +186,11 @@ def test_what_acts_is_the_actor_and_what_is_kept_is_the_average(tmp_path, checkp
     for _ in training.run(60):
         pass
     learner = training.learner
-    acts, kept = learner.residual(), learner.averaged({"seed": 0})
+    acts, kept = learner.residual(), load_residual(learner.save({"seed": 0}), checkpoint)
     assert training.policy.residual.actor is acts.actor is learner.networks.actor
-    assert kept.actor is learner.networks.average and (kept.version, kept.steps) == (learner.updates, learner.steps)
+    assert (kept.version, kept.steps, kept.about) == (learner.updates, learner.steps, {"seed": 0})
+    for name, value in kept.actor.state_dict().items():
+        assert torch.equal(value, learner.networks.average.state_dict()[name]), name
     assert acts.actor.out.weight.any() and kept.actor.out.weight.any()
     assert not torch.equal(acts.actor.out.weight, kept.actor.out.weight)
 
@@ -196,7 +198,7 @@ def test_what_acts_is_the_actor_and_what_is_kept_is_the_average(tmp_path, checkp
 def test_a_torn_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
     training = training_in(tmp_path, checkpoint)
     for _ in training.run(60):
-        training.learner.save()
+        training.learner.save({})
     older, newest = sorted(tmp_path.glob(STATE))
     newest.write_bytes(newest.read_bytes()[:-9])
     again = ResidualLearner(small_config(), checkpoint, tmp_path)
@@ -207,7 +209,7 @@ def test_a_torn_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
 def test_state_of_another_configuration_is_refused(tmp_path, checkpoint):
     training = training_in(tmp_path, checkpoint)
     next(training.run(1))
-    training.learner.save()
+    training.learner.save({})
     with pytest.raises(VitalError, match="of a run with another config") as refused:
         ResidualLearner(small_config(updates=5), checkpoint, tmp_path).resume(training._read)
     assert refused.value.code == ErrorCode.BAD_PARAMETER

@@ -29,7 +29,7 @@ from vital_data.dataset import load_demonstrations
 from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights
 from vital_interfaces.srv import ReadReplay
 from vital_policy.checkpoint import load_checkpoint
-from vital_policy.residual import feature_size, save_residual, to_bytes
+from vital_policy.residual import feature_size, to_bytes
 from vital_policy.shipped import checkpoint_folder
 from vital_policy.weights_inbox import TOPIC
 from vital_rl.learning import ResidualLearner, configure
@@ -187,9 +187,7 @@ class LearnerNode(Node):
         self._published = residual.version
 
     def _save(self) -> None:
-        self._learner.save()
-        about = {"seed": self._config["seed"], "episodes": len(self._learner.taken), "learned": "over ROS"}
-        save_residual(self._folder / f"{self._task.name}_residual.safetensors", self._learner.averaged(about))
+        self._learner.save({"seed": self._config["seed"], "episodes": len(self._learner.taken), "learned": "over ROS"})
         self._saved_s = steady_s()
 
     def _rate(self) -> float:

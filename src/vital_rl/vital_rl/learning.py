@@ -21,7 +21,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_data.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import Exploration, Residual, ResidualSettings, seen_by
+from vital_policy.residual import Exploration, Residual, ResidualSettings, save_residual, seen_by
 from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor
 from vital_policy.rollout import ReplayStep
 from vital_rl.critic import CriticConfig
@@ -140,9 +140,9 @@ class ResidualLearner:
         """To act and explore with: what was learned so far, with the actor that goes on learning."""
         return self._of(self.networks.actor, {})
 
-    def averaged(self, about: dict[str, Any] | None = None) -> Residual:
+    def averaged(self, about: dict[str, Any]) -> Residual:
         """To keep and to ship: the average of the actors of late, which goes on following."""
-        return self._of(self.networks.average, about or {})
+        return self._of(self.networks.average, about)
 
     def _of(self, actor: ResidualActor, about: dict[str, Any]) -> Residual:
         exploration = self.config.ddpg.exploration
@@ -218,8 +218,8 @@ class ResidualLearner:
         del config["replay"]["rows"], config["ddpg"]["precision"]  # a run may get more room and another processor
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
-    def save(self) -> None:
-        """Write the state to go on from; the last two are kept."""
+    def save(self, about: dict[str, Any]) -> Path:
+        """Write the state to go on from, of which the last two are kept, and the averaged residual; its path."""
         assert self._folder is not None
         counts = {
             "updates": self.updates, "steps": self.steps, "owed": self.owed, "taken": self.taken,
@@ -230,6 +230,9 @@ class ResidualLearner:
         safe_file.write_bytes(path, save(self.networks.state(), header))
         for old in sorted(self._folder.glob(STATE))[:-STATES_KEPT]:
             old.unlink()
+        path = self._folder / f"{self.checkpoint.task}_residual.safetensors"
+        save_residual(path, self.averaged(about))
+        return path
 
     def resume(self, read: Read) -> bool:
         """Go on from the newest whole state; False where there is none. read: an episode of the replay by number.

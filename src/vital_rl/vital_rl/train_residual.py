@@ -8,7 +8,6 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import torch
@@ -17,7 +16,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.residual import feature_size, save_residual
+from vital_policy.residual import feature_size
 from vital_policy.shipped import checkpoint_folder
 from vital_rl.learning import LearningConfig, ResidualLearner, configure
 from vital_rl.replay_store import ReplayStore
@@ -109,12 +108,7 @@ def _run(training: ResidualTraining, options: argparse.Namespace, command: str) 
 
 
 def _save(learner: ResidualLearner, options: argparse.Namespace, command: str) -> Path:
-    """The state to go on from, and the residual as it is now."""
-    learner.save()
-    about: dict[str, Any] = {"command": command, "seed": options.seed, "episodes": len(learner.taken)}
-    path: Path = options.out / f"{options.task}_residual.safetensors"
-    save_residual(path, learner.averaged(about))
-    return path
+    return learner.save({"command": command, "seed": options.seed, "episodes": len(learner.taken)})
 
 
 def main(arguments: list[str] | None = None) -> None:
