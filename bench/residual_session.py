@@ -103,10 +103,11 @@ def main() -> None:
     parser.add_argument("more", nargs="*", help="launch arguments, name:=value")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in a background job it may be ignored, and inherited so
-    rclpy.init()
+    rclpy.init(args=[])
     node, executor = Watcher(), SingleThreadedExecutor()
     executor.add_node(node)
-    threading.Thread(target=executor.spin, daemon=True).start()
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
     launch = subprocess.Popen(["ros2", "launch", "vital_bringup", "residual_training.launch.py", *options.more])
     try:
         launch.wait(60.0 * options.minutes)
@@ -114,6 +115,7 @@ def main() -> None:
         launch.send_signal(signal.SIGINT)
     end_s, code = time.monotonic(), launch.wait(60.0)
     executor.shutdown(1.0)
+    spinner.join(5.0)
     rclpy.try_shutdown()
     report(node.seen, end_s)
     sys.exit(code)

@@ -49,9 +49,11 @@ def _supervise(node: Node, work: Callable[[], int], stopping: threading.Event) -
 
 def wait_until_ready(node: Node, missing: Callable[[], list[str]], stopping: threading.Event, timeout_s: float) -> None:
     """Wait until nothing is ``missing``, with a line now and then. Raises VitalError: NODE_LOST naming what is still
-    missing after ``timeout_s``, CANCELLED once ``stopping`` is set."""
-    deadline, next_word = steady_s() + timeout_s, steady_s() + WORD_EVERY_S
+    missing when nothing about it has changed for ``timeout_s``, CANCELLED once ``stopping`` is set."""
+    deadline, next_word, before = steady_s() + timeout_s, steady_s() + WORD_EVERY_S, missing()
     while names := missing():
+        if names != before:
+            deadline, before = steady_s() + timeout_s, names
         if stopping.wait(0.2):
             raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the system to come up")
         if steady_s() > deadline:

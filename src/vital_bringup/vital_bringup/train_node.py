@@ -101,7 +101,8 @@ class TrainingNode(Node):
         if self._replay is None:
             missing.append("the replay's state")
         if self._weights_s is None:
-            missing.append("the learner's weights")
+            doing = self._learner.message if self._learner is not None else ""
+            missing.append(f"the learner's weights ({doing})" if doing else "the learner's weights")
         return [*missing, *self._skills.missing(), *self._skills.missing_policy()]
 
     # What the training asks for: see training_session.TrainingParts.

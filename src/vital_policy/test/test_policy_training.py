@@ -360,6 +360,14 @@ def found(setting="scene", **policy):
     return report | {"seed": 1000, "failures": {"missed": 3}, "command": f"evaluate --setting {setting}"}
 
 
+def test_a_whole_episode_at_once_is_answered_as_tick_by_tick(checkpoint_path):
+    policy, rng = LocalPolicy.load(checkpoint_path), np.random.default_rng(0)
+    image = rng.integers(0, 255, (70, 128, 128, 3), dtype=np.uint8)
+    tactile_ut = rng.normal(0, 30, (70, 15)).astype(np.float32)
+    one_by_one = [policy.tick(Observation(i, t)).base for i, t in zip(image, tactile_ut, strict=True)]
+    np.testing.assert_allclose([tick.base for tick in policy.along(image, tactile_ut)], one_by_one, atol=1e-6)
+
+
 def test_card_tells_what_was_measured(checkpoint_path: Path):
     evaluated.load(checkpoint_path, "usb_insertion").write_card(found())
     card = checkpoint_path.with_suffix(".md").read_text()

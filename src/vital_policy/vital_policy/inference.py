@@ -14,6 +14,7 @@ from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.residual import Residual
 
 WARM_UP_RUNS = 5
+AT_ONCE = 64  # pictures: more of them take more memory, and no less time
 # Without a base policy the gripper is still the base policy's: nobody explores whether to let go.
 ONLY_GRIPPER = np.array([0.0] * 6 + [1.0], np.float32)
 
@@ -106,6 +107,17 @@ class LocalPolicy:
         """The answer of this tick in its parts; noise: of exploration, in shares of the residual's scale."""
         chunk, z = self.predict(observation.image[None], observation.tactile_ut[None])
         return self.corrected(self._ensemble.step(chunk[0])[None], z, noise, generator)[0]
+
+    def along(self, image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]) -> list[Tick]:
+        """The answers along an episode that is known already, (T, 128, 128, 3) uint8 and (T, 15) µT, as `tick` gives
+        them one by one from a `reset` on."""
+        parts = [
+            self.predict(image[begin : begin + AT_ONCE], tactile_ut[begin : begin + AT_ONCE])
+            for begin in range(0, len(image), AT_ONCE)
+        ]
+        ensemble = TemporalEnsemble(self.ensemble_decay)
+        actions = np.stack([ensemble.step(chunk) for chunks, _ in parts for chunk in chunks])
+        return self.corrected(actions, torch.cat([z for _, z in parts]))
 
     def act(self, observation: Observation) -> Action:
         """The action of this tick."""

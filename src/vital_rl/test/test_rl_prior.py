@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from slide import STEP_M, still
+from slide import STEP_M, small_config, still
 
 from vital_core.pose import Pose
 from vital_data import synthetic
@@ -13,6 +13,7 @@ from vital_policy.residual import Residual, ResidualSettings
 from vital_policy.residual_actor import ActorConfig, ResidualActor
 from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache
+from vital_rl.learning import ResidualLearner
 from vital_rl.prior import add_demonstrations, demonstrated
 
 FRAMES = (60, 70)
@@ -67,3 +68,11 @@ def test_all_of_them_fill_the_replay_and_what_a_residual_cannot_add_is_counted(p
     assert all(0 <= beyond <= len(steps) for steps, beyond in episodes)
     counted = add_demonstrations(replay, episodes)
     assert counted == (len(replay), sum(beyond for _, beyond in episodes)) and len(replay) > 10
+
+
+def test_how_far_the_demonstrations_are_is_told(parts):
+    demos, checkpoint, _ = parts
+    told = []
+    learner = ResidualLearner(small_config(), checkpoint)
+    steps, _ = learner.add_demonstrations(demos, lambda done, of: told.append((done, of)))
+    assert told == [(1, 2), (2, 2)] and steps == len(learner.memory)

@@ -140,6 +140,19 @@ def test_features_on_disk_are_used_again_and_torn_ones_made_again(tmp_path, chec
     assert np.array_equal(cache.get("episode_0", image, tactile, 7), first)
 
 
+def test_long_work_can_be_ended_in_between_and_leaves_nothing_half_done(tmp_path, checkpoint):
+    def ended():
+        raise VitalError(ErrorCode.CANCELLED, "stopped")
+
+    training = training_in(tmp_path, checkpoint)
+    number = training.play(0)
+    learner = ResidualLearner(small_config(), checkpoint, tmp_path, ended)
+    with pytest.raises(VitalError, match="CANCELLED"):
+        learner.take(*training._read(number))
+    assert (len(learner.memory), learner.taken, learner.steps, learner.owed) == (0, [], 0, 0)
+    assert not list(tmp_path.rglob("episode_*.safetensors"))
+
+
 def test_runs_of_different_seeds_differ_in_everything_that_is_drawn():
     a, b = (configure(32, steps=100, updates_per_step=1, batch=4, variants=1, seed=seed) for seed in (0, 1))
     assert (a.seed, a.ddpg.seed, a.ddpg.exploration.seed) == (0, 0, 0)

@@ -1,6 +1,6 @@
 """What the frozen encoders see, for several augmented variants of every picture, computed once and kept on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,13 @@ def variants_of(
     seed: int,
     augmentation: Augmentation | None = None,
     backgrounds: Backgrounds | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float16]:
     """(T, 128, 128, 3) uint8 and (T, 15) µT -> (T, variants, D); the first variant is the picture as it is.
 
     The others are cropped and jittered as in behaviour cloning, and some of them stand before other ``backgrounds``: a
-    bank, and the pictures' foreground (T, 128, 16). They follow from ``seed``.
+    bank, and the pictures' foreground (T, 128, 16). They follow from ``seed``. between: called after every part of the
+    work, of a second at most; what it raises ends it.
     """
     augmentation = augmentation or Augmentation()
     generator = torch.Generator().manual_seed(seed)
@@ -49,6 +51,7 @@ def variants_of(
             else:
                 seen = augment(_before(backgrounds, pictures, part, generator), augmentation, generator)
             features[part, v] = checkpoint.policy.encode(seen, tactile[part]).joined().half().numpy()
+            between()
     return features
 
 
@@ -72,13 +75,19 @@ def foreground_of(rows: Sequence[ReplayStep]) -> NDArray[np.uint8] | None:
 class FeatureCache:
     """`variants_of`, remembered in a folder by base policy, seed and name; what is torn there is computed again.
 
-    background_share: of the variants whose foreground is known, before another background; 0 for none.
+    background_share: of the variants whose foreground is known, before another background; 0 for none. between: as in
+    `variants_of`.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, variants: int, folder: Path | None = None, background_share: float = 0.0
+        self,
+        checkpoint: Checkpoint,
+        variants: int,
+        folder: Path | None = None,
+        background_share: float = 0.0,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
-        self._checkpoint, self._variants = checkpoint, variants
+        self._checkpoint, self._variants, self._between = checkpoint, variants, between
         self._bank: BackgroundBank | None = None
         if background_share > 0.0 and variants > 1:
             self._bank = BackgroundBank.generated(BACKGROUNDS, background_share, BANK_SEED)
@@ -98,7 +107,9 @@ class FeatureCache:
         if path is not None and (kept := _read(path)) is not None and len(kept) == len(image):
             return kept
         backgrounds = None if self._bank is None or foreground is None else (self._bank, foreground)
-        features = variants_of(self._checkpoint, image, tactile_ut, self._variants, seed, backgrounds=backgrounds)
+        features = variants_of(
+            self._checkpoint, image, tactile_ut, self._variants, seed, backgrounds=backgrounds, between=self._between
+        )
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             safe_file.write_bytes(path, save({"features": features}))

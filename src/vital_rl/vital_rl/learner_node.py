@@ -48,10 +48,11 @@ class LearnerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("learner_node")
+        self._more, self._stopping = threading.Event(), threading.Event()
         self._declare()
         self._learner = self._make_learner()
         self._cursor = self._wanted = 0
-        self._more, self._stopping = threading.Event(), threading.Event()
+        self._doing = ""
         self._done: deque[tuple[float, int]] = deque()
         self._problem = VitalError(ErrorCode.OK, "")
         self.fatal: VitalError | None = None
@@ -85,7 +86,7 @@ class LearnerNode(Node):
             "dense": value("dense", False, "reward the distance to where the TCP is to end, too"),
         }
         threads: int = value("threads", 0, "of the updates; 0: a quarter of the cores, the rest is the robot's")
-        torch.set_num_threads(threads or max(1, (os.cpu_count() or 1) // 4))
+        self._threads = threads or max(1, (os.cpu_count() or 1) // 4)
         self._publish_every: int = value("publish_every", 100, "updates between two sets of weights")
         self._save_every_s: float = value("save_every_s", 20.0, "between two states on disk, s")
         if str(self._folder) in ("", "."):
@@ -95,7 +96,11 @@ class LearnerNode(Node):
         checkpoint = load_checkpoint(self._base, task=self._task.name, rate_hz=self._task.control_rate_hz)
         config = configure(feature_size(checkpoint), steps=self._steps, **self._config)
         self._folder.mkdir(parents=True, exist_ok=True)
-        return ResidualLearner(config, checkpoint, self._folder)
+        return ResidualLearner(config, checkpoint, self._folder, self._check_on)
+
+    def _check_on(self) -> None:
+        if self._stopping.is_set():
+            raise VitalError(ErrorCode.CANCELLED, "stopped")
 
     def _on_replay(self, message: ReplayState) -> None:
         self._wanted = message.cursor
@@ -119,15 +124,26 @@ class LearnerNode(Node):
             self.fatal = self._problem = error
 
     def _begin(self) -> None:
+        # Nothing moves before the first weights: until then the cores are free.
+        torch.set_num_threads(os.cpu_count() or 1)
         if sessions := [Path(demo) for demo in self._demos if demo]:
-            chunk = self._learner.checkpoint.policy.config.chunk
-            demos = load_demonstrations(sessions, self._task.name, chunk, foreground=None)
-            found = self._learner.add_demonstrations(demos)
-            self.get_logger().info(f"{found[0]} demonstrated steps, {found[1]} beyond what a residual can add")
+            self._add_demonstrations(sessions)
+        torch.set_num_threads(self._threads)
         if self._learner.resume(self._read_one):
             known = self._learner
             self.get_logger().info(f"going on after {len(known.taken)} episodes, {known.updates} updates")
+        self._doing = ""
         self._publish()
+
+    def _add_demonstrations(self, sessions: list[Path]) -> None:
+        def tell(done: int, of: int) -> None:
+            self._doing = f"preparing the demonstrations: {done} of {of}"
+
+        self._doing = "loading the demonstrations"
+        chunk = self._learner.checkpoint.policy.config.chunk
+        demos = load_demonstrations(sessions, self._task.name, chunk, foreground=None)
+        found = self._learner.add_demonstrations(demos, tell)
+        self.get_logger().info(f"{found[0]} demonstrated steps, {found[1]} beyond what a residual can add")
 
     def _ask(self, request: ReadReplay.Request) -> ReadReplay.Response:
         answer = call(self._read, request, ANSWER_S, self._stopping)
@@ -136,6 +152,7 @@ class LearnerNode(Node):
         return answer
 
     def _read_one(self, number: int) -> Any:
+        self._doing = f"reading again what was learned from: episode {number}"
         found = self._ask(ReadReplay.Request(episodes=[number])).found
         if not found:
             raise VitalError(
@@ -203,7 +220,7 @@ class LearnerNode(Node):
         state.owed, state.updates_per_s, state.success_20 = known.owed, self._rate(), known.success_20
         state.critic_loss, state.value = known.critic_loss, known.value
         state.weights_version = max(0, self._published)
-        state.error_code, state.message = int(self._problem.code), self._problem.message
+        state.error_code, state.message = int(self._problem.code), self._problem.message or self._doing
         self._state.publish(state)
 
     def _health(self) -> Health:

@@ -6,10 +6,10 @@ episodes themselves are the replay's. Whatever follows from a state is the same 
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from vital_rl.transitions import EpisodeSteps, rewards
 STATES_KEPT = 2
 STATE = "state_*.safetensors"
 Read = Callable[[int], tuple[StoredEpisode, list[ReplayStep]]]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,22 @@ def configure(
 class ResidualLearner:
     """Memory, networks and what is owed: `take` an episode, then `update` as often as it is `owed`.
 
-    folder: of the state and of computed features; None keeps nothing.
+    folder: of the state and of computed features; None keeps nothing. between: called every second or so of `take`,
+    `resume` and `add_demonstrations`; what it raises ends them.
     """
 
-    def __init__(self, config: LearningConfig, checkpoint: Checkpoint, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: LearningConfig,
+        checkpoint: Checkpoint,
+        folder: Path | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
         self.config, self.checkpoint, self._folder = config, checkpoint, folder
         self.networks = Learner(config.ddpg)
         self.memory = FeatureReplay(config.replay)
         cache = None if folder is None else folder / "features"
-        self._cache = FeatureCache(checkpoint, config.replay.variants, cache, config.background_share)
+        self._cache = FeatureCache(checkpoint, config.replay.variants, cache, config.background_share, between)
         self._log = None if folder is None else EpisodeLog(folder)
         self._untrained = Residual.untrained(checkpoint, self.networks.actor, config.settings)
         self.taken: list[int] = []
@@ -150,13 +158,18 @@ class ResidualLearner:
             self._untrained, actor=actor, version=self.updates, steps=self.steps, exploration=exploration, about=about
         )
 
-    def add_demonstrations(self, demos: Demonstrations) -> tuple[int, int]:
-        """As prior data; returns how many steps, and how many of them beyond what a residual can add."""
+    def add_demonstrations(
+        self, demos: Demonstrations, tell: Callable[[int, int], None] = lambda _done, _of: None
+    ) -> tuple[int, int]:
+        """As prior data; returns how many steps, and how many of them beyond what a residual can add.
+
+        tell: hears after each how many are done, and of how many.
+        """
         policy, config = LocalPolicy(self.checkpoint, residual=self._untrained), self.config
         shown = demonstrated(
             policy, self._untrained, demos, config.frames_a_tick, self._cache, config.seed, dense=config.dense
         )
-        return add_demonstrations(self.memory, shown)
+        return add_demonstrations(self.memory, _counted(shown, demos.episodes, tell))
 
     def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> EpisodeLine:
         """Remember a labelled episode, and owe the updates for it."""
@@ -263,3 +276,9 @@ class ResidualLearner:
                     ErrorCode.BAD_PARAMETER,
                     f"{path} is of a run with another {name}: give the same, or another folder",
                 )
+
+
+def _counted(items: Iterable[Item], of: int, tell: Callable[[int, int], None]) -> Iterator[Item]:
+    for done, item in enumerate(items, 1):
+        tell(done, of)
+        yield item

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_core.observation import Observation
 from vital_data.dataset import Demonstrations
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual
@@ -23,15 +22,6 @@ def offsets_of(
     offset[:, active] = (executed - base)[:, active] / scale[active]
     beyond = int((np.abs(offset) > 1.0 + 1e-6).any(axis=1).sum())
     return offset.clip(-1.0, 1.0), beyond
-
-
-def base_actions(
-    policy: LocalPolicy, image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]
-) -> NDArray[np.float32]:
-    """(T, 7) the base policy's answers along an episode at the control rate, with its ensemble; m, rad, gripper."""
-    policy.reset()
-    seen = (Observation(i, np.asarray(t, np.float32)) for i, t in zip(image, tactile_ut, strict=True))
-    return np.stack([policy.tick(observation).base for observation in seen])
 
 
 def demonstrated(
@@ -54,7 +44,7 @@ def demonstrated(
         if len(rows) < 2:
             continue
         image, tactile_ut = demos.image[rows], demos.tactile_ut[rows]
-        base = base_actions(policy, image, tactile_ut)
+        base = np.stack([tick.base for tick in policy.along(image, tactile_ut)])
         offset, beyond = offsets_of(demos.actions[rows[:-1], 0], base[:-1], residual.scale)
         steps = len(rows) - 1
         distance_m = np.abs(demos.tcp_m[rows[1:]] - demos.tcp_m[rows[-1]]).sum(axis=1)
