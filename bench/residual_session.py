@@ -56,12 +56,11 @@ def row(what: str, measured: str) -> None:
 
 
 def time_in_phases(phases: list[tuple[float, TrainingState]], end_s: float) -> dict[str, float]:
-    """Seconds spent in each; waiting for the learner is one of its own."""
+    """Seconds spent in each; waiting is for the learner."""
     spent: dict[str, float] = {}
     after = [*(at for at, _ in phases[1:]), end_s]
     for (begin, state), end in zip(phases, after, strict=True):
-        waits = "updates behind" in state.message
-        name = "waiting for the learner" if waits else PHASES[state.phase].lower()
+        name = PHASES[state.phase].lower()
         spent[name] = spent.get(name, 0.0) + end - begin
     return spent
 

@@ -91,7 +91,7 @@ def test_a_learner_slower_than_the_actor_is_waited_for():
     system = System([True, True])
     system.owed = [0, MOST_OWED + 900, MOST_OWED + 100, MOST_OWED]
     run(system, 20)
-    waits = [Phase.PREPARING] * 2
+    waits = [Phase.WAITING] * 2
     turn = [Phase.PREPARING, Phase.RUNNING]
     assert system.phases == [*turn, *waits, *turn, Phase.FINISHED] and system.seeds == [100, 101]
 
@@ -100,14 +100,14 @@ def test_a_learner_that_never_catches_up_can_be_left():
     system = System([True], presses=[Press.TIME_UP, Press.FINISH])
     system.owed = [MOST_OWED + 1] * 9
     assert run(system).labelled == 0
-    assert system.phases == [Phase.PREPARING, Phase.FINISHED]
+    assert system.phases == [Phase.WAITING, Phase.FINISHED]
 
 
 def test_the_learner_comes_to_the_last_episode_before_it_ends():
     system = System([True])
     system.owed = [0, 300, 100, 0]
     run(system, 10)
-    assert system.phases == [*[Phase.PREPARING, Phase.RUNNING], *[Phase.PREPARING] * 2, Phase.FINISHED]
+    assert system.phases == [*[Phase.PREPARING, Phase.RUNNING], *[Phase.WAITING] * 2, Phase.FINISHED]
 
 
 def test_a_learner_that_stands_still_does_not_keep_it_from_ending():

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TypeVar
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -24,7 +24,7 @@ WORD_EVERY_S = 10.0
 ClientNode = TypeVar("ClientNode", bound=Node)
 
 
-def _spin(executor: SingleThreadedExecutor, stopping: threading.Event) -> None:
+def _spin(executor: EventsExecutor, stopping: threading.Event) -> None:
     while not stopping.is_set() and rclpy.ok():
         executor.spin_once(timeout_sec=0.2)
 
@@ -79,7 +79,7 @@ def run_client(make: Callable[[], ClientNode], work: Callable[[ClientNode, threa
     code = EXIT_FAULT
     try:
         node = make()
-        executor = SingleThreadedExecutor()
+        executor = EventsExecutor()
         executor.add_node(node)
         spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)
         spinner.start()

@@ -3,9 +3,14 @@
 Stands for robot_state_publisher wherever the arm's URDF is ours; it needs no URDF parser.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from builtin_interfaces.msg import Time as Stamp
 from geometry_msgs.msg import TransformStamped
+from numpy.typing import NDArray
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
@@ -16,23 +21,29 @@ from tf2_msgs.msg import TFMessage
 from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.node_main import exit_with, run_node
-from vital_core.pose import Pose
 from vital_core.ros_qos import LATCHED
 from vital_core.urdf import urdf
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_perception.calibration_file import read_calibration
 
 MAX_RATE_HZ = 50.0
+LINKS = (BASE_FRAME, *(f"link{i}" for i in range(1, 8)), TCP_FRAME)
 
 
-def transform(parent: str, child: str, pose: Pose, stamp: object) -> TransformStamped:
-    """Transform message of the pose of ``child`` in ``parent``."""
-    message = TransformStamped(child_frame_id=child)
-    message.header.frame_id, message.header.stamp = parent, stamp
-    t, r = message.transform.translation, message.transform.rotation
-    t.x, t.y, t.z = map(float, pose[:3, 3])
-    r.x, r.y, r.z, r.w = map(float, pose_of.to_quaternion(pose))
-    return message
+def transforms(
+    parents: Sequence[str], children: Sequence[str], poses: NDArray[np.floating], stamp: Stamp
+) -> list[TransformStamped]:
+    """Transform messages of the poses (n, 4, 4) of ``children`` in ``parents``."""
+    messages = []
+    quaternions, positions = pose_of.to_quaternion(poses).tolist(), poses[:, :3, 3].tolist()
+    for parent, child, position, quaternion in zip(parents, children, positions, quaternions, strict=True):
+        message = TransformStamped(child_frame_id=child)
+        message.header.frame_id, message.header.stamp = parent, stamp
+        t, r = message.transform.translation, message.transform.rotation
+        t.x, t.y, t.z = position
+        r.x, r.y, r.z, r.w = quaternion
+        messages.append(message)
+    return messages
 
 
 class Frames(Node):
@@ -45,11 +56,11 @@ class Frames(Node):
         self._tf = self.create_publisher(TFMessage, "/tf", 10)
         self._description = self.create_publisher(String, "/robot_description", LATCHED)
         self._description.publish(String(data=description or urdf()))
-        if calibration:
+        if calibration and (frames := read_calibration(Path(calibration))):
             self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
+            parents, children, poses = zip(*frames, strict=True)
             stamp = self.get_clock().now().to_msg()
-            frames = read_calibration(Path(calibration))
-            self._static.publish(TFMessage(transforms=[transform(p, c, t, stamp) for p, c, t in frames]))
+            self._static.publish(TFMessage(transforms=transforms(parents, children, np.stack(poses), stamp)))
         self._next_s = 0.0
         self.create_subscription(JointState, "/joint_states", self._on_joints, qos_profile_sensor_data)
 
@@ -61,19 +72,11 @@ class Frames(Node):
         positions = dict(zip(message.name, message.position, strict=False))
         if not all(name in positions for name in JOINT_NAMES):
             return
-        joints = [positions[name] for name in JOINT_NAMES]
-        links = kinematics.link_poses(joints)
-        names = [BASE_FRAME, *(f"link{i}" for i in range(1, 8))]
-        stamp, parent, transforms = message.header.stamp, pose_of.from_vector((0, 0, 0), (0, 0, 0)), []
-        for i, pose in enumerate(links):
-            relative = pose_of.inverse(parent) @ pose
-            transforms.append(transform(names[i], names[i + 1], relative, stamp))
-            parent = pose
-        t_link7_tcp = pose_of.inverse(links[-1]) @ kinematics.forward(joints)
-        transforms.append(transform("link7", TCP_FRAME, t_link7_tcp, stamp))
-        self._tf.publish(TFMessage(transforms=transforms))
+        t_links = kinematics.link_transforms([positions[name] for name in JOINT_NAMES])
+        poses = np.concatenate([t_links, kinematics.T_EEF_TCP[None]])
+        self._tf.publish(TFMessage(transforms=transforms(LINKS[:-1], LINKS[1:], poses, message.header.stamp)))
 
 
 def main() -> None:
     """Entry point."""
-    exit_with(run_node(Frames))
+    exit_with(run_node(Frames, make_executor=EventsExecutor))

@@ -4,6 +4,7 @@ Exit code 0 when it came to its end (all steps, or the person's FINISH), 1 on a 
 for does not exist.
 """
 
+import math
 import queue
 import threading
 
@@ -25,12 +26,14 @@ from vital_interfaces.msg import GateState, LearnerState, ReplayState, ResidualW
 from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene
 
 EXIT_OK = 0
+WAITING_SAID_EVERY_S = 30.0
 PHASES = {
     Phase.PREPARING: TrainingState.PREPARING,
     Phase.RUNNING: TrainingState.RUNNING,
     Phase.LABELLING: TrainingState.LABELLING,
     Phase.PAUSED: TrainingState.PAUSED,
     Phase.FINISHED: TrainingState.FINISHED,
+    Phase.WAITING: TrainingState.WAITING,
 }
 
 
@@ -57,6 +60,7 @@ class TrainingNode(Node):
         self._weights_s: float | None = None
         self._skills = RosSkills(self, label_from_truth=self._by_truth)
         self._located: Located | None = None
+        self._waiting_said_s = -math.inf
         self._connect()
 
     def _connect(self) -> None:
@@ -219,6 +223,9 @@ class TrainingNode(Node):
         state.updates = 0 if self._learner is None else self._learner.updates
         state.message = message
         self._state.publish(state)
+        if phase is Phase.WAITING and steady_s() - self._waiting_said_s > WAITING_SAID_EVERY_S:
+            self._waiting_said_s = steady_s()
+            self.get_logger().info(message)
         if phase in (Phase.LABELLING, Phase.PAUSED, Phase.FINISHED):
             self.get_logger().info(message)
 

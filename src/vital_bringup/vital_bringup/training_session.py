@@ -14,11 +14,12 @@ from vital_core.errors import ErrorCode, VitalError
 
 # So many attempts in a row that were never learned from: something is wrong.
 MOST_FAILURES_IN_A_ROW = 5
-# Updates that the learner may be behind: steps taken with weights older than that teach little.
-MOST_OWED = 4000
-WAIT_S = 5.0
+# Updates that the learner may be behind when an episode begins: some 60 steps, an episode or two. More would make the
+# arm act with older weights and not a minute shorter, as a learner that is behind never rests.
+MOST_OWED = 1000
+WAIT_S = 1.0
 # At the end the learner is waited for as long as it moves: so many looks, this far apart, may find it where it was.
-LAST_WAIT_S, MOST_LAST_WAITS = 1.0, 30
+MOST_LAST_WAITS = 30
 FATAL = (ErrorCode.DISK_FULL, ErrorCode.NODE_LOST, ErrorCode.NO_CHECKPOINT)
 
 
@@ -30,6 +31,7 @@ class Phase(Enum):
     LABELLING = "labelling"
     PAUSED = "paused"
     FINISHED = "finished"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class TrainingSession:
                 self._wait()
                 continue
             if (owed := self._parts.updates_owed()) > MOST_OWED:
-                self._say(Phase.PREPARING, f"waiting for the learner, which is {owed} updates behind")
+                self._say(Phase.WAITING, f"waiting for the learner, which is {owed} updates behind")
                 self._heed(self._parts.pressed(WAIT_S))
                 continue
             try:
@@ -147,8 +149,8 @@ class TrainingSession:
         while (owed := self._parts.updates_owed()) > 0 and standing < MOST_LAST_WAITS and not self._finishing:
             standing = standing + 1 if owed == before else 0
             before = owed
-            self._say(Phase.PREPARING, f"all steps are done; the learner is {owed} updates behind, FINISH ends now")
-            self._heed(self._parts.pressed(LAST_WAIT_S))
+            self._say(Phase.WAITING, f"all steps are done; the learner is {owed} updates behind, FINISH ends now")
+            self._heed(self._parts.pressed(WAIT_S))
 
     def _hear(self) -> None:
         """Buttons between episodes: START pauses, FINISH ends."""

@@ -11,33 +11,37 @@ from vital_core.pose import Pose
 from vital_core.xarm7 import FLANGE_TO_TCP_M, JOINTS, LOWER_RAD, UPPER_RAD
 
 _ORIGINS = np.stack([pose_of.from_rpy(j.xyz, j.rpy) for j in JOINTS])  # (7, 4, 4)
-_T_EEF_TCP = pose_of.from_vector((0.0, 0.0, FLANGE_TO_TCP_M), (0.0, 0.0, 0.0))
+T_EEF_TCP = pose_of.from_vector((0.0, 0.0, FLANGE_TO_TCP_M), (0.0, 0.0, 0.0))
+
+
+def link_transforms(joints_rad: ArrayLike) -> NDArray[np.float64]:
+    """(7, 4, 4) pose of each of link1..link7 in the link before it, link1's in `link_base`."""
+    q = np.asarray(joints_rad, dtype=float)[:, None]
+    c, s = np.cos(q), np.sin(q)
+    x, y = _ORIGINS[:, :, 0], _ORIGINS[:, :, 1]
+    transforms = _ORIGINS.copy()
+    transforms[:, :, 0] = c * x + s * y
+    transforms[:, :, 1] = c * y - s * x
+    return transforms
 
 
 def link_poses(joints_rad: ArrayLike) -> NDArray[np.float64]:
     """(7, 4, 4) poses of link1..link7 in `link_base` (each after its own joint's rotation)."""
-    q = np.asarray(joints_rad, dtype=float)
-    poses = np.empty((7, 4, 4))
-    pose = np.eye(4)
-    for i, (origin, angle) in enumerate(zip(_ORIGINS, q, strict=True)):
-        c, s = np.cos(angle), np.sin(angle)
-        pose = pose @ origin
-        x, y = pose[:3, 0].copy(), pose[:3, 1].copy()
-        pose[:3, 0] = c * x + s * y
-        pose[:3, 1] = c * y - s * x
-        poses[i] = pose
+    poses = link_transforms(joints_rad)
+    for i in range(1, 7):
+        poses[i] = poses[i - 1] @ poses[i]
     return poses
 
 
 def forward(joints_rad: ArrayLike) -> Pose:
     """Pose of `link_tcp` in `link_base`."""
-    return link_poses(joints_rad)[-1] @ _T_EEF_TCP
+    return link_poses(joints_rad)[-1] @ T_EEF_TCP
 
 
 def tcp_positions(joints_rad: ArrayLike) -> NDArray[np.float64]:
     """(n, 3) TCP positions in `link_base`, m, for (n, 7) joint positions: `forward` for a whole path at once."""
     q = np.asarray(joints_rad, dtype=float).reshape(-1, 7)
-    point = np.broadcast_to(_T_EEF_TCP[:3, 3], (len(q), 3))
+    point = np.broadcast_to(T_EEF_TCP[:3, 3], (len(q), 3))
     for origin, angle in zip(_ORIGINS[::-1], q.T[::-1], strict=True):
         c, s = np.cos(angle), np.sin(angle)
         x, y, z = point.T
@@ -48,7 +52,7 @@ def tcp_positions(joints_rad: ArrayLike) -> NDArray[np.float64]:
 def jacobian(joints_rad: ArrayLike) -> NDArray[np.float64]:
     """(6, 7): TCP linear (m) and angular (rad) velocity per joint velocity, in the base frame at the TCP."""
     links = link_poses(joints_rad)
-    tcp = (links[-1] @ _T_EEF_TCP)[:3, 3]
+    tcp = (links[-1] @ T_EEF_TCP)[:3, 3]
     axes, origins = links[:, :3, 2], links[:, :3, 3]
     return np.concatenate([np.cross(axes, tcp - origins), axes], axis=1).T
 

@@ -33,8 +33,8 @@ def from_quaternion(translation_m: ArrayLike, quaternion_xyzw: ArrayLike) -> Pos
 
 
 def to_quaternion(pose: Pose) -> NDArray[np.float64]:
-    """(4,) unit quaternion x y z w of the pose's rotation."""
-    return Rotation.from_matrix(pose[:3, :3]).as_quat()
+    """(4,) unit quaternion x y z w of the pose's rotation; (n, 4) for (n, 4, 4) poses."""
+    return Rotation.from_matrix(pose[..., :3, :3]).as_quat()
 
 
 def from_rpy(translation_m: ArrayLike, rpy_rad: ArrayLike) -> Pose:
