@@ -58,24 +58,24 @@ def curve_of(name: str, folder: Path) -> Curve:
 
 def draw(curves: list[Curve], title: str, wanted: float | None = 0.9) -> Figure:
     """All in one picture. wanted: a line to reach."""
-    figure, axes = plt.subplots(figsize=(8.0, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8.0, 5.0), layout="constrained")
     for curve, colour in zip(curves, COLOURS * len(curves), strict=False):
         axes.fill_between(curve.steps, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(curve.steps, curve.success, color=colour, label=curve.name)
     if wanted is not None:
         axes.axhline(wanted, color="#888888", linestyle=":", linewidth=1)
     _label(axes, title)
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
 def _label(axes: Axes, title: str) -> None:
     axes.set_xlim(left=0.0)
-    axes.set(xlabel="environment steps", ylabel=f"success, last {WINDOW} episodes", ylim=(0.0, 1.0), title=title)
+    axes.set(xlabel="environment steps", ylabel=f"success, last {WINDOW} episodes", ylim=(-0.02, 1.02), title=title)
     scale = RATE_HZ * 60.0
     minutes = axes.secondary_xaxis("top", functions=(lambda s: np.divide(s, scale), lambda m: np.multiply(m, scale)))
     minutes.set_xlabel(f"minutes of acting at {RATE_HZ:.0f} Hz")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
 
 
 def main(arguments: list[str] | None = None) -> None:
