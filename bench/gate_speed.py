@@ -37,7 +37,7 @@ class Bench(Node):
         self.sent_s: float | None = None
         self.latencies_ms: list[float] = []
         self.state: GateState | None = None
-        self.seq = 0
+        self.seq = self.token = 0
         self.joints = self.create_publisher(JointState, "/joint_states", 10)
         self.tactile = self.create_publisher(TactileArray, "/anyskin/tactile", qos_profile_sensor_data)
         self.command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
@@ -71,7 +71,7 @@ class Bench(Node):
         """Send the next command of a 12 mm to and fro."""
         self.seq += 1
         now = self.get_clock().now()
-        message = EndEffectorDelta(owner="teleop", seq=self.seq, duration_s=period_s, gripper=1.0)
+        message = EndEffectorDelta(owner="teleop", token=self.token, seq=self.seq, duration_s=period_s, gripper=1.0)
         message.header.stamp, message.header.frame_id = now.to_msg(), "link_tcp"
         message.valid_until = (now + rclpy.duration.Duration(seconds=0.3)).to_msg()
         message.translation_m.x = (1 if self.seq // 6 % 2 else -1) * 0.012 * 6 * period_s
@@ -128,6 +128,7 @@ def main() -> None:
         future = bench.acquire.call_async(AcquireControl.Request(owner="teleop"))
         while not future.done():
             bench.run(0.1, command_period_s=None)
+        bench.token = future.result().token
         measure(bench, gate.pid, "sensors at 100 Hz, no commands", duration_s, command_period_s=None)
         measure(bench, gate.pid, "sensors at 100 Hz, commands at 6 Hz", duration_s, command_period_s=1 / 6)
         measure(bench, gate.pid, "sensors at 100 Hz, commands at 30 Hz", duration_s, command_period_s=1 / 30)

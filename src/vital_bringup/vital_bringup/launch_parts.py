@@ -38,6 +38,13 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
         "simulated scene: green screen, plain table or clutter",
         ("green", "plain", "clutter"),
     ),
+    (
+        "tactile",
+        "auto",
+        "required: nothing moves without a tactile pad that answers; none: there is no pad; auto: none with "
+        "hardware:=mock without sensors, else required",
+        ("auto", "required", "none"),
+    ),
     ("robot_ip", "", "address of the xArm's control box (hardware:=robot)", None),
     ("calibration", "", "YAML with the cameras' poses (hardware:=robot)", None),
     *launch_hardware.SENSOR_ARGUMENTS,
@@ -112,10 +119,19 @@ def reach_nodes(context: LaunchContext) -> list:
         "robot_description": ParameterValue(launch_hardware.description(context), value_type=str),
     }
     return [
-        project_node("gate_node", "vital_control", parameters=[task]),
+        project_node("gate_node", "vital_control", parameters=[{**task, **gate_parameters(context)}]),
         project_node("vlm_reach_node", "vital_vlm_reach", parameters=[task]),
         project_node("frames", parameters=[frames]),
     ]
+
+
+def gate_parameters(context: LaunchContext) -> dict[str, str]:
+    """What the gate must know of the bottom: only a simulator's joints may jump, only without a pad touch is none."""
+    hardware, tactile = text("hardware", context), text("tactile", context)
+    if tactile == "auto":
+        without = hardware == launch_hardware.MOCK and text("mock_sensors", context) != "true"
+        tactile = "none" if without else "required"
+    return {"hardware": hardware, "tactile": tactile}
 
 
 def viewer() -> Node:

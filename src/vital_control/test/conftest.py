@@ -30,28 +30,49 @@ SENSOR_PERIOD_S = 0.01
 
 
 class GateRig:
-    """The gate, a controller that follows each trajectory exactly from its arrival on, and sensors at 100 Hz.
+    """The gate, a controller that follows each trajectory from where it is on, and sensors at 100 Hz.
 
-    history: rows of time (1), commanded joints (7), 10 ms apart, as the controller carried them out.
+    history: rows of time (1), commanded joints (7), 10 ms apart, as the controller carried them out. moved_by_hand:
+    how far the measured joints are from the controller's. reference: whether the controller says where it holds the
+    arm. simulated, touch_required: as the gate has them.
     """
 
-    def __init__(self, joints_rad: np.ndarray = HOME_RAD, **limits: float) -> None:
+    def __init__(
+        self,
+        joints_rad: np.ndarray = HOME_RAD,
+        *,
+        simulated: bool = False,
+        touch_required: bool = True,
+        **limits: float,
+    ) -> None:
         self.now_s = 100.0
         self.issued: list[Trajectory] = []
         self.gripped: list[float] = []
         self.history: list[np.ndarray] = []
         self.field_ut = np.zeros((5, 3))
-        self.tactile = self.joint_states = True
+        self.tactile = self.joint_states = self.reference = self.ticking = True
+        self.token = 0
         self.moved_by_hand = np.zeros(7)
         self._start = (self.now_s, Trajectory.rest(joints_rad))
-        self.gate = Gate(Limits(TASK, **limits), self._follow, self.gripped.append)
+        self.gate = Gate(
+            Limits(TASK, **limits),
+            self._follow,
+            self.gripped.append,
+            simulated=simulated,
+            touch_required=touch_required,
+        )
         self.seq = 0
         self.wait(0.05)
 
     def _follow(self, trajectory: Trajectory) -> None:
         np.testing.assert_allclose(trajectory.velocities_rad_s[-1], 0.0, atol=1e-12)
         self.issued.append(trajectory)
-        self._start = (self.now_s, trajectory)
+        # As a controller does: it goes on from where it is, and the first knot is left out of what it is sent.
+        start_s, held = self._start
+        position, velocity = held.state(self.now_s - start_s)
+        positions = np.vstack([position, trajectory.positions_rad[1:]])
+        velocities = np.vstack([velocity, trajectory.velocities_rad_s[1:]])
+        self._start = (self.now_s, Trajectory(trajectory.times_s, positions, velocities))
 
     def set_point(self) -> np.ndarray:
         """(7,) where the controller holds the arm at this moment, rad."""
@@ -65,20 +86,34 @@ class GateRig:
             self.history.append(np.append(self.now_s, self.set_point()))
             if self.joint_states:
                 self.gate.observe_joints(self.set_point() + self.moved_by_hand, self.now_s)
+            if self.reference:
+                self.gate.observe_reference(self.set_point(), self.now_s)
             if self.tactile:
                 self.gate.observe_tactile(self.field_ut, np.ones(5, bool), self.now_s)
-            self.gate.tick(self.now_s)
+            if self.ticking:
+                self.gate.tick(self.now_s)
 
-    def own(self, owner: str = "policy") -> None:
+    def own(self, owner: str = "policy", task: Task | None = None) -> None:
         """Acquire, expecting to be granted."""
-        answer = self.gate.acquire(owner, None, self.now_s)
+        answer = self.gate.acquire(owner, task, self.now_s, token=self.token)
         assert answer.granted, answer.text
+        self.token = answer.token
+
+    def release(self) -> None:
+        """Give the arm back, expecting that it is taken."""
+        answer = self.gate.release(self.gate.owner, self.token, self.now_s)
+        assert answer.granted, answer.text
+
+    def put_elsewhere(self, joints_rad: np.ndarray) -> None:
+        """The arm and its controller stand elsewhere from now on, as after a scene reset."""
+        self._start = (self.now_s, Trajectory.rest(joints_rad))
 
     def command(self, **changes: Any) -> Command:
         """A good command of 5 mm along x at 6 Hz, but for ``changes``."""
         self.seq += 1
         good = Command(
             owner=self.gate.owner,
+            token=self.token,
             seq=self.seq,
             frame_id="link_tcp",
             stamp_s=self.ros_now_s - 0.05,
@@ -116,8 +151,14 @@ class GateRig:
         way = goal_rad - start
         positions = start + np.outer(s**3 * (10 - 15 * s + 6 * s**2), way)
         velocities = np.outer(30 * s**2 * (1 - s) ** 2 / duration_s, way)
-        good = TrajectoryRequest("reach", list(JOINT_NAMES), times, positions, velocities)
+        good = TrajectoryRequest(
+            "reach", list(JOINT_NAMES), times, positions, velocities, self.token, self.ros_now_s + 2.0
+        )
         return replace(good, **changes)
+
+    def judge(self, request: TrajectoryRequest) -> Judgement:
+        """Judge a trajectory made by `request`."""
+        return self.gate.judge_trajectory(request, self.now_s, self.ros_now_s)
 
     def track(self) -> np.ndarray:
         """(n, 8) history: time, commanded joints."""

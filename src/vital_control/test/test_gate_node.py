@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import rclpy
+from control_msgs.msg import JointTrajectoryControllerState
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -42,8 +44,12 @@ class ArmNode(Node):
         self.gripper_messages: list[JointTrajectory] = []
         self.states: list[GateState] = []
         self.diagnostics: list[DiagnosticArray] = []
-        self.field_ut, self.sensors, self.seq = np.zeros(15), True, 0
+        self.field_ut, self.sensors, self.seq, self.token = np.zeros(15), True, 0, 0
+        self.misread_rad = np.zeros(7)
         self.joint_states = self.create_publisher(JointState, "/joint_states", 10)
+        self.reference = self.create_publisher(
+            JointTrajectoryControllerState, "/xarm7_traj_controller/controller_state", 10
+        )
         self.tactile = self.create_publisher(TactileArray, "/anyskin/tactile", qos_profile_sensor_data)
         self.command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
         self.listen("/xarm7_traj_controller/joint_trajectory", JointTrajectory, self.follow)
@@ -75,7 +81,12 @@ class ArmNode(Node):
     def sense(self) -> None:
         if not self.sensors:
             return
-        message = JointState(name=[*JOINT_NAMES, "drive_joint"], position=[*self.joints().tolist(), 0.0])
+        joints = self.joints()
+        reference = JointTrajectoryControllerState(joint_names=list(JOINT_NAMES))
+        reference.reference.positions = joints.tolist()
+        self.reference.publish(reference)
+        measured = (joints + self.misread_rad).tolist()
+        message = JointState(name=[*JOINT_NAMES, "drive_joint"], position=[*measured, 0.0])
         message.header.stamp = self.get_clock().now().to_msg()
         self.joint_states.publish(message)
         self.tactile.publish(TactileArray(magnetometers=5, field_ut=self.field_ut.tolist(), valid=[True] * 5))
@@ -89,7 +100,7 @@ class ArmNode(Node):
     def send(self, x_m: float = 0.005, owner: str = "policy", duration_s: float = PERIOD_S) -> int:
         self.seq += 1
         now = self.get_clock().now()
-        message = EndEffectorDelta(owner=owner, seq=self.seq, duration_s=duration_s, gripper=1.0)
+        message = EndEffectorDelta(owner=owner, token=self.token, seq=self.seq, duration_s=duration_s, gripper=1.0)
         message.header.stamp, message.header.frame_id = now.to_msg(), "link_tcp"
         message.valid_until = (now + rclpy.duration.Duration(seconds=0.2)).to_msg()
         message.translation_m.x = x_m
@@ -111,7 +122,7 @@ class ArmNode(Node):
         wait_until(result.done)
         return result.result().result
 
-    def start_trajectory(self, goal_rad: np.ndarray, duration_s: float):
+    def start_trajectory(self, goal_rad: np.ndarray, duration_s: float, valid_s: float = 5.0):
         t = np.linspace(0.0, duration_s, 31)
         s = t / duration_s
         start = self.joints()
@@ -120,7 +131,8 @@ class ArmNode(Node):
             JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration(float(ti)))
             for ti, q in zip(t, way, strict=True)
         ]
-        goal = ExecuteTrajectory.Goal(owner="reach")
+        goal = ExecuteTrajectory.Goal(owner="reach", token=self.token)
+        goal.valid_until = (self.get_clock().now() + rclpy.duration.Duration(seconds=valid_s)).to_msg()
         goal.trajectory = JointTrajectory(joint_names=list(JOINT_NAMES), points=points)
         assert self.execute.wait_for_server(PATIENCE_S)
         accepted = self.execute.send_goal_async(goal)
@@ -166,7 +178,7 @@ def arm(domain: int, gate: subprocess.Popen) -> Iterator[ArmNode]:
     executor.add_node(node)
 
     def spin() -> None:
-        with contextlib.suppress(ExternalShutdownException):
+        with contextlib.suppress(ExternalShutdownException, RCLError):
             executor.spin()
 
     thread = threading.Thread(target=spin, daemon=True)
@@ -179,7 +191,8 @@ def arm(domain: int, gate: subprocess.Popen) -> Iterator[ArmNode]:
 
 def own(arm: ArmNode, owner: str = "policy", task: str = "usb_insertion") -> None:
     answer = arm.ask(arm.acquire, owner=owner, task=task)
-    assert answer.granted and answer.current_owner == owner, answer
+    assert answer.granted and answer.current_owner == owner and answer.token, answer
+    arm.token = answer.token
 
 
 def test_gate_moves_holds_refuses_stops_and_clears(arm: ArmNode, gate: subprocess.Popen) -> None:
@@ -245,7 +258,7 @@ def test_trajectory_right_after_a_change_of_hands_waits_for_the_arm_to_rest(arm:
     arm.send(x_m=0.02, duration_s=1.0)
     arm.wait_for_mode(GateState.MOVING)
     time.sleep(0.3)
-    assert arm.ask(arm.acquire, owner="policy", release=True).granted
+    assert arm.ask(arm.acquire, owner="policy", token=arm.token, release=True).granted
     own(arm, "reach")
     result = arm.run_trajectory(arm.joints())
     assert result.success, result
@@ -259,6 +272,10 @@ def test_trajectory_action_is_carried_out_refused_and_cancelled(arm: ArmNode) ->
     result = arm.run_trajectory(goal)
     assert result.success and result.error_code == ErrorCode.OK, result
     np.testing.assert_allclose(arm.joints(), goal, atol=1e-4)
+    handle = arm.start_trajectory(goal, 1.5, valid_s=-1.0)
+    late = handle.get_result_async()
+    wait_until(late.done)
+    assert late.result().result.verdict == GateState.STALE
     result = arm.run_trajectory(goal + np.array([2.0, 0, 0, 0, 0, 0, 0]), 6.0)
     assert not result.success and result.verdict == GateState.OUT_OF_BOX
     assert result.error_code == ErrorCode.GATE_REFUSED and "box" in result.message
@@ -303,6 +320,49 @@ def test_dead_gate_leaves_the_arm_at_rest(arm: ArmNode, gate: subprocess.Popen) 
     rest = arm.joints()
     time.sleep(0.2)
     np.testing.assert_array_equal(arm.joints(), rest)
+
+
+def test_arm_that_nobody_owns_is_not_sent_to_where_joint_states_say(arm: ArmNode, gate: subprocess.Popen) -> None:
+    arm.misread_rad = -arm.joints()
+    state = arm.wait_for_mode(GateState.LATCHED)
+    assert state.stop_code == ErrorCode.ARM_DISPLACED and "rad apart" in state.stop_reason
+    assert arm.arm_messages == []
+    refused = arm.ask(arm.clear, operator_name="Ada")
+    assert not refused.success and refused.error_code == ErrorCode.ARM_DISPLACED and "deactivate" in refused.message
+    arm.misread_rad = np.zeros(7)
+    wait_until(lambda: arm.ask(arm.clear, operator_name="Ada").success)
+    assert arm.wait_for_mode(GateState.IDLE) and arm.arm_messages == []
+
+
+def test_token_is_in_no_state_and_no_log(arm: ArmNode, gate: subprocess.Popen) -> None:
+    own(arm)
+    token = str(arm.token)
+    arm.judged(arm.send())
+    arm.token ^= 1
+    assert arm.judged(arm.send()).verdict == GateState.NOT_OWNER
+    wait_until(lambda: any("refused NOT_OWNER" in str(d) for d in list(arm.diagnostics)))
+    assert not any(token in str(m) for m in [*arm.states, *arm.diagnostics])
+    gate.send_signal(signal.SIGINT)
+    assert token not in gate.communicate(timeout=10)[1]
+
+
+def test_gate_that_was_frozen_holds_says_so_and_leaves_the_arm_at_rest_meanwhile(
+    arm: ArmNode, gate: subprocess.Popen
+) -> None:
+    own(arm, "reach")
+    handle = arm.start_trajectory(HOME_RAD + np.array([0.4, 0.0, 0.0, 0.2, 0.0, 0.2, 0.0]), 8.0)
+    wait_until(lambda: len(arm.arm_messages) > 3)
+    gate.send_signal(signal.SIGSTOP)
+    time.sleep(1.2)
+    rest = arm.joints()
+    time.sleep(0.5)
+    np.testing.assert_array_equal(arm.joints(), rest)
+    gate.send_signal(signal.SIGCONT)
+    ended = handle.get_result_async()
+    wait_until(ended.done)
+    assert ended.result().result.error_code == ErrorCode.NODE_LOST
+    assert "stood still" in arm.wait_for_mode(GateState.HOLDING).hold_reason
+    np.testing.assert_allclose(arm.joints(), rest, atol=1e-6)
 
 
 def test_bad_parameter_ends_the_gate_with_one_line(domain: int) -> None:

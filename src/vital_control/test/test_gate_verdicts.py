@@ -95,7 +95,7 @@ def test_gripper_out_of_its_stroke_is_a_joint_limit(rig):
 
 
 def test_turning_on_and_on_ends_at_a_joint_limit_that_is_named(rig):
-    assert rig.gate.acquire("policy", everywhere(), rig.now_s).granted
+    rig.own(task=everywhere())
     still, turn = np.zeros(3), np.array([0.0, 0.0, 0.149])
     refusal = drive_until_refused(rig, still, turn)
     assert refusal.verdict is Verdict.JOINT_LIMIT and "joint7" in refusal.text and "3.110" in refusal.text
@@ -104,7 +104,7 @@ def test_turning_on_and_on_ends_at_a_joint_limit_that_is_named(rig):
 
 
 def test_stretching_out_ends_unreachable(rig):
-    assert rig.gate.acquire("policy", everywhere(), rig.now_s).granted
+    rig.own(task=everywhere())
     refusal = drive_until_refused(rig, np.array([0.029, 0.0, 0.0]), np.zeros(3))
     assert refusal.verdict is Verdict.UNREACHABLE
 
@@ -158,16 +158,6 @@ def test_joint_speed_is_limited_where_the_tcp_is_slow(make_rig):
     assert "rad/s, at most 0.10" in rig.send_expecting(Verdict.TOO_FAST, translation_m=np.array([0.02, 0, 0]))
 
 
-def test_policy_needs_a_fresh_tactile_reading_and_the_others_do_not(rig):
-    rig.own()
-    rig.tactile = False
-    rig.wait(0.3)
-    assert "at most 250 ms" in rig.send_expecting(Verdict.NO_TACTILE)
-    rig.gate.release("policy", rig.now_s)
-    rig.own("teleop")
-    rig.send_expecting(Verdict.ACCEPTED)
-
-
 def test_reading_without_a_valid_magnetometer_counts_as_none(rig):
     rig.own()
     rig.tactile = False
@@ -175,7 +165,7 @@ def test_reading_without_a_valid_magnetometer_counts_as_none(rig):
         rig.gate.observe_tactile(np.zeros((5, 3)), np.zeros(5, bool), rig.now_s)
         rig.wait(0.01)
     rig.send_expecting(Verdict.NO_TACTILE)
-    assert rig.gate.tactile.unusable_readings == 40
+    assert rig.gate.touch.unusable_readings == 40
 
 
 def test_old_joint_states_refuse_commands_and_hold_the_arm(rig):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vital_control import pacing
 from vital_control.limits import Limits
 from vital_control.tracking import arriving, flowing, joined, relieving
 from vital_control.trajectory import Trajectory
@@ -57,7 +58,7 @@ def test_sum_of_two_motions_is_exact_between_knots(v0, v1, duration_a, duration_
 def test_stop_stays_on_the_path_and_ends_at_rest(v0, fraction):
     path = Trajectory.cubic(HOME_RAD, v0, HOME_RAD + 0.05, 0 * v0, 0.5)
     t = fraction * 0.5
-    stop = path.stopped(t, ACCELERATION_RAD_S2)
+    stop = pacing.stop(path, t, 1.0, 0.0, ACCELERATION_RAD_S2).motion
     np.testing.assert_allclose(stop.state(0.0)[0], path.state(t)[0], atol=1e-12)
     np.testing.assert_allclose(stop.state(0.0)[1], path.state(t)[1], atol=1e-12)
     assert stop.duration_s <= 0.02 + np.abs(v0).max() / ACCELERATION_RAD_S2 + 0.05
@@ -71,7 +72,7 @@ def test_stop_stays_on_the_path_and_ends_at_rest(v0, fraction):
 def test_stop_does_not_brake_harder_than_asked(speed_rad_s):
     velocity = np.full(7, speed_rad_s)
     even = Trajectory(np.array([0.0, 1.0]), np.stack([HOME_RAD, HOME_RAD + velocity]), np.stack([velocity, velocity]))
-    stop = even.stopped(0.3, ACCELERATION_RAD_S2)
+    stop = pacing.stop(even, 0.3, 1.0, 0.0, ACCELERATION_RAD_S2).motion
     assert np.abs(stop.accelerations()).max() <= ACCELERATION_RAD_S2 * 1.01
 
 

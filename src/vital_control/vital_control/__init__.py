@@ -7,7 +7,7 @@ joint trajectories that end at rest, so that a late command, a dead owner or a d
 | verdict | got | expected, what to do |
 |---|---|---|
 | ACCEPTED | a command within every limit | it is carried out |
-| NOT_OWNER | a command of one who does not own the arm | `/vital/acquire_control` first |
+| NOT_OWNER | a sender without the arm, or without its acquisition's token | `/vital/acquire_control` first |
 | NOT_FINITE | NaN or infinity | finite numbers |
 | STALE | past valid_until, or too old or future a stamp (ROS time) | a fresh command; clocks that agree |
 | OUT_OF_BOX | the target, or the way to it, leaves the task's box | a target in the box; outside already: further in |
@@ -21,12 +21,19 @@ joint trajectories that end at rest, so that a late command, a dead owner or a d
 | START_MISMATCH | a start where the arm is not; an arm that does not follow | plan from the present joints |
 | TOO_FAST | more joint or TCP speed or acceleration than allowed; no rest at an end | a slower motion |
 | BAD_DURATION | a duration or times that make no sense | durations in range, growing times |
-| NO_TACTILE | the policy commands, the tactile pad is silent (steady time) | a connected pad |
+| NO_TACTILE | the tactile pad is silent, or what it says is unclear (steady time) | a connected pad; `tactile:=none` |
 
 | mode | means | left by |
 |---|---|---|
 | IDLE | no owner, arm at rest | acquire |
 | MOVING | carrying out a command or a trajectory | 2.5 periods of silence, a trajectory's end, release, stop |
 | HOLDING | an owner without commands, arm at rest | a command, a trajectory, release; silence: another's acquire |
-| LATCHED | stopped by `/vital/stop` (STOPPED) or by touch (FORCE_LIMIT) | `/vital/clear_stop`, to IDLE without owner |
+| LATCHED | stopped: by a person, by touch, or not where it was sent | `/vital/clear_stop`, to IDLE without owner |
+
+The arm is sent a long path in pieces: each goes on for half a second and then slows down on the path to rest, unless
+the next takes its place. So the controller never holds more than that of what a dead or frozen gate wanted. A sensor
+that is silent for less than a second makes a trajectory rest on its path and go on; a longer silence ends it.
+
+Nothing is ever sent because of where joint states say the arm is. A jump of the joints is followed, and only by
+taking it for where the arm stands, when the simulator itself announces it (`/vital/scene_reset`, `hardware:=sim`).
 """

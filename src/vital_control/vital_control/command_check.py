@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,18 @@ from vital_core.xarm7 import TCP_FRAME
 
 CLOCK_TOLERANCE_S = 0.1
 STEP_ROUNDING = 1e-6  # m, rad: a policy that stays exactly at the limit is within it
-POLICY = "policy"
 
 
 @dataclass(frozen=True)
 class Command:
     """One end-effector command: a TCP-frame delta (m, rad) from the measured pose, to be carried out in duration_s.
 
-    stamp_s and valid_until_s are ROS time, s. gripper: 0 open, 1 closed.
+    token: of the owner's acquisition, left out of the representation. stamp_s and valid_until_s are ROS time, s.
+    gripper: 0 open, 1 closed.
     """
 
     owner: str
+    token: int = field(repr=False)
     seq: int
     frame_id: str
     stamp_s: float
@@ -43,15 +44,20 @@ class Command:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the gate knows when it judges. Ages are steady time, ros_now_s is ROS time, both s."""
+    """What the gate knows when it judges. Ages are steady time, ros_now_s is ROS time, both s.
+
+    proven: whether the sender has the token of the owner's acquisition. blind: why the touch guard cannot tell how
+    hard the arm presses, or None.
+    """
 
     owner: str
+    proven: bool
     stop_reason: str | None
     executing: bool
     last_seq: int | None
     ros_now_s: float
     joint_state_age_s: float
-    tactile_age_s: float
+    blind: str | None
     limits: Limits
 
 
@@ -74,16 +80,24 @@ def check_may_move(owner: str, situation: Situation) -> Judgement | None:
     if owner != situation.owner:
         has = f"'{situation.owner}' owns the arm" if situation.owner else "nobody owns the arm"
         return Judgement(Verdict.NOT_OWNER, f"'{owner}' commands, but {has}: call /vital/acquire_control first")
+    if not situation.proven:
+        return Judgement(
+            Verdict.NOT_OWNER,
+            f"the token is not that of the acquisition by which '{owner}' owns the arm: send the one that "
+            "/vital/acquire_control answered with",
+        )
     if situation.joint_state_age_s > situation.limits.max_joint_state_age_s:
-        return Judgement(Verdict.NO_JOINT_STATE, _age_text("joint state", situation.joint_state_age_s, situation))
+        return Judgement(Verdict.NO_JOINT_STATE, _age_text(situation))
+    if situation.blind is not None:
+        return Judgement(Verdict.NO_TACTILE, situation.blind)
     return None
 
 
-def _age_text(name: str, age_s: float, situation: Situation) -> str:
-    limit = situation.limits.max_joint_state_age_s if name == "joint state" else situation.limits.max_tactile_age_s
+def _age_text(situation: Situation) -> str:
+    age_s, limit_s = situation.joint_state_age_s, situation.limits.max_joint_state_age_s
     if not np.isfinite(age_s):
-        return f"no {name} has been received yet, expected one at least every {limit * 1000:.0f} ms"
-    return f"{name} is {age_s * 1000:.0f} ms old, at most {limit * 1000:.0f} ms allowed"
+        return f"no joint state has been received yet, expected one at least every {limit_s * 1000:.0f} ms"
+    return f"joint state is {age_s * 1000:.0f} ms old, at most {limit_s * 1000:.0f} ms allowed"
 
 
 def _may_move(command: Command, situation: Situation) -> Judgement | None:
@@ -144,12 +158,6 @@ def _fresh(command: Command, situation: Situation) -> Judgement | None:
     return None
 
 
-def _touch(command: Command, situation: Situation) -> Judgement | None:
-    if command.owner != POLICY or situation.tactile_age_s <= situation.limits.max_tactile_age_s:
-        return None
-    return Judgement(Verdict.NO_TACTILE, _age_text("tactile reading", situation.tactile_age_s, situation))
-
-
 def _step(command: Command, situation: Situation) -> Judgement | None:
     task = situation.limits.task
     step_m, step_rad = math.hypot(*command.translation_m), math.hypot(*command.rotation_rad)
@@ -181,7 +189,6 @@ _CHECKS: tuple[Callable[[Command, Situation], Judgement | None], ...] = (
     _frame,
     _duration,
     _fresh,
-    _touch,
     _step,
     _gripper,
 )

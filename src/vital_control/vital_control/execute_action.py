@@ -36,7 +36,8 @@ class ExecuteTrajectoryAction:
             self._judge(goal)
 
     def _judge(self, goal: ServerGoalHandle) -> None:
-        judgement = self._gate.judge_trajectory(request_of(goal.request.owner, goal.request.trajectory), steady_s())
+        ros_now_s = self._node.get_clock().now().nanoseconds * 1e-9
+        judgement = self._gate.judge_trajectory(request_of(goal.request), steady_s(), ros_now_s)
         self._changed()
         if judgement.accepted:
             self._goal = goal
@@ -64,8 +65,7 @@ class ExecuteTrajectoryAction:
             return
         if execution.running:
             if feedback:
-                progress = execution.progress(steady_s())
-                self._goal.publish_feedback(ExecuteTrajectory.Feedback(progress=progress))
+                self._goal.publish_feedback(ExecuteTrajectory.Feedback(progress=execution.progress))
             return
         goal, self._goal = self._goal, None
         success = execution.code is ErrorCode.OK

@@ -9,17 +9,22 @@ from vital_core.errors import ErrorCode
 
 STILL_RAD = 1e-3
 STILL_S = 0.1
+PATH_END_S = 1e-3
 
 
 @dataclass
 class Execution:
-    """One trajectory being carried out; ``code`` is None until it has ended, then OK or why it did not arrive."""
+    """One trajectory being carried out; ``code`` is None until it has ended, then OK or why it did not arrive.
+
+    duration_s: of its path, which the arm may be sent along with pauses.
+    """
 
     goal_rad: Array
-    started_s: float
     duration_s: float
+    path_time_s: float = 0.0
     code: ErrorCode | None = None
     text: str = ""
+    _ended_s: float | None = None
     _last_place_rad: Array | None = None
     _still_since_s: float = 0.0
 
@@ -33,17 +38,24 @@ class Execution:
         if self.code is None:
             self.code, self.text = code, text
 
-    def progress(self, now_s: float) -> float:
-        """0 to 1, in time."""
-        return float(np.clip((now_s - self.started_s) / self.duration_s, 0.0, 1.0))
+    @property
+    def progress(self) -> float:
+        """0 to 1, in the path's time."""
+        return float(np.clip(self.path_time_s / self.duration_s, 0.0, 1.0))
 
-    def watch(self, measured_rad: Array, now_s: float, goal_tolerance_rad: float, settle_s: float) -> None:
-        """End it when the arm stands still at its goal, or is not there ``settle_s`` after the trajectory's end."""
+    def watch(
+        self, measured_rad: Array, path_time_s: float, now_s: float, goal_tolerance_rad: float, settle_s: float
+    ) -> None:
+        """End it when the arm stands still at its goal, or is not there ``settle_s`` after the path's end."""
+        self.path_time_s = path_time_s
         still = self._stands_still(measured_rad, now_s)
-        over_s = now_s - self.started_s - self.duration_s
+        if path_time_s < self.duration_s - PATH_END_S:
+            return
+        if self._ended_s is None:
+            self._ended_s = now_s
+        over_s = now_s - self._ended_s
         error = float(np.abs(measured_rad - self.goal_rad).max())
-        arrived = error <= goal_tolerance_rad
-        if arrived and over_s >= 0.0 and (still or over_s > settle_s):
+        if error <= goal_tolerance_rad and (still or over_s > settle_s):
             self.end(ErrorCode.OK, f"arrived within {error * 1000:.1f} mrad")
         elif over_s > settle_s:
             self.end(

@@ -1,5 +1,6 @@
 """The command gate as a ROS node: converts messages, asks the gate, publishes what it issues."""
 
+from control_msgs.msg import JointTrajectoryControllerState
 from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
@@ -10,22 +11,23 @@ from trajectory_msgs.msg import JointTrajectory
 from vital_control import messages
 from vital_control.execute_action import ExecuteTrajectoryAction
 from vital_control.gate import Gate
-from vital_control.gate_parameters import declare_limits
+from vital_control.gate_parameters import Bottom, declare_bottom, declare_limits, declare_touch_required
 from vital_control.gate_reports import GateReports
+from vital_control.ownership import Answer
 from vital_control.trajectory import Trajectory
-from vital_control.verdict import Answer
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
 from vital_core.task import load_task
-from vital_interfaces.msg import EndEffectorDelta, TactileArray
+from vital_interfaces.msg import EndEffectorDelta, SceneReset, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 
 PRIORITY = 2
 WATCHDOG_PERIOD_S = 0.02
 TICKS_PER_STATE = 5  # the state at 10 Hz
 ACKNOWLEDGE_S = 0.5
+REFERENCE_TOPIC = "/xarm7_traj_controller/controller_state"
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
@@ -36,7 +38,14 @@ class GateNode(Node):
         super().__init__("command_gate")
         self._arm = self.create_publisher(JointTrajectory, "/xarm7_traj_controller/joint_trajectory", 1)
         self._gripper = self.create_publisher(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", 1)
-        self.gate = Gate(declare_limits(self), self._issue, self._grip)
+        limits, bottom = declare_limits(self), declare_bottom(self)
+        self.gate = Gate(
+            limits,
+            self._issue,
+            self._grip,
+            simulated=bottom is Bottom.SIM,
+            touch_required=declare_touch_required(self),
+        )
         self._reports = GateReports(self, self.gate)
         self._action = ExecuteTrajectoryAction(self, self.gate, self._reports.say_change)
         self._ticks = 0
@@ -44,6 +53,8 @@ class GateNode(Node):
 
     def _listen(self) -> None:
         self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
+        self.create_subscription(JointTrajectoryControllerState, REFERENCE_TOPIC, self._on_reference, NEWEST)
+        self.create_subscription(SceneReset, "/vital/scene_reset", self._on_scene_reset, 1)
         self.create_subscription(TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
         self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 1)
         self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
@@ -58,7 +69,14 @@ class GateNode(Node):
         self._gripper.publish(messages.gripper_message(closed))
 
     def _on_joints(self, message: JointState) -> None:
-        self.gate.observe_joints(messages.joints_of(message), steady_s())
+        self.gate.observe_joints(messages.joints_of(message.name, message.position), steady_s())
+
+    def _on_reference(self, message: JointTrajectoryControllerState) -> None:
+        reference = messages.joints_of(message.joint_names, message.reference.positions)
+        self.gate.observe_reference(reference, steady_s())
+
+    def _on_scene_reset(self, message: SceneReset) -> None:
+        self.gate.announce_reset(messages.joints_of(message.joint_names, message.position_rad), steady_s())
 
     def _on_tactile(self, message: TactileArray) -> None:
         field, valid, baseline = messages.tactile_of(message)
@@ -74,24 +92,21 @@ class GateNode(Node):
     def _on_acquire(
         self, request: AcquireControl.Request, response: AcquireControl.Response
     ) -> AcquireControl.Response:
-        answer = self._turn(request)
-        response.granted, response.error_code, response.message = (
-            answer.granted,
-            int(answer.code),
-            answer.text,
-        )
+        answer = self._change_owner(request)
+        response.granted, response.token = answer.granted, answer.token
+        response.error_code, response.message = int(answer.code), answer.text
         response.current_owner = self.gate.owner
         self._said(answer)
         return response
 
-    def _turn(self, request: AcquireControl.Request) -> Answer:
+    def _change_owner(self, request: AcquireControl.Request) -> Answer:
         if request.release:
-            return self.gate.release(request.owner, steady_s())
+            return self.gate.release(request.owner, request.token, steady_s())
         try:
             task = load_task(request.task) if request.task else None
         except VitalError as error:
             return Answer(False, error.code, error.message)
-        return self.gate.acquire(request.owner, task, steady_s(), take_over=request.take_over)
+        return self.gate.acquire(request.owner, task, steady_s(), token=request.token, take_over=request.take_over)
 
     def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
         answer = self.gate.latch(ErrorCode.STOPPED, request.reason or "no reason given", steady_s())
@@ -101,7 +116,7 @@ class GateNode(Node):
 
     def _on_clear(self, request: ClearStop.Request, response: ClearStop.Response) -> ClearStop.Response:
         answer = self.gate.clear(request.operator_name, steady_s())
-        response.success, response.message = answer.granted, answer.text
+        response.success, response.error_code, response.message = answer.granted, int(answer.code), answer.text
         self._said(answer)
         return response
 

@@ -19,7 +19,7 @@ class GateReports:
 
     def __init__(self, node: Node, gate: Gate) -> None:
         self._node, self._gate = node, gate
-        self._mode = gate.mode
+        self._mode, self._gaps = gate.mode, gate.gaps
         self._said: tuple[object, ...] = ()
         self._judging_s: deque[float] = deque(maxlen=200)
         latest = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -44,13 +44,14 @@ class GateReports:
     def say_state(self) -> None:
         """Publish the state."""
         self._log_mode()
+        self._log_gap()
         self._said = self._essence()
         now = self._node.get_clock().now().to_msg()
         self._publisher.publish(state_message(self._gate, steady_s(), now))
 
     def _essence(self) -> tuple[object, ...]:
         gate = self._gate
-        return gate.mode, gate.owner, gate.stop_code, gate.accepted, gate.rejected
+        return gate.mode, gate.owner, gate.stop_code, gate.accepted, gate.rejected, gate.gaps
 
     def _log_mode(self) -> None:
         gate = self._gate
@@ -60,7 +61,14 @@ class GateReports:
             self._node.get_logger().error(f"arm stopped, {gate.stop_code.name}: {gate.stop_reason}")
         elif gate.mode is Mode.HOLDING and self._mode is Mode.MOVING:
             self._node.get_logger().info(f"arm held for '{gate.owner}': {gate.hold_reason}")
+        elif self._mode is Mode.LATCHED:
+            self._node.get_logger().info("arm no longer stopped")
         self._mode = gate.mode
+
+    def _log_gap(self) -> None:
+        if self._gate.gaps != self._gaps:
+            self._gaps = self._gate.gaps
+            self._node.get_logger().error(f"the gate itself stood still for {self._gate.last_gap_s:.1f} s")
 
     def _health(self) -> Health:
         gate, now_s = self._gate, steady_s()
@@ -69,6 +77,8 @@ class GateReports:
             level, text = ERROR, f"stopped, {gate.stop_code.name}: {gate.stop_reason}"
         elif not gate.arm.seen(now_s):
             level, text = WARN, "no joint states: is the arm connected?"
+        elif (fault := gate.touch.blind(now_s) or gate.touch.loaded()) is not None:
+            level, text = WARN, fault.text
         return Health(level, text, self._figures(now_s))
 
     def _figures(self, now_s: float) -> dict[str, object]:
@@ -80,12 +90,16 @@ class GateReports:
             "rejected": gate.rejected,
             **{name: count for name, count in refused.items() if count},
             "holds": gate.holds,
-            "adoptions of the measured joints": gate.arm.adoptions,
+            "stalls gone on from": gate.stalls,
+            "gaps of the gate itself": gate.gaps,
+            "scene resets followed": gate.resets.followed,
+            "scene resets ignored": gate.resets.ignored,
+            "baselines refused": gate.touch.baselines_refused,
             "unusable joint states": gate.arm.unusable_readings,
-            "unusable tactile readings": gate.tactile.unusable_readings,
+            "unusable tactile readings": gate.touch.unusable_readings,
             "joint state age s": gate.arm.age_s(now_s),
-            "tactile age s": gate.tactile.age_s(now_s),
-            "tactile peak µT": gate.tactile.peak_ut,
+            "tactile age s": gate.touch.age_s(now_s),
+            "tactile peak µT": gate.touch.peak_ut,
             "judging median ms": float(np.median(judging_ms)),
             "judging largest ms": float(judging_ms.max()),
         }

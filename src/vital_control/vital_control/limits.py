@@ -19,7 +19,13 @@ class Limits:
     task: Task
     max_command_age_s: float = _limit(0.35, 0.02, 2.0, "oldest stamp of a command, ROS time, s")
     max_joint_state_age_s: float = _limit(0.25, 0.02, 2.0, "oldest joint state, steady time, s")
-    max_tactile_age_s: float = _limit(0.25, 0.02, 2.0, "oldest tactile reading while the policy owns the arm, s")
+    max_tactile_age_s: float = _limit(0.25, 0.02, 2.0, "oldest tactile reading of whoever moves the arm, s")
+    tactile_saturation_ut: float = _limit(
+        12_000.0, 100.0, 60_000.0, "field of one axis at which the chip is at its limit, µT"
+    )
+    longest_stall_s: float = _limit(
+        1.0, 0.1, 5.0, "silence of sensors, or of the gate itself, after which a trajectory is not gone on with, s"
+    )
     min_duration_s: float = _limit(0.02, 0.005, 1.0, "shortest motion of one command, s")
     max_duration_s: float = _limit(1.0, 0.02, 10.0, "longest motion of one command, s")
     max_trajectory_s: float = _limit(60.0, 0.1, 600.0, "longest trajectory, s")

@@ -6,7 +6,6 @@ import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Vector3
 from numpy.typing import NDArray
-from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_control.command_check import Command
@@ -14,6 +13,7 @@ from vital_control.gate import Gate
 from vital_control.trajectory import Array, Trajectory
 from vital_control.trajectory_check import TrajectoryRequest
 from vital_core.xarm7 import JOINT_NAMES
+from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 
 GRIPPER_JOINT = "drive_joint"
@@ -44,6 +44,7 @@ def command_of(message: EndEffectorDelta) -> Command:
     """The command in an EndEffectorDelta."""
     return Command(
         owner=message.owner,
+        token=message.token,
         seq=message.seq,
         frame_id=message.header.frame_id,
         stamp_s=seconds(message.header.stamp),
@@ -55,25 +56,28 @@ def command_of(message: EndEffectorDelta) -> Command:
     )
 
 
-def request_of(owner: str, message: JointTrajectory) -> TrajectoryRequest:
-    """The request in a JointTrajectory; positions are None when a row has not one value per joint."""
+def request_of(goal: ExecuteTrajectory.Goal) -> TrajectoryRequest:
+    """The request in a goal; positions are None when a row has not one value per joint."""
+    message = goal.trajectory
     names = list(message.joint_names)
     positions = [list(p.positions) for p in message.points]
     velocities = [list(p.velocities) for p in message.points]
     without = not any(velocities)
     whole = all(len(row) == len(names) for row in positions + ([] if without else velocities))
     return TrajectoryRequest(
-        owner=owner,
+        owner=goal.owner,
         joint_names=names,
         times_s=np.array([seconds(p.time_from_start) for p in message.points]),
         positions_rad=np.array(positions, dtype=float) if whole else None,
         velocities_rad_s=None if without or not whole else np.array(velocities, dtype=float),
+        token=goal.token,
+        valid_until_s=seconds(goal.valid_until),
     )
 
 
-def joints_of(message: JointState) -> Array | None:
-    """(7,) positions of the arm's joints, rad, or None when one is not in the message."""
-    position_of = dict(zip(message.name, message.position, strict=False))
+def joints_of(names: Sequence[str], positions_rad: Sequence[float]) -> Array | None:
+    """(7,) positions of the arm's joints, rad, or None when one is not among them."""
+    position_of = dict(zip(names, positions_rad, strict=False))
     try:
         return np.array([position_of[name] for name in JOINT_NAMES])
     except KeyError:
@@ -119,12 +123,13 @@ def state_message(gate: Gate, now_s: float, stamp: Time) -> GateState:
         verdict_text=gate.last.text,
         stop_code=int(gate.stop_code),
         stop_reason=gate.stop_reason,
+        hold_reason=gate.hold_reason,
         accepted=gate.accepted,
         rejected=gate.rejected,
         holds=gate.holds,
         joint_state_age_s=gate.arm.age_s(now_s),
-        tactile_age_s=gate.tactile.age_s(now_s),
-        tactile_peak_ut=gate.tactile.peak_ut,
+        tactile_age_s=gate.touch.age_s(now_s),
+        tactile_peak_ut=gate.touch.peak_ut,
         tactile_limit_ut=task.tactile_limit_ut,
         max_step_m=task.max_step_m,
         max_step_rad=task.max_step_rad,

@@ -12,7 +12,6 @@ Array = NDArray[np.float64]
 
 MIN_STOP_S = 0.02
 MIN_KNOT_SPACING_S = 0.002
-STOP_KNOT_SPACING_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -80,17 +79,6 @@ class Trajectory:
         times = np.union1d(self.times_s, other.times_s[gaps >= MIN_KNOT_SPACING_S])
         (q_a, v_a), (q_b, v_b) = self.states(times), other.states(times)
         return Trajectory(times, q_a + q_b, v_a + v_b)
-
-    def stopped(self, t: float, deceleration_rad_s2: float) -> "Trajectory":
-        """From the state at ``t`` to rest without leaving the path: time itself is slowed down to a stop.
-
-        A path that was inside the box and the joint limits stays so while it stops.
-        """
-        speed = float(np.abs(self.state(t)[1]).max())
-        stop_s = max(MIN_STOP_S, speed / deceleration_rad_s2)
-        times = np.linspace(0.0, stop_s, int(np.ceil(stop_s / STOP_KNOT_SPACING_S)) + 1)
-        positions, velocities = self.states(t + times - times**2 / (2 * stop_s))
-        return Trajectory(times, positions, velocities * (1.0 - times / stop_s)[:, None])
 
 
 def cubic_duration_s(distance_rad: float, speed_rad_s: float, acceleration_rad_s2: float) -> float:

@@ -1,7 +1,7 @@
 """Whether a trajectory may be carried out: checked whole, between its points too, before anything moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,17 @@ REST_SPEED_RAD_S = 0.01
 @dataclass(frozen=True)
 class TrajectoryRequest:
     """A joint trajectory as it was sent: times_s (n,), positions_rad (n, 7), velocities_rad_s (n, 7) or None,
-    columns in the order of joint_names; rows of uneven length are given as None in ``positions_rad``."""
+    columns in the order of joint_names; rows of uneven length are given as None in ``positions_rad``.
+
+    token: of the owner's acquisition. valid_until_s: ROS time after which it must not begin."""
 
     owner: str
     joint_names: Sequence[str]
     times_s: Array
     positions_rad: Array | None
     velocities_rad_s: Array | None = None
+    token: int = field(default=0, repr=False)
+    valid_until_s: float = -np.inf
 
 
 def outside_box_m(points_m: Array, limits: Limits) -> NDArray[np.float64]:

@@ -41,6 +41,8 @@ _ERROR_CODES = {
     Verdict.NOT_OWNER: ErrorCode.NOT_OWNER,
     Verdict.STOPPED: ErrorCode.STOPPED,
     Verdict.UNREACHABLE: ErrorCode.UNREACHABLE,
+    Verdict.NO_JOINT_STATE: ErrorCode.SENSOR_FAULT,
+    Verdict.NO_TACTILE: ErrorCode.SENSOR_FAULT,
 }
 
 
@@ -60,12 +62,3 @@ class Judgement:
     def error_code(self) -> ErrorCode:
         """The system-wide code of this verdict."""
         return _ERROR_CODES.get(self.verdict, ErrorCode.GATE_REFUSED)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to a request that is no motion: granted or not, with a code and a sentence."""
-
-    granted: bool
-    code: ErrorCode
-    text: str

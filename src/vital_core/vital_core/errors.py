@@ -33,6 +33,7 @@ class ErrorCode(IntEnum):
     STOPPED = 41
     FORCE_LIMIT = 42
     NOT_OWNER = 43
+    ARM_DISPLACED = 44
     # Teleoperation and recording.
     DEVICE_LOST = 60
     NOT_RECORDING = 61

@@ -30,11 +30,12 @@ def _vector(values: NDArray[np.float64]) -> Vector3:
     return Vector3(x=x, y=y, z=z)
 
 
-def command(action: Action, seq: int, observed_ns: int, now_ns: int, period_s: float) -> EndEffectorDelta:
-    """The command of one tick, valid for one period from ``now_ns`` (ROS time)."""
+def command(action: Action, token: int, seq: int, observed_ns: int, now_ns: int, period_s: float) -> EndEffectorDelta:
+    """The command of one tick, valid for one period from ``now_ns`` (ROS time). token: of the arm's acquisition."""
     return EndEffectorDelta(
         header=Header(stamp=_time(observed_ns), frame_id=TCP_FRAME),
         owner=OWNER,
+        token=token,
         seq=seq,
         valid_until=_time(now_ns + int(period_s * 1e9)),
         duration_s=period_s,

@@ -185,7 +185,9 @@ class PolicyNode(Node):
         now_ns = self.get_clock().now().nanoseconds
         if command and result.action is not None:
             period_s = self._task.period_s
-            self._command.publish(policy_messages.command(result.action, self._seq, result.stamp_ns, now_ns, period_s))
+            self._command.publish(
+                policy_messages.command(result.action, self._ask.token, self._seq, result.stamp_ns, now_ns, period_s)
+            )
         sha256 = self._policy.checkpoint.sha256
         self._state.publish(policy_messages.state(self._task.name, self._seq, now_ns, sha256, result, times))
 

@@ -3,18 +3,19 @@
 from typing import Any
 
 import numpy as np
+from control_msgs.msg import JointTrajectoryControllerState
 from geometry_msgs.msg import Pose as PoseMessage
 from geometry_msgs.msg import TransformStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Header
-from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core import pose as pose_of
 from vital_core.observation import MAGNETOMETERS
 from vital_core.pose import Pose
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
-from vital_interfaces.msg import SimTruth, TactileArray
+from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
 from vital_sim.joint_trajectory import Points, read_points
 from vital_sim.world import Truth
 
@@ -47,6 +48,26 @@ def joint_message(positions: NDArray, velocities: NDArray, gripper_rad: float, s
         name=[*JOINT_NAMES, GRIPPER_JOINT],
         position=[*map(float, positions), gripper_rad],
         velocity=[*map(float, velocities), 0.0],
+    )
+
+
+def reference_message(positions: NDArray, velocities: NDArray, stamp: Any) -> JointTrajectoryControllerState:
+    """Where the trajectory controller holds the arm, rad and rad/s, as joint_trajectory_controller says it."""
+    reference = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
+    return JointTrajectoryControllerState(
+        header=Header(frame_id=BASE_FRAME, stamp=stamp), joint_names=list(JOINT_NAMES), reference=reference
+    )
+
+
+def reset_message(positions: NDArray, task: str, seed: int, episode: int, stamp: Any) -> SceneReset:
+    """A new scene has put the arm to (7,) positions, rad."""
+    return SceneReset(
+        header=Header(frame_id=BASE_FRAME, stamp=stamp),
+        task=task,
+        seed=seed,
+        episode=episode,
+        joint_names=list(JOINT_NAMES),
+        position_rad=positions.tolist(),
     )
 
 

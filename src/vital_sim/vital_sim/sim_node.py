@@ -1,6 +1,7 @@
 """The simulated robot as a ROS node: joint trajectories in, sensors out, at real time."""
 
 import numpy as np
+from control_msgs.msg import JointTrajectoryControllerState
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -16,7 +17,7 @@ from vital_core.node_main import exit_with, run_node
 from vital_core.priority import be_nice
 from vital_core.ros_qos import LATCHED, PICTURES
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
-from vital_interfaces.msg import SimTruth, TactileArray
+from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_sim import sim_messages as to
 from vital_sim.sim_session import SimSession, Sinks
@@ -48,6 +49,8 @@ class SimNode(Node):
             return self.create_publisher(kind, topic, qos)
 
         self._joints = sensor(JointState, "/joint_states")
+        self._reference = sensor(JointTrajectoryControllerState, "/xarm7_traj_controller/controller_state")
+        self._scene_reset = self.create_publisher(SceneReset, "/vital/scene_reset", 1)
         self._tactile = sensor(TactileArray, "/anyskin/tactile")
         self._wrist = sensor(Image, "/wrist_camera/image_raw")
         self._wrist_info = sensor(CameraInfo, "/wrist_camera/camera_info")
@@ -62,6 +65,10 @@ class SimNode(Node):
     def _sinks(self) -> Sinks:
         return Sinks(
             joints=self._send_joints,
+            reference=lambda positions, speeds: self._reference.publish(
+                to.reference_message(positions, speeds, self._now())
+            ),
+            reset=self._announce_reset,
             tactile=self._send_tactile,
             wrist=self._send_wrist,
             scene=self._send_scene,
@@ -83,6 +90,10 @@ class SimNode(Node):
         self._joints.publish(
             to.joint_message(positions, velocities, self.session.gripper_closed * to.GRIPPER_CLOSED_RAD, self._now())
         )
+
+    def _announce_reset(self, positions) -> None:
+        s = self.session
+        self._scene_reset.publish(to.reset_message(positions, s.task, s.seed, s.episode, self._now()))
 
     def _send_frames(self) -> None:
         session, stamp = self.session, self._now()

@@ -33,19 +33,29 @@ MOST_BEHIND_S = 0.1
 class Sinks:
     """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks; its
     pictures come from its own thread, with the ``stamp()`` of the moment that they show. wrist: the picture and, while
-    it is wanted, its foreground."""
+    it is wanted, its foreground. reference: where the controller holds the joints. reset: where a new scene has put
+    them, before anything else is sent of it."""
 
     joints: Callable[[NDArray, NDArray], None]
     tactile: Callable[[NDArray, bool], None]
     wrist: Callable[[tuple[NDArray, NDArray | None], Any], None]
     scene: Callable[[tuple[NDArray, NDArray], Any], None]
     truth: Callable[[Truth, int, int], None]
+    reference: Callable[[NDArray, NDArray], None]
+    reset: Callable[[NDArray], None]
     wants_wrist: Callable[[], bool]
     wants_foreground: Callable[[], bool]
     wants_scene: Callable[[], bool]
     stamp: Callable[[], Any]
     periods_s: dict[str, float] = field(
-        default_factory=lambda: {"joints": 0.01, "tactile": 0.01, "wrist": 1 / 30, "scene": 0.2, "truth": 0.02}
+        default_factory=lambda: {
+            "joints": 0.01,
+            "reference": 0.02,
+            "tactile": 0.01,
+            "wrist": 1 / 30,
+            "scene": 0.2,
+            "truth": 0.02,
+        }
     )
 
 
@@ -155,7 +165,8 @@ class SimSession:
         self.seed, self.episode = seed, self.episode + 1
         self._due = dict.fromkeys(self._sinks.periods_s, 0.0)
         self._origin_s = steady_s() - self.world.time_s
-        for name in ("joints", "tactile", "truth"):
+        self._sinks.reset(self.world.joints_rad)
+        for name in ("reference", "joints", "tactile", "truth"):
             self._send(name)
         return self.episode
 
@@ -212,6 +223,8 @@ class SimSession:
         sinks, world = self._sinks, self.world
         if name == "joints":
             sinks.joints(world.joints_rad, world.joint_velocities)
+        elif name == "reference":
+            sinks.reference(*self._execution.sample(world.time_s))
         elif name == "tactile":
             reading = world.tactile_ut()
             sinks.tactile(reading, bool(world.tactile_valid(reading)))

@@ -73,7 +73,7 @@ class TeleopNode(Node):
         self._open_at_s = 0.0
         self._opened = False
         self._message = ""
-        self._owner = False
+        self._owner, self._token = False, 0
         self._asked_s: float | None = None
         self._joints: tuple[NDArray[np.float64], float] | None = None
         self._seq = self._ticks = 0
@@ -179,20 +179,28 @@ class TeleopNode(Node):
         if step.wants_arm and not self._owner:
             if self._asked_s is None or now_s - self._asked_s > ASK_AGAIN_S:
                 self._asked_s = now_s
-                request = AcquireControl.Request(owner=OWNER, task=self._task.name, take_over=self._take_over)
+                request = AcquireControl.Request(owner=OWNER, token=self._token, task=self._task.name)
+                request.take_over = self._take_over
                 self._control.call_async(request).add_done_callback(self._answered)
         elif not step.wants_arm and (self._owner or self._asked_s is not None):
             self._owner, self._asked_s = False, None
-            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))
+            self._release(self._token)
+
+    def _release(self, token: int) -> None:
+        self._control.call_async(AcquireControl.Request(owner=OWNER, token=token, release=True))
 
     def _answered(self, future: Future) -> None:
         answer = future.result()
-        if self._asked_s is None or answer is None:
-            return  # the clutch has opened meanwhile: the release is on its way
+        if answer is None:
+            return
+        if self._asked_s is None:  # the clutch has opened meanwhile, before there was a token to release with
+            if answer.granted:
+                self._release(answer.token)
+            return
         self._asked_s = None
         self._owner = answer.granted
         if answer.granted:
-            self._message = ""
+            self._token, self._message = answer.token, ""
         elif self._message != answer.message:
             self._say(answer.message)
 
@@ -200,7 +208,8 @@ class TeleopNode(Node):
         assert step.delta is not None
         self._seq += 1
         now = self.get_clock().now()
-        message = EndEffectorDelta(owner=OWNER, seq=self._seq, duration_s=PERIOD_S, gripper=step.gripper)
+        message = EndEffectorDelta(owner=OWNER, token=self._token, seq=self._seq, duration_s=PERIOD_S)
+        message.gripper = step.gripper
         message.header = Header(frame_id=TCP_FRAME, stamp=now.to_msg())
         message.valid_until = (now + Duration(seconds=VALID_S)).to_msg()
         t, r = message.translation_m, message.rotation_rad
@@ -230,7 +239,7 @@ class TeleopNode(Node):
     def on_exit(self) -> None:
         """Give the arm back and leave the device as it was."""
         if self._owner:
-            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))
+            self._release(self._token)
         self._device.close()
 
 

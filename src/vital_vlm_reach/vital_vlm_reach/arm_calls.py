@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.action import ActionClient
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
@@ -26,6 +27,7 @@ from vital_vlm_reach.timing import JointMotion
 
 OWNER = "reach"
 CANCEL_S = 3.0
+GOAL_VALID_S = 2.0
 EXTRA_MOTION_S = 5.0
 _POLL_S = 0.02
 
@@ -79,6 +81,7 @@ class GateCalls(ArmControl):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node, OWNER)
+        self._clock = node.get_clock()
         self._execute = ActionClient(node, ExecuteTrajectory, "/vital/execute_trajectory")
 
     def execute(self, motion: JointMotion, cancelled: threading.Event, on_progress: Callable[[float], None]) -> None:
@@ -87,7 +90,8 @@ class GateCalls(ArmControl):
         name = "/vital/execute_trajectory"
         if not self._execute.wait_for_server(timeout_sec=ANSWER_S):
             raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
-        goal = ExecuteTrajectory.Goal(owner=OWNER, trajectory=trajectory_message(motion))
+        goal = ExecuteTrajectory.Goal(owner=OWNER, token=self.token, trajectory=trajectory_message(motion))
+        goal.valid_until = (self._clock.now() + Duration(seconds=GOAL_VALID_S)).to_msg()
         handle = send_goal(self._execute, goal, lambda m: on_progress(m.feedback.progress), ANSWER_S)
         if not handle.accepted:
             raise VitalError(ErrorCode.TRAJECTORY_REFUSED, f"{name} did not take the trajectory: see the gate's log")
