@@ -3,18 +3,16 @@
 So a signal is answered at once, whatever the work waits for.
 """
 
-import signal
-import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import rclpy
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vital_core import process_end
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import EXIT_REFUSED
@@ -63,19 +61,16 @@ def wait_until_ready(node: Node, missing: Callable[[], list[str]], stopping: thr
             node.get_logger().info(f"waiting for: {', '.join(names)}")
 
 
-def run_client(make: Callable[[], ClientNode], work: Callable[[ClientNode, threading.Event], int], name: str) -> None:
+def run_client(
+    make: Callable[[], ClientNode], work: Callable[[ClientNode, threading.Event], int], name: str
+) -> NoReturn:
     """Make the node, do ``work(node, stopping)`` and exit with the code that it returns.
 
     Exit code 2 when the node refuses its parameters, 1 when the work ends with a VitalError.
     """
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    process_end.on_stop_signal(stopping.set)
     code = EXIT_FAULT
     try:
         node = make()
@@ -94,4 +89,4 @@ def run_client(make: Callable[[], ClientNode], work: Callable[[ClientNode, threa
         rclpy.logging.get_logger(name).fatal(str(error))
         code = EXIT_REFUSED
     rclpy.try_shutdown()
-    sys.exit(code)
+    process_end.exit_with(code)

@@ -1,23 +1,54 @@
 """How every ROS node of the project starts and ends.
 
 rclpy's own signal handlers invalidate the context before `spin` returns, so a node that has something to say
-on its way out (the arm at rest) could not. Here SIGINT and SIGTERM only end the spinning; the node's
-`on_exit`, when it has one, still publishes; a second signal during that is ignored.
+on its way out (the arm at rest) could not. Here a signal (`process_end`) only ends the spinning; a node with
+`lingers` is spun on as long as that says so, and its `on_exit`, when it has one, still publishes. A second signal
+during that is ignored.
 """
 
-import signal
-import sys
 from collections.abc import Callable
-from types import FrameType
 
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vital_core import process_end
+from vital_core.clock import steady_s
 from vital_core.errors import VitalError
+from vital_core.process_end import exit_with
+
+__all__ = ["EXIT_REFUSED", "exit_with", "run_node"]
 
 EXIT_REFUSED = 2
+SPIN_S = 0.2  # a signal is seen between two spins
+LINGERING_SPIN_S = 0.02
+
+
+class _Asked:
+    """Whether and when a signal has asked for the end."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._since_s: float | None = None
+        process_end.on_stop_signal(self._stop)
+
+    def _stop(self) -> None:
+        if self._since_s is None:
+            self._since_s = steady_s()
+        self._executor.wake()
+
+    def to_end(self, node: Node) -> bool:
+        """Whether the node may end now."""
+        if self._since_s is None:
+            return False
+        lingers: Callable[[float], bool] | None = getattr(node, "lingers", None)
+        return lingers is None or not lingers(steady_s() - self._since_s)
+
+    @property
+    def spin_s(self) -> float:
+        """How long to spin before looking again."""
+        return SPIN_S if self._since_s is None else LINGERING_SPIN_S
 
 
 def run_node(
@@ -26,28 +57,21 @@ def run_node(
     make_executor: Callable[[], Executor] = SingleThreadedExecutor,
     args: list[str] | None = None,
 ) -> int:
-    """Make the node, spin it until SIGINT or SIGTERM, let it say goodbye; returns the exit code.
+    """Make the node, spin it until a signal asks for the end, let it say goodbye; returns the exit code.
 
-    A VitalError while making the node (a bad parameter, a missing checkpoint), or one that a thread of the node has
-    left in its attribute `fatal`, is logged as one line and gives `EXIT_REFUSED`.
+    After the signal `node.lingers(seconds since)`, when there is one, is asked between callbacks and must become
+    false. A VitalError while making the node (a bad parameter, a missing checkpoint), or one that a thread of the
+    node has left in its attribute `fatal`, is logged as one line and gives `EXIT_REFUSED`.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     executor = make_executor()
-    stopping = False
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-        executor.wake()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    asked = _Asked(executor)
     node: Node | None = None
     try:
         node = make_node()
         executor.add_node(node)
-        while not stopping and rclpy.ok():
-            executor.spin_once(timeout_sec=0.5)
+        while rclpy.ok() and not asked.to_end(node):
+            executor.spin_once(timeout_sec=asked.spin_s)
             if (error := getattr(node, "fatal", None)) is not None:
                 raise error
     except VitalError as error:
@@ -69,10 +93,3 @@ def _say_goodbye(node: Node | None, executor: Executor) -> None:
         node.destroy_node()
     executor.shutdown(timeout_sec=1.0)
     rclpy.try_shutdown()
-
-
-def exit_with(code: int) -> None:
-    """End the process with ``code`` after flushing what was printed."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    sys.exit(code)
