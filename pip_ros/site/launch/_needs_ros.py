@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PACKAGES = ("launch", "launch_ros", "launch_testing")
+# Public names of launch and launch_testing 3.4.3 and launch_ros 0.26.6 that are not here.
+NAMES = Path(__file__).with_name("needs_ros.txt")
 
 
 def sentence(what: str) -> str:
@@ -16,29 +20,34 @@ def sentence(what: str) -> str:
     return f"'{what}' needs a ROS installation (pip_ros does not have it): source /opt/ros/jazzy/setup.bash"
 
 
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(NAMES.read_text().split())
+
+
 def lazy_attribute(package: str) -> Callable[[str], Any]:
-    """Return a module `__getattr__` that imports submodules and refuses every other public name.
+    """Return a module `__getattr__` that imports submodules and refuses what only the real package has.
 
     Raises (from the returned function):
         ModuleNotFoundError: with a sentence naming the missing part.
-        AttributeError: for private names, which Python itself probes.
+        AttributeError: for names that the real package has not either.
     """
 
     def __getattr__(name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        return importlib.import_module(f"{package}.{name}")
+        fullname = f"{package}.{name}"
+        if fullname in _names() or (not name.startswith("_") and importlib.util.find_spec(fullname) is not None):
+            return importlib.import_module(fullname)
+        raise AttributeError(f"module '{package}' has no attribute '{name}'")
 
     return __getattr__
 
 
 class _RefuseMissing:
-    """The last import finder: a submodule that is not here gets the sentence."""
+    """The last import finder: what only the real packages have gets the sentence."""
 
     @classmethod
     def find_spec(cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
-        package, _, rest = fullname.partition(".")
-        if package in PACKAGES and rest and not rest.split(".")[-1].startswith("_"):
+        if fullname in _names():
             raise ModuleNotFoundError(sentence(fullname), name=fullname)
 
 

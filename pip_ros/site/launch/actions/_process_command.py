@@ -67,12 +67,10 @@ class ProcessCommand:
     def resolve(self, context: LaunchContext) -> None:
         """Perform all substitutions and give the process its name with a number."""
         cmd = [perform_substitutions(context, part) for part in self.cmd]
-        if self.name is None:
-            name = os.path.basename(cmd[0])
-        else:
-            name = perform_substitutions(context, self.name)
-        self.final_name = f"{name}-{next(_process_numbers)}"
         self.final_cmd = self._final_prefix(context, cmd[0]) + cmd
+        # With a prefix it is the prefix that lends its name.
+        name = os.path.basename(self.final_cmd[0]) if self.name is None else perform_substitutions(context, self.name)
+        self.final_name = f"{name}-{next(_process_numbers)}"
         self.final_cwd = None if self.cwd is None else perform_substitutions(context, self.cwd)
         self.final_env = self._final_environment(context)
 

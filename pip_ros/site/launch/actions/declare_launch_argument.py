@@ -36,7 +36,9 @@ class DeclareLaunchArgument(Action):
             self._check_choices(default_value)
 
     def _describe_value(self, description: str | None) -> str:
-        text = "no description given" if description is None else description
+        if description is None:
+            return "no description given" if self.choices is None else f"One of: {self.choices}"
+        text = description
         if self.choices is None:
             return text
         return f"{text}{'' if text.endswith('.') else '.'} Valid choices are: {self.choices}"
@@ -68,5 +70,5 @@ class DeclareLaunchArgument(Action):
 
     @staticmethod
     def _refuse(message: str) -> NoReturn:
-        launch.logging.get_logger("launch").error(message)
+        launch.logging.get_logger("launch.actions.declare_launch_argument").error(message)
         raise RuntimeError(message)

@@ -11,8 +11,6 @@ from launch.substitutions.boolean import (
     NotSubstitution,
     OrSubstitution,
 )
-from launch.substitutions.command import Command, FindExecutable
-from launch.substitutions.python_expression import PythonExpression
 from launch.substitutions.values import (
     EnvironmentVariable,
     LaunchConfiguration,
@@ -28,10 +26,8 @@ __all__ = [
     "AllSubstitution",
     "AndSubstitution",
     "AnySubstitution",
-    "Command",
     "EnvironmentVariable",
     "EqualsSubstitution",
-    "FindExecutable",
     "IfElseSubstitution",
     "LaunchConfiguration",
     "LocalSubstitution",
@@ -39,7 +35,6 @@ __all__ = [
     "NotSubstitution",
     "OrSubstitution",
     "PathJoinSubstitution",
-    "PythonExpression",
     "SubstitutionFailure",
     "TextSubstitution",
     "ThisLaunchFile",

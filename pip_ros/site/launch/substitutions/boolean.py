@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.substitution import Substitution
 from launch.substitutions.values import SubstitutionFailure, describe_all
@@ -20,12 +22,15 @@ def _text(value: bool) -> str:
 
 
 def _evaluate(context: LaunchContext, expression: Iterable[Substitution]) -> bool:
-    from launch.conditions import InvalidConditionExpressionError, evaluate_condition_expression
-
+    """1 and 0, or what YAML takes for a boolean: yes and off too, which a condition would refuse."""
+    text = perform_substitutions(context, expression)
     try:
-        return evaluate_condition_expression(context, expression)
-    except InvalidConditionExpressionError as error:
-        raise SubstitutionFailure(str(error)) from error
+        value = {"1": True, "0": False}.get(text, yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise SubstitutionFailure(f"Failed to convert '{text}' to a boolean: {error}") from error
+    if not isinstance(value, bool):
+        raise SubstitutionFailure(f"Cannot convert value '{text}' to a boolean")
+    return value
 
 
 class NotSubstitution(Substitution):

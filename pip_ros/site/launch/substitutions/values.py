@@ -106,8 +106,8 @@ class PathJoinSubstitution(Substitution):
         self.substitutions = normalize_to_list_of_substitutions(substitutions)
 
     def describe(self) -> str:
-        """Return PathJoinSubstitution('a', 'b')."""
-        return "PathJoinSubstitution({})".format(", ".join(sub.describe() for sub in self.substitutions))
+        """Return PathJoin(''a' + 'b'')."""
+        return "PathJoin('{}')".format(" + ".join(sub.describe() for sub in self.substitutions))
 
     def perform(self, context: LaunchContext) -> str:
         """Return the joined path."""

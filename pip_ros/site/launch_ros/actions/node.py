@@ -116,17 +116,18 @@ class Node(ExecuteProcess):
         for name, value in context.launch_configurations.get("global_params", []):
             arguments += ["-p", f"{name}:={value}"]
         for entry in self._parameters:
-            arguments += ["--params-file", str(self._parameter_file(context, entry))]
+            path = self._parameter_file(context, entry)
+            if path.is_file():
+                arguments += ["--params-file", str(path)]
+            else:
+                launch.logging.get_logger("launch_ros.actions.node").warning(
+                    f"Parameter file path is not a file: {path}"
+                )
         return arguments
 
     def _parameter_file(self, context: LaunchContext, entry: Mapping[Any, Any] | ParameterFile) -> Path:
         if isinstance(entry, ParameterFile):
-            path = entry.evaluate(context)
-            if not path.is_file():
-                launch.logging.get_logger("launch_ros.actions.node").warning(
-                    f"Parameter file path is not a file: {path}"
-                )
-            return path
+            return entry.evaluate(context)
         node = self.node_name if self.is_node_name_fully_specified() else "/**"
         content = {node: {"ros__parameters": evaluate_dict(context, entry)}}
         return write_temporary_file(yaml.dump(content, default_flow_style=False))
