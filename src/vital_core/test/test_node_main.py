@@ -65,17 +65,10 @@ class Running:
         self.out = out
         file = out / "node.py"
         file.write_text(NODE)
-        command = [
-            *(["nohup"] if nohup else []),
-            sys.executable,
-            *(["-c", parent] if parent else []),
-            str(file),
-            str(out),
-            *ways,
-        ]
+        before = [*(["nohup"] if nohup else []), sys.executable, *(["-c", parent] if parent else [])]
         environment = {name: value for name, value in os.environ.items() if name != "VITAL_LAUNCH_PID"}
         self.process = subprocess.Popen(
-            command,
+            [*before, str(file), str(out), *ways],
             env={**environment, "ROS_LOG_DIR": str(out / "log")},
             stdout=(out / "printed").open("w"),
             stderr=(out / "errors").open("w"),
