@@ -14,6 +14,7 @@ from vital_control.gate import Gate
 from vital_control.gate_parameters import Bottom, declare_bottom, declare_limits, declare_touch_required
 from vital_control.gate_reports import GateReports
 from vital_control.ownership import Answer
+from vital_control.sole_mover import refuse_beside_another
 from vital_control.trajectory import Trajectory
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
@@ -24,6 +25,8 @@ from vital_interfaces.msg import EndEffectorDelta, SceneReset, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 
 PRIORITY = 2
+ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
+LOOK_S = 1.0
 WATCHDOG_PERIOD_S = 0.02
 TICKS_PER_STATE = 5  # the state at 10 Hz
 ACKNOWLEDGE_S = 0.5
@@ -34,11 +37,13 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 class GateNode(Node):
     """`/vital/command` and `/vital/execute_trajectory` in, joint trajectories out; see the package's docstring."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_s: float = 0.0) -> None:
+        """look_s: how long to look for another that moves the arm. Raises VitalError(BUSY) when there is one."""
         super().__init__("command_gate")
-        self._arm = self.create_publisher(JointTrajectory, "/xarm7_traj_controller/joint_trajectory", 1)
+        self._arm = self.create_publisher(JointTrajectory, ARM_TOPIC, 1)
         self._gripper = self.create_publisher(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", 1)
         limits, bottom = declare_limits(self), declare_bottom(self)
+        refuse_beside_another(self, ARM_TOPIC, look_s)
         self.gate = Gate(
             limits,
             self._issue,
@@ -148,7 +153,7 @@ class GateNode(Node):
 def main(args: list[str] | None = None) -> None:
     """Run the command gate until SIGINT or SIGTERM."""
     go_first(PRIORITY)
-    exit_with(run_node(GateNode, make_executor=EventsExecutor, args=args))
+    exit_with(run_node(lambda: GateNode(LOOK_S), make_executor=EventsExecutor, args=args))
 
 
 if __name__ == "__main__":

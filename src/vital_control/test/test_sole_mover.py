@@ -1,0 +1,86 @@
+"""One gate in a ROS domain: real gates in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import rclpy
+from rclpy.node import Node
+
+DOMAIN = 1 + (os.getpid() * 11 + 5) % 100
+PATIENCE_S = 60.0
+GATE = [sys.executable, "-m", "vital_control.gate_node", "--ros-args"]
+
+
+@pytest.fixture
+def watcher() -> Iterator[Node]:
+    context = rclpy.Context()
+    context.init(domain_id=DOMAIN)
+    node = Node("watcher", context=context)
+    yield node
+    node.destroy_node()
+    context.try_shutdown()
+
+
+@pytest.fixture
+def start(watcher: Node) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts gates."""
+    started: list[subprocess.Popen] = []
+
+    def start_one(*arguments: str) -> subprocess.Popen:
+        environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+        started.append(subprocess.Popen([*GATE, *arguments], env=environment, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_until_it_serves(watcher: Node, gates: int = 1) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while watcher.count_services("/vital/stop") < gates:
+        assert time.monotonic() < deadline, "no gate came up"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("arguments", [[], ["-r", "__ns:=/elsewhere", "-r", "__node:=another_name"]])
+def test_a_second_gate_is_refused_by_the_name_of_the_first(start, watcher, arguments):
+    first = start()
+    wait_until_it_serves(watcher)
+    second = start(*arguments)
+    _, said = second.communicate(timeout=PATIENCE_S)
+    assert second.returncode == 2
+    assert "BUSY 53" in said and "/command_gate" in said and "Traceback" not in said
+    assert first.poll() is None and watcher.count_services("/vital/stop") == 1
+
+
+def test_a_gate_starts_at_once_after_one_that_was_killed(start, watcher):
+    first = start()
+    wait_until_it_serves(watcher)
+    first.kill()
+    first.wait()
+    second = start()
+    wait_until_it_serves(watcher, gates=2)  # the dead one is still in the watcher's books
+    second.send_signal(signal.SIGINT)
+    assert second.wait(PATIENCE_S) == 0
+
+
+def test_a_gate_waits_for_one_that_is_about_to_end(start, watcher):
+    first = start()
+    wait_until_it_serves(watcher)
+    second = start()
+    deadline = time.monotonic() + PATIENCE_S
+    while len(watcher.get_publishers_info_by_topic("/xarm7_traj_controller/joint_trajectory")) < 2:
+        assert time.monotonic() < deadline and second.poll() is None
+        time.sleep(0.005)
+    first.send_signal(signal.SIGINT)
+    assert first.wait(PATIENCE_S) == 0
+    wait_until_it_serves(watcher)
+    second.send_signal(signal.SIGINT)
+    assert second.wait(PATIENCE_S) == 0
