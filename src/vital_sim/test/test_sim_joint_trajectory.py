@@ -47,3 +47,20 @@ def test_new_trajectory_goes_on_from_where_the_old_one_is():
     before = execution.sample(0.4)[0]
     execution.start(Points(np.array([[0.0]]), np.array([1.0])), 0.4)
     assert np.allclose(before, execution.sample(0.4)[0]) and np.allclose(before, 0.4)
+
+
+def test_halted_controller_comes_to_rest_ahead_without_turning_back():
+    execution = TrajectoryExecution(np.zeros(2))
+    execution.start(Points(np.array([[10.0, -5.0]]), np.array([10.0])), 0.0)
+    execution.halt(1.0)
+    samples = [execution.sample(1.0 + 0.001 * i) for i in range(101)]
+    positions, speeds = np.array([p for p, _ in samples]), np.array([v for _, v in samples])
+    assert (np.diff(positions, axis=0) * [1, -1] >= -1e-12).all()
+    assert np.allclose(speeds[0], [1.0, -0.5]) and np.allclose(speeds[-1], 0.0)
+    assert np.abs(positions[-1] - [1.025, -0.5125]).max() < 1e-9
+
+
+def test_halt_of_an_arm_at_rest_changes_nothing():
+    execution = TrajectoryExecution(np.ones(2))
+    execution.halt(3.0)
+    assert execution.sample(4.0)[0].tolist() == [1.0, 1.0]

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import mujoco
 
-CLOSE_S = 3.0
+CLOSE_S = 0.5
 # Making an OpenGL context is not safe in two threads at once.
 _making = threading.Lock()
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+HALT_RAD_S2 = 20.0  # the fastest joint's deceleration when the controller stops by itself
+
 
 @dataclass(frozen=True)
 class Points:
@@ -70,6 +72,15 @@ class TrajectoryExecution:
         self._times = np.concatenate([[now_s], now_s + points.times_s[first:]])
         self._knots = np.vstack([position[None], points.positions[first:]])
         self._speeds = np.vstack([speed[None], later[first:]])
+
+    def halt(self, now_s: float) -> None:
+        """Come to rest without a trajectory, as a controller does that is switched off: all joints slow down evenly."""
+        position, speed = self.sample(now_s)
+        time_s = float(np.abs(speed).max()) / HALT_RAD_S2
+        if time_s > 0.0:
+            self.start(
+                Points((position + speed * time_s / 2)[None], np.array([time_s]), np.zeros((1, len(speed)))), now_s
+            )
 
     def sample(self, now_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Commanded position (j,) in rad and velocity (j,) in rad/s."""

@@ -25,6 +25,9 @@ from vital_sim.sim_session import SimSession, Sinks
 ANSWER_S = 20.0
 # It stands for hardware, which nobody on this machine holds up.
 NICENESS = -10
+ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
+GATES_TIME_S = 0.4  # to bring the arm to rest before it halts by itself
+LINGER_S = 1.2
 
 
 class SimNode(Node):
@@ -35,10 +38,10 @@ class SimNode(Node):
         declare = self.declare_parameter
         task, seed = declare("task", "usb_insertion").value, declare("seed", 0).value
         background = declare("background", "green").value
-        self._refused = 0
+        self._refused, self._halted = 0, False
         self._advertise()
         self.session = SimSession(task, seed, background, self._sinks())
-        self.create_subscription(JointTrajectory, "/xarm7_traj_controller/joint_trajectory", self._on_trajectory, 1)
+        self.create_subscription(JointTrajectory, ARM_TOPIC, self._on_trajectory, 1)
         self.create_subscription(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", self._on_gripper, 1)
         self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
         self.create_service(ResetScene, "/vital/reset_scene", self._on_reset)
@@ -177,6 +180,19 @@ class SimNode(Node):
             "episode": s.episode,
         }
         return Health(WARN if slow else OK, message, {**values, **counts})
+
+    def lingers(self, asked_s: float) -> bool:
+        """An arm outlasts the program that moves it: shown until the gate has gone and it stands, `LINGER_S` at most.
+
+        Without the gate's word it halts by itself, as a controller does that is switched off. asked_s: since the
+        signal.
+        """
+        if self.session.failure is not None or asked_s > LINGER_S:
+            return False
+        if asked_s > GATES_TIME_S and not self._halted and not self.session.at_rest:
+            self._halted = True
+            self.session.halt()
+        return self.count_publishers(ARM_TOPIC) > 0 or not self.session.at_rest
 
     def on_exit(self) -> None:
         """End the simulation's thread before the publishers go."""

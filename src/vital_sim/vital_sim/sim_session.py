@@ -27,6 +27,9 @@ from vital_sim.world import Truth, World
 TICK_S = 0.01
 # Further behind the clock than this, the clock is let go: no burst of catching up.
 MOST_BEHIND_S = 0.1
+REST_RAD_S = 0.02  # a joint slower than this stands
+REST_FOR_S = 0.1
+CLOSE_S = 0.5  # for a thread to end; a camera that is being set up is not waited for longer
 
 
 @dataclass
@@ -79,6 +82,7 @@ class SimSession:
         self.frames_dropped = 0
         self.failure: BaseException | None = None
         self._sent: dict[str, int] = {}
+        self._moved_s = -np.inf
         self._wrist = CameraWorker(self._make_wrist_camera, sinks.wrist)
         self._scene_view = CameraWorker(SceneCamera, sinks.scene)
         self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
@@ -112,6 +116,15 @@ class SimSession:
         """Carry out a joint trajectory from now on."""
         return self.request(lambda: self._execution.start(points, self.world.time_s))
 
+    def halt(self) -> Future:
+        """Bring the arm to rest as a controller does that is switched off."""
+        return self.request(lambda: self._execution.halt(self.world.time_s))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the arm's joints have stood for a moment."""
+        return steady_s() - self._moved_s > REST_FOR_S
+
     def grip(self, closed: float) -> Future:
         """Move the fingers from now on: 0 open, 1 closed."""
         return self.request(lambda: self.world.command_gripper(closed))
@@ -132,7 +145,7 @@ class SimSession:
     def close(self) -> None:
         """End the threads."""
         self._stopping.set()
-        self._thread.join(3.0)
+        self._thread.join(CLOSE_S)
         self._wrist.close()
         self._scene_view.close()
 
@@ -209,6 +222,8 @@ class SimSession:
         position, _ = self._execution.sample(self.world.time_s + TICK_S)
         self.world.command_joints(position)
         self.world.advance(TICK_S)
+        if np.abs(self.world.joint_velocities).max() > REST_RAD_S:
+            self._moved_s = steady_s()
 
     def _send_due(self) -> None:
         now_s = self.world.time_s
