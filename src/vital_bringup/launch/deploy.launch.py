@@ -12,9 +12,7 @@ from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 from vital_bringup import launch_parts as parts
 from vital_bringup.launch_parts import project_node, text
@@ -47,33 +45,34 @@ def skill_nodes(context: LaunchContext) -> list:
     """The local policy, and the task server that puts the skills together."""
     labeller = "sim_truth" if text("hardware", context) == "sim" else "operator"
     checkpoints = text("checkpoint_dir", context)
-    policy = {"task": LaunchConfiguration("task"), **({"checkpoint_dir": checkpoints} if checkpoints else {})}
+    policy = {"task": text("task", context), **({"checkpoint_dir": checkpoints} if checkpoints else {})}
     return [
-        project_node("policy_node", "vital_policy", parameters=[policy]),
-        project_node("task_server", parameters=[{"labeller": labeller}]),
+        project_node("policy_node", "vital_policy", policy),
+        project_node("task_server", parameters={"labeller": labeller}),
     ]
 
 
 def deploy_node(context: LaunchContext) -> Node:
     """The client that runs the trials and talks to the operator."""
     parameters = {
-        "task": LaunchConfiguration("task"),
-        "prompt": ParameterValue(LaunchConfiguration("prompt"), value_type=str),
-        "trials": ParameterValue(LaunchConfiguration("trials"), value_type=int),
-        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
-        "hardware": LaunchConfiguration("hardware"),
+        "task": text("task", context),
+        "prompt": text("prompt", context),
+        "trials": int(text("trials", context)),
+        "seed": int(text("seed", context)),
+        "hardware": text("hardware", context),
         "report": report_path(context),
     }
-    return Node(package="vital_bringup", executable="deploy", output="screen", parameters=[parameters])
+    return project_node("deploy", parameters=parameters, speaks=True)
 
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
     parts.check_arguments(context, ("trials", "seed"))
+    parts.hold_domain(context)
     nodes = [*parts.bottom_nodes(context), *parts.reach_nodes(context), *skill_nodes(context)]
     if text("record", context):
         directory = str(Path(text("record", context)).absolute())
-        nodes.append(project_node("run_video", parameters=[{"directory": directory}]))
+        nodes.append(project_node("run_video", parameters={"directory": directory}))
     # Handlers come first: a process that ends at once must find them in place.
     actions = [*parts.required_nodes(nodes), *nodes, parts.viewer()]
     if text("trials", context) != "0":

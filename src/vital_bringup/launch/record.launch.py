@@ -13,9 +13,7 @@ from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 from vital_bringup import launch_parts as parts
 from vital_bringup.launch_parts import project_node, text
@@ -45,12 +43,12 @@ def session_path(context: LaunchContext) -> str:
 def operator_nodes(context: LaunchContext) -> list[Node]:
     """The operator's device, and the scripted operator where one was asked for."""
     scripted = text("operator", context) == SCRIPTED
-    device = {"task": LaunchConfiguration("task"), "device": "remote" if scripted else LaunchConfiguration("device")}
+    device = {"task": text("task", context), "device": "remote" if scripted else text("device", context)}
     if not scripted:
         # A keyboard needs the terminal.
-        return [Node(package="vital_teleop", executable="teleop_node", output="screen", parameters=[device])]
+        return [project_node("teleop_node", "vital_teleop", device, speaks=True)]
     return [
-        project_node("teleop_node", "vital_teleop", parameters=[device]),
+        project_node("teleop_node", "vital_teleop", device),
         project_node("operator_node", "vital_sim"),
     ]
 
@@ -58,13 +56,13 @@ def operator_nodes(context: LaunchContext) -> list[Node]:
 def session_node(context: LaunchContext) -> Node:
     """Leads through the session and talks to the operator."""
     parameters = {
-        "task": LaunchConfiguration("task"),
+        "task": text("task", context),
         "operator": text("operator", context) or getpass.getuser(),
-        "hardware": LaunchConfiguration("hardware"),
-        "episodes": ParameterValue(LaunchConfiguration("episodes"), value_type=int),
-        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
+        "hardware": text("hardware", context),
+        "episodes": int(text("episodes", context)),
+        "seed": int(text("seed", context)),
     }
-    return Node(package="vital_bringup", executable="record_session", output="screen", parameters=[parameters])
+    return project_node("record_session", parameters=parameters, speaks=True)
 
 
 def setup(context: LaunchContext) -> list:
@@ -72,12 +70,13 @@ def setup(context: LaunchContext) -> list:
     if text("operator", context) == SCRIPTED and text("hardware", context) != "sim":
         parts.refuse("[BAD_PARAMETER 11] operator:=scripted shows what only the simulator knows: use hardware:=sim")
     parts.check_arguments(context, ("episodes", "seed"))
-    recorder = {"task": LaunchConfiguration("task"), "session": session_path(context)}
+    parts.hold_domain(context)
+    recorder = {"task": text("task", context), "session": session_path(context)}
     nodes = [
         *parts.bottom_nodes(context),
         *parts.reach_nodes(context),
         *operator_nodes(context),
-        project_node("recorder_node", "vital_data", parameters=[recorder]),
+        project_node("recorder_node", "vital_data", recorder),
     ]
     session = session_node(context)
     return [

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 from vital_bringup import launch_parts as parts
 from vital_bringup.launch_parts import project_node, text
@@ -52,9 +50,9 @@ def folder_of(context: LaunchContext) -> Path:
     return Path(f"training/{text('task', context)}" if given == "auto" else given).absolute()
 
 
-def whole(name: str) -> ParameterValue:
+def whole(name: str, context: LaunchContext) -> int:
     """A launch argument as a whole number."""
-    return ParameterValue(LaunchConfiguration(name), value_type=int)
+    return int(text(name, context))
 
 
 def learning_nodes(context: LaunchContext) -> list[Node]:
@@ -66,54 +64,53 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
         "task": task,
         "folder": str(folder),
         "demos": [text("demos", context)],
-        "steps": whole("steps"),
-        "seed": whole("run_seed"),
-        "updates_per_step": whole("updates_per_step"),
+        "steps": whole("steps", context),
+        "seed": whole("run_seed", context),
+        "updates_per_step": whole("updates_per_step", context),
         "dense": text("dense", context) == "true",
-        "threads": whole("learner_threads"),
+        "threads": whole("learner_threads", context),
     }
     if checkpoints:
         policy["checkpoint_dir"] = checkpoints
         learner["checkpoint"] = str(Path(checkpoints).absolute() / f"{task}.safetensors")
     # Nothing that was learned from is evicted: the learner reads it again when it goes on.
-    replay = {"folder": str(folder / "replay"), "capacity": 2 * int(text("steps", context)) + 10_000}
+    replay = {"folder": str(folder / "replay"), "capacity": 2 * whole("steps", context) + 10_000}
     return [
-        project_node("policy_node", "vital_policy", parameters=[policy]),
-        project_node("replay_node", "vital_rl", parameters=[replay]),
-        project_node("learner_node", "vital_rl", parameters=[learner]),
+        project_node("policy_node", "vital_policy", policy),
+        project_node("replay_node", "vital_rl", replay),
+        project_node("learner_node", "vital_rl", learner),
     ]
 
 
 def teleop_node(context: LaunchContext) -> Node:
     """The person's device; a keyboard needs the terminal."""
-    parameters = {"task": LaunchConfiguration("task"), "device": LaunchConfiguration("device")}
-    if text("device", context) == "remote":
-        return project_node("teleop_node", "vital_teleop", parameters=[parameters])
-    return Node(package="vital_teleop", executable="teleop_node", output="screen", parameters=[parameters])
+    parameters = {"task": text("task", context), "device": text("device", context)}
+    return project_node("teleop_node", "vital_teleop", parameters, speaks=text("device", context) != "remote")
 
 
-def session_node() -> Node:
+def session_node(context: LaunchContext) -> Node:
     """Leads through the training and talks to the person."""
     parameters = {
-        "task": LaunchConfiguration("task"),
-        "hardware": LaunchConfiguration("hardware"),
-        "labeller": LaunchConfiguration("labeller"),
-        "steps": whole("steps"),
-        "seed": whole("seed"),
+        "task": text("task", context),
+        "hardware": text("hardware", context),
+        "labeller": text("labeller", context),
+        "steps": whole("steps", context),
+        "seed": whole("seed", context),
     }
-    return Node(package="vital_bringup", executable="residual_training", output="screen", parameters=[parameters])
+    return project_node("residual_training", parameters=parameters, speaks=True)
 
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
     parts.check_arguments(context, WHOLE_NUMBERS)
+    parts.hold_domain(context)
     nodes = [
         *parts.bottom_nodes(context),
         *parts.reach_nodes(context),
         *learning_nodes(context),
         teleop_node(context),
     ]
-    session = session_node()
+    session = session_node(context)
     return [
         *parts.required_nodes(nodes),
         *nodes,

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vital_bringup.arm_description import arm_description
+
 BRINGUP = Path(__file__).parents[1]
 ROS2 = shutil.which("ros2")
 PATIENCE_S = 60.0
@@ -43,7 +45,8 @@ import json, os, shutil, sys, time
 from pathlib import Path
 name, out = Path(sys.argv[0]).name, Path(os.environ["STANDIN_OUT"])
 files = [Path(a).read_text() for i, a in enumerate(sys.argv) if sys.argv[i - 1] == "--params-file"]
-call = {"arguments": sys.argv[1:], "parameters": files, "pid": os.getpid(),
+given = [a.split(":=", 1) for i, a in enumerate(sys.argv) if sys.argv[i - 1] == "-p"]
+call = {"arguments": sys.argv[1:], "parameters": files, "given": given, "pid": os.getpid(),
         "select_timeout": os.environ.get("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT")}
 aside = out / f".{name}.{os.getpid()}"
 aside.write_text(json.dumps(call))
@@ -107,7 +110,7 @@ class System:
             "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
             "STANDIN_OUT": str(self.out),
             "STANDIN_SPAWNER": str(spawner_code),
-            "ROS_DOMAIN_ID": "73",
+            "ROS_DOMAIN_ID": str(102 + os.getpid() % 100),
             "ROS_LOG_DIR": str(tmp_path / "log"),
         }
         self._text = (tmp_path / "launch.txt").open("w+")
@@ -138,7 +141,12 @@ class System:
         for text in self.call(name)["parameters"]:
             for node in yaml.safe_load(text).values():
                 merged.update(node["ros__parameters"])
-        return merged
+        return {**merged, **{parameter: yaml.safe_load(value) for parameter, value in self.call(name)["given"]}}
+
+    def description(self) -> str:
+        """The URDF that the frames node was told to publish."""
+        frames = self.parameters("frames")
+        return arm_description(frames["hardware"], frames["robot_ip"])
 
     def end(self) -> int:
         if self.process.poll() is None:
@@ -180,7 +188,7 @@ def control_of(description: str) -> tuple[str, dict, list]:
 def test_mock_arm_is_described_controlled_and_gated(system):
     run = system("hardware:=mock")
     run.wait_for("ros2_control_node", "spawner", *COMMON)
-    plugin, _, joints = control_of(run.parameters("frames")["robot_description"])
+    plugin, _, joints = control_of(run.description())
     assert plugin == "mock_components/GenericSystem" and joints[-1] == "drive_joint"
     controllers = run.parameters("ros2_control_node")
     assert controllers["update_rate"] >= 50
@@ -208,7 +216,7 @@ def test_robot_is_brought_up_with_the_vendors_launch_files_and_our_sensors(syste
     assert (
         Path(arm["ros2_control_params"]).name == "arm_controllers.yaml" and Path(arm["ros2_control_params"]).is_file()
     )
-    published = run.parameters("frames")["robot_description"]
+    published = run.description()
     assert yaml.safe_load(arm["robot_description"])["robot_description"] == published
     plugin, parameters, joints = control_of(published)
     assert plugin == "uf_robot_hardware/UFRobotSystemHardware" and joints == [f"joint{i}" for i in range(1, 8)]
@@ -226,13 +234,36 @@ def test_robot_is_brought_up_with_the_vendors_launch_files_and_our_sensors(syste
     assert run.end() == 0, run.said()
 
 
-@pytest.mark.parametrize("victim", ["ros2_control_node", "realsense2_camera_node", "anyskin_node"])
-def test_launch_ends_with_1_when_a_part_of_the_robot_goes(system, calibration: Path, victim: str):
-    run = system("hardware:=robot", "robot_ip:=192.168.1.217", f"calibration:={calibration}")
+@pytest.mark.parametrize(
+    ("victim", "more"),
+    [
+        ("ros2_control_node", []),
+        ("ros2_control_node", ["launch-prefix:=nice"]),
+        ("realsense2_camera_node", []),
+        ("anyskin_node", []),
+    ],
+)
+def test_launch_ends_with_1_when_a_part_of_the_robot_goes(system, calibration: Path, victim: str, more: list[str]):
+    run = system("hardware:=robot", "robot_ip:=192.168.1.217", f"calibration:={calibration}", *more)
     run.wait_for(victim, *COMMON)
     os.kill(run.call(victim)["pid"], signal.SIGKILL)
     assert run.process.wait(PATIENCE_S) == 1
     assert "NODE_LOST 50" in run.said() and victim in run.said()
+
+
+def test_second_launch_in_a_domain_is_refused_by_the_name_of_the_first(system, tmp_path: Path):
+    first = system("hardware:=mock")
+    first.wait_for(*COMMON)
+    (tmp_path / "second").mkdir()
+    second = System(tmp_path / "second", "hardware:=mock")
+    assert second.process.wait(PATIENCE_S) == 1
+    assert "[BUSY 53]" in second.said() and f"deploy.launch.py, pid {first.process.pid}, since" in second.said()
+    assert not list(second.out.iterdir()) and first.process.poll() is None
+    assert first.end() == 0, first.said()
+    (tmp_path / "third").mkdir()
+    third = System(tmp_path / "third", "hardware:=mock")
+    third.wait_for(*COMMON)
+    assert third.end() == 0, third.said()
 
 
 def test_launch_ends_with_1_when_a_controller_cannot_be_started(system):

@@ -18,11 +18,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
+from vital_bringup.arm_description import SIM, arm_description
 from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.node_main import exit_with, run_node
 from vital_core.ros_qos import LATCHED
-from vital_core.urdf import urdf
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_perception.calibration_file import read_calibration
 
@@ -52,10 +52,11 @@ class Frames(Node):
     def __init__(self) -> None:
         super().__init__("frames")
         calibration = self.declare_parameter("calibration_file", "").value
-        description = self.declare_parameter("robot_description", "").value
+        hardware: str = self.declare_parameter("hardware", SIM).value
+        robot_ip: str = self.declare_parameter("robot_ip", "").value
         self._tf = self.create_publisher(TFMessage, "/tf", 10)
         self._description = self.create_publisher(String, "/robot_description", LATCHED)
-        self._description.publish(String(data=description or urdf()))
+        self._description.publish(String(data=arm_description(hardware, robot_ip)))
         if calibration and (frames := read_calibration(Path(calibration))):
             self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
             parents, children, poses = zip(*frames, strict=True)

@@ -5,7 +5,10 @@ which the frames node publishes on `/robot_description`: there ros2_control read
 one and the same controller, set up as it needs it, whichever arm is behind.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -15,15 +18,11 @@ from launch.event_handlers import OnProcessExit
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from vital_bringup.arm_description import MOCK, ROBOT, SIM, arm_description
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.urdf import urdf
 from vital_perception.calibration_file import read_calibration
-
-SIM, MOCK, ROBOT = "sim", "mock", "robot"
-VENDOR_PLUGIN = "uf_robot_hardware/UFRobotSystemHardware"
 
 APT_CONTROL = "sudo apt install ros-jazzy-ros2-control ros-jazzy-ros2-controllers"
 APT_REALSENSE = "sudo apt install ros-jazzy-realsense2-camera"
@@ -59,6 +58,15 @@ SENSOR_ARGUMENTS = (
         ("true", "false"),
     ),
 )
+
+
+def as_arguments(parameters: Mapping[str, Any]) -> list[str]:
+    """Parameters as ROS arguments of a node, typed as they are in Python.
+
+    Given to launch as a dictionary they would become a file in the temporary folder, which stays there.
+    """
+    pairs = [f"{name}:={json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()]
+    return [part for pair in pairs for part in ("-p", pair)]
 
 
 def text(name: str, context: LaunchContext) -> str:
@@ -117,19 +125,6 @@ def sensors_file(context: LaunchContext) -> str:
     return text("sensors", context) or str(shipped)
 
 
-def description(context: LaunchContext) -> str:
-    """The URDF that stands on /robot_description; empty: the arm's alone."""
-    hardware = text("hardware", context)
-    if hardware == MOCK:
-        return urdf(ros2_control="mock")
-    if hardware == SIM:
-        return ""
-    # The vendor's plugin cuts off the first letter of these two.
-    parameters = {"robot_ip": f"R{text('robot_ip', context)}", "prefix": "P"}
-    driver = {"hw_ns": "xarm", "dof": "7", "robot_type": "xarm", "report_type": "normal", "add_gripper": "true"}
-    return urdf(VENDOR_PLUGIN, {**parameters, **driver, "velocity_control": "false"})
-
-
 def controllers_file() -> PathJoinSubstitution:
     """The controllers' parameters."""
     return PathJoinSubstitution([FindPackageShare("vital_bringup"), "config", "arm_controllers.yaml"])
@@ -155,10 +150,8 @@ def sensor_nodes(context: LaunchContext, level: list) -> list[Node]:
     file = sensors_file(context)
 
     def node(executable: str, parameter: str, argument: str, **options) -> Node:
-        own = {parameter: ParameterValue(LaunchConfiguration(argument), value_type=str)}
-        return Node(
-            package="vital_perception", executable=executable, parameters=[file, own], ros_arguments=level, **options
-        )
+        given = ["--params-file", file, *as_arguments({parameter: text(argument, context)})]
+        return Node(package="vital_perception", executable=executable, ros_arguments=[*level, *given], **options)
 
     return [
         node("anyskin_node", "port", "tactile_port", output="log"),
@@ -187,7 +180,7 @@ def robot_nodes(context: LaunchContext, level: list) -> list:
     """The vendors' launch files for the arm's ros2_control and the scene camera, and the project's own nodes."""
     arm = {
         "robot_ip": text("robot_ip", context),
-        "robot_description": yaml.safe_dump({"robot_description": description(context)}),
+        "robot_description": yaml.safe_dump({"robot_description": arm_description(ROBOT, text("robot_ip", context))}),
         "ros2_control_params": controllers_file(),
         "dof": "7",
         "robot_type": "xarm",
@@ -221,12 +214,16 @@ def _included(package: str, file: str, arguments: dict) -> GroupAction:
 
 
 def vendors_processes_are_required() -> RegisterEventHandler:
-    """The launch ends with exit code 1 when one of them goes: nobody else would notice."""
+    """The launch ends with exit code 1 when one of them goes: nobody else would notice.
+
+    They are known by a word of their command: with a prefix (`gdb`, `taskset`) the process is named after that.
+    """
 
     def on_exit(event, context: LaunchContext) -> None:
-        if event.process_name.rsplit("-", 1)[0] in VENDORS_PROCESSES and not context.is_shutdown:
+        lost = [name for name in (Path(part).name for part in event.cmd) if name in VENDORS_PROCESSES]
+        if lost and not context.is_shutdown:
             raise RuntimeError(
-                f"[NODE_LOST 50] {event.process_name} ended with exit code {event.returncode}: the system is not whole"
+                f"[NODE_LOST 50] {lost[0]} ended with exit code {event.returncode}: the system is not whole"
             )
 
     return RegisterEventHandler(OnProcessExit(on_exit=on_exit))

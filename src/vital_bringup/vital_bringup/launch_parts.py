@@ -3,22 +3,29 @@
 Everything here is plain `launch` and `launch_ros`.
 """
 
-from launch import LaunchContext
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from launch import Action, LaunchContext
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     RegisterEventHandler,
+    SetEnvironmentVariable,
 )
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.substitutions import EqualsSubstitution, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from vital_bringup import launch_hardware
+from vital_bringup import arm_description, launch_hardware
+from vital_bringup.domain_lock import DomainLock, launch_file_name, own_domain
+from vital_bringup.launch_hardware import as_arguments
 from vital_core.errors import VitalError
+from vital_core.process_end import LAUNCH_PID
 from vital_core.task import load_task, task_names
 
 # name, default, description, choices
@@ -52,12 +59,13 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
 )
 
 
-def declared(arguments: tuple[Argument, ...]) -> list[DeclareLaunchArgument]:
-    """The actions that declare launch arguments."""
-    return [
+def declared(arguments: tuple[Argument, ...]) -> list[Action]:
+    """The actions that declare launch arguments, and tell the nodes whose end is theirs."""
+    declarations = [
         DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
         for name, default, description, choices in arguments
     ]
+    return [*declarations, SetEnvironmentVariable(LAUNCH_PID, str(os.getpid()))]
 
 
 def text(name: str, context: LaunchContext) -> str:
@@ -85,43 +93,59 @@ def check_arguments(context: LaunchContext, whole_numbers: tuple[str, ...]) -> N
         refuse(problem)
 
 
-def project_node(executable: str, package: str = "vital_bringup", **options) -> Node:
-    """A node of the project: quiet unless something is wrong, required for the whole."""
-    level = ["--log-level", LaunchConfiguration("log_level")]
-    return Node(package=package, executable=executable, output="log", ros_arguments=level, **options)
+def hold_domain(context: LaunchContext) -> None:
+    """Take this ROS domain until the launch is over, or refuse by the name of who has it: two stacks would fight."""
+    try:
+        context.extend_globals({"domain_lock": DomainLock(own_domain(), launch_file_name())})
+    except VitalError as error:
+        refuse(str(error))
 
 
-def sim_nodes() -> list:
+def project_node(
+    executable: str,
+    package: str = "vital_bringup",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    speaks: bool = False,
+) -> Node:
+    """A node of the project: quiet unless something is wrong, or one that ``speaks`` to the operator."""
+    level = [] if speaks else ["--log-level", LaunchConfiguration("log_level")]
+    arguments = [*level, *as_arguments(parameters or {})]
+    return Node(package=package, executable=executable, output="screen" if speaks else "log", ros_arguments=arguments)
+
+
+def sim_nodes(context: LaunchContext) -> list:
     """The simulator in the place of the arm and its sensors."""
     parameters = {
-        "task": LaunchConfiguration("task"),
-        "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
-        "background": LaunchConfiguration("background"),
+        "task": text("task", context),
+        "seed": int(text("seed", context)),
+        "background": text("background", context),
     }
-    return [project_node("sim_node", "vital_sim", parameters=[parameters])]
+    return [project_node("sim_node", "vital_sim", parameters)]
 
 
 def bottom_nodes(context: LaunchContext) -> list:
     """The arm and its sensors: simulated, mock or real."""
     level = ["--log-level", LaunchConfiguration("log_level")]
-    if text("hardware", context) == launch_hardware.MOCK:
+    if text("hardware", context) == arm_description.MOCK:
         return launch_hardware.mock_nodes(context, level)
-    if text("hardware", context) == launch_hardware.ROBOT:
+    if text("hardware", context) == arm_description.ROBOT:
         return launch_hardware.robot_nodes(context, level)
-    return sim_nodes()
+    return sim_nodes(context)
 
 
 def reach_nodes(context: LaunchContext) -> list:
     """What is the same over every bottom: the gate, pointing and reach, the frames."""
-    task = {"task": LaunchConfiguration("task")}
+    task = {"task": text("task", context)}
     frames = {
         "calibration_file": text("calibration", context),
-        "robot_description": ParameterValue(launch_hardware.description(context), value_type=str),
+        "hardware": text("hardware", context),
+        "robot_ip": text("robot_ip", context),
     }
     return [
-        project_node("gate_node", "vital_control", parameters=[{**task, **gate_parameters(context)}]),
-        project_node("vlm_reach_node", "vital_vlm_reach", parameters=[task]),
-        project_node("frames", parameters=[frames]),
+        project_node("gate_node", "vital_control", {**task, **gate_parameters(context)}),
+        project_node("vlm_reach_node", "vital_vlm_reach", task),
+        project_node("frames", parameters=frames),
     ]
 
 
