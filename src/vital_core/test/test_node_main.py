@@ -25,6 +25,9 @@ class Small(Node):
         super().__init__("small")
         self.spun = 0
         self.create_timer(0.01, self.tick)
+        if "slow to make" in ways:
+            (out / "pid").write_text(str(os.getpid()))
+            time.sleep(600)
         if "thread" in ways:
             threading.Thread(target=self.write_slowly).start()
     def tick(self):
@@ -124,6 +127,13 @@ def test_a_signal_ends_the_node_after_its_last_word_with_code_0(start, number):
     assert (node.out / "printed").read_text() == "in the buffer\n"
     (log,) = (node.out / "log").glob("*.log")
     assert "last line of the log" in log.read_text() and "Traceback" not in node.errors()
+
+
+def test_a_signal_while_the_node_is_being_made_ends_it_at_once(start):
+    node = start("slow to make")
+    node.process.send_signal(signal.SIGINT)
+    assert node.process.wait(PATIENCE_S) == 0
+    assert "Traceback" not in node.errors()
 
 
 def test_what_the_interpreter_takes_down_later_neither_delays_nor_aborts(start):

@@ -25,17 +25,24 @@ SPIN_S = 0.2  # a signal is seen between two spins
 LINGERING_SPIN_S = 0.02
 
 
+class _AskedTooSoon(BaseException):
+    """A signal has asked for the end before there was a node."""
+
+
 class _Asked:
-    """Whether and when a signal has asked for the end."""
+    """Whether and when a signal has asked for the end. Until there is a node nobody else hears of it: it is raised."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._since_s: float | None = None
+        self.working = False
         process_end.on_stop_signal(self._stop)
 
     def _stop(self) -> None:
         if self._since_s is None:
             self._since_s = steady_s()
+            if not self.working:
+                raise _AskedTooSoon
         self._executor.wake()
 
     def to_end(self, node: Node) -> bool:
@@ -65,10 +72,11 @@ def run_node(
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     executor = make_executor()
-    asked = _Asked(executor)
     node: Node | None = None
     try:
+        asked = _Asked(executor)
         node = make_node()
+        asked.working = True
         executor.add_node(node)
         while rclpy.ok() and not asked.to_end(node):
             executor.spin_once(timeout_sec=asked.spin_s)
@@ -77,7 +85,7 @@ def run_node(
     except VitalError as error:
         rclpy.logging.get_logger("vital").fatal(str(error))
         return EXIT_REFUSED
-    except ExternalShutdownException:
+    except (ExternalShutdownException, _AskedTooSoon):
         pass
     finally:
         _say_goodbye(node, executor)
