@@ -79,6 +79,7 @@ class Deployment(Node):
         if self.settings.simulated:
             self._parts["simulator"] = self._reset_scene
         self._gate: GateState | None = None
+        self._stopping = threading.Event()
         self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
 
     def _on_gate(self, message: GateState) -> None:
@@ -86,6 +87,7 @@ class Deployment(Node):
 
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
+        self._stopping = stopping
         wait_until_ready(self, self._missing, stopping, self.settings.start_timeout_s)
 
     def _missing(self) -> list[str]:
@@ -108,7 +110,7 @@ class Deployment(Node):
             if s.simulated:
                 self._fresh_scene(trial.seed)
             goal = RunTask.Goal(task=s.task, prompt=s.prompt, seed=trial.seed)
-            _, result = run_action(self._run_task, goal, timeout_s=180.0)
+            _, result = run_action(self._run_task, goal, timeout_s=180.0, abandon=self._stopping.is_set)
         except VitalError as error:
             return replace(trial.failed(error.code, error.message), duration_s=steady_s() - start)
         return replace(trial_message.from_message(result.report), trial=number)

@@ -1,27 +1,38 @@
-"""The skills of a task as calls to the nodes that have them."""
+"""The skills of a task as calls to the nodes that have them.
+
+A task that is cancelled passes that on to the skill at work and waits for it: then the arm is at rest. A skill that
+does not answer has the gate stop the arm.
+"""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point
+from geometry_msgs.msg import Point, PointStamped
 from numpy.typing import NDArray
 from rclpy.action import ActionClient
+from rclpy.duration import Duration
 from rclpy.node import Node
 
 from vital_bringup.task_run import Located, PolicyRun, Reached
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call, run_action
+from vital_core.ros_calls import call, never, run_action
 from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
+from vital_core.xarm7 import BASE_FRAME
 from vital_interfaces.action import ReachTarget, RunPolicy
 from vital_interfaces.msg import GateState, SimTruth
-from vital_interfaces.srv import LocalizeTarget
+from vital_interfaces.srv import LocalizeTarget, Stop
 
 # Success must last this long before a label is given, so that a plug bouncing in the opening is none.
 SUCCESS_HELD_S = 0.5
+# A skill that was cancelled comes to rest within this time, or the gate is told to stop.
+REST_S = 0.8
+# A goal that is begun later than this after it was sent was held up somewhere, and nobody waits for it any more.
+GOAL_VALID_S = 2.0
+LOCALIZE_S = 20.0
 
 
 class SuccessLabel:
@@ -58,6 +69,30 @@ class SuccessLabel:
             return self._labelled
 
 
+class TaskCancel:
+    """Whether the present task was cancelled, and whether what it was doing should have ended by then."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+
+    def set(self) -> None:
+        """Cancel the task."""
+        self._since_s = self._since_s or steady_s()
+
+    def clear(self) -> None:
+        """A new task."""
+        self._since_s = None
+
+    def is_set(self) -> bool:
+        """Whether the task was cancelled."""
+        return self._since_s is not None
+
+    def overdue(self) -> bool:
+        """Whether that was longer ago than `REST_S`."""
+        since_s = self._since_s
+        return since_s is not None and steady_s() - since_s > REST_S
+
+
 class RosSkills:
     """Calls `/vital/localize_target`, `/vital/reach_target` and `/vital/run_policy` of a running system."""
 
@@ -65,12 +100,14 @@ class RosSkills:
         self._node = node
         self.label = SuccessLabel()
         self.stopping = threading.Event()
+        self.cancelled = TaskCancel()
         self._label_from_truth = label_from_truth
         self._truth: SimTruth | None = None
         self._gate: GateState | None = None
         self._localize = node.create_client(LocalizeTarget, "/vital/localize_target")
         self._reach = ActionClient(node, ReachTarget, "/vital/reach_target")
         self._policy = ActionClient(node, RunPolicy, "/vital/run_policy")
+        self._stop = node.create_client(Stop, "/vital/stop")
         node.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
         if label_from_truth:
             node.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1)
@@ -101,23 +138,28 @@ class RosSkills:
         x, y, z = (located.point_m + task.finish_m).tolist()
         finish = [Point(x=x, y=y, z=z)]
         goal = RunPolicy.Goal(task=name, duration_s=task.episode_s, learn=True, seed=seed, finish=finish)
-        limit_s = task.episode_s + 10.0
-        _, result = run_action(self._policy, goal, timeout_s=limit_s, cancel_when=over, abandon=self.stopping)
-        return result
+        return self._carry_out(self._policy, goal, task.episode_s + 10.0, over)
 
     def localize(self, prompt: str) -> Located:
         """Ask the pointing node. Raises VitalError with its code."""
-        answer = call(self._localize, LocalizeTarget.Request(prompt=prompt), timeout_s=15.0, abandon=self.stopping)
+        request = LocalizeTarget.Request(prompt=prompt)
+        answer = call(self._localize, request, timeout_s=LOCALIZE_S, abandon=self._given_up)
         if not answer.success:
-            raise VitalError(ErrorCode(answer.error_code), answer.message)
+            raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
         point = answer.point.point
-        self._point = answer.point
         return Located((answer.pixel_u, answer.pixel_v), np.array([point.x, point.y, point.z]), answer.message)
 
     def reach(self, task: str, located: Located, seed: int) -> Reached:
-        """Bring the held object's tip into the hover region. Raises VitalError with the reach node's code."""
-        goal = ReachTarget.Goal(task=task, point=self._point, seed=seed)
-        _, result = run_action(self._reach, goal, timeout_s=60.0, abandon=self.stopping)
+        """Bring the held object's tip into the hover region over where the target was ``located``.
+
+        Raises VitalError with the reach node's code.
+        """
+        point = PointStamped()
+        point.header.frame_id, point.header.stamp = BASE_FRAME, self._node.get_clock().now().to_msg()
+        point.point.x, point.point.y, point.point.z = map(float, located.point_m)
+        result = self._carry_out(self._reach, ReachTarget.Goal(task=task, point=point, seed=seed), 60.0)
+        if self.cancelled.is_set():
+            raise VitalError(ErrorCode.CANCELLED, result.message or "cancelled")
         if not result.success:
             raise VitalError(ErrorCode(result.error_code or ErrorCode.INTERNAL), result.message)
         p = result.goal.pose.position
@@ -128,13 +170,8 @@ class RosSkills:
         episode_s = load_task(task).episode_s
         before = self._gate
         self.label.clear()
-        _, r = run_action(
-            self._policy,
-            RunPolicy.Goal(task=task, duration_s=episode_s),
-            timeout_s=episode_s + 10.0,
-            cancel_when=self.label.given,
-            abandon=self.stopping,
-        )
+        goal = RunPolicy.Goal(task=task, duration_s=episode_s)
+        r = self._carry_out(self._policy, goal, episode_s + 10.0, self.label.given)
         after = self._gate
         success = self.label.given()
         code, message = self._end_of_policy(r, after, success)
@@ -150,11 +187,41 @@ class RosSkills:
             jitter_p99_ms=r.jitter_p99_ms,
         )
 
-    @staticmethod
-    def _end_of_policy(result: Any, gate: GateState | None, success: bool) -> tuple[ErrorCode, str]:
+    def _given_up(self) -> bool:
+        return self.stopping.is_set() or self.cancelled.is_set()
+
+    def _carry_out(self, client: ActionClient, goal: Any, timeout_s: float, over: Callable[[], bool] = never) -> Any:
+        """The result of a skill that moves the arm; cancelled, and waited for, when it is ``over``."""
+        if self.cancelled.is_set():
+            raise VitalError(ErrorCode.CANCELLED, "cancelled before it began")
+        valid_until = self._node.get_clock().now() + Duration(seconds=GOAL_VALID_S)
+        goal.valid_until = valid_until.to_msg()
+        try:
+            _, result = run_action(
+                client,
+                goal,
+                timeout_s=timeout_s,
+                cancel_when=lambda: self.cancelled.is_set() or over(),
+                abandon=lambda: self.stopping.is_set() or self.cancelled.overdue(),
+            )
+        except VitalError as error:
+            if self.cancelled.overdue() or error.code is ErrorCode.TIMEOUT:
+                raise self._stopped(error) from error
+            raise
+        return result
+
+    def _stopped(self, error: VitalError) -> VitalError:
+        """Nobody can tell whether the arm still moves for a skill that does not answer: the gate stops it."""
+        if self._stop.service_is_ready():
+            self._stop.call_async(Stop.Request(reason=f"the skill at work does not answer: {error.message}"))
+        return VitalError(error.code, f"{error.message}; it did not answer, and the gate was told to stop")
+
+    def _end_of_policy(self, result: Any, gate: GateState | None, success: bool) -> tuple[ErrorCode, str]:
         """The gate's word on why the arm stands still outranks the policy's."""
         if success:
             return ErrorCode.OK, ""
+        if self.cancelled.is_set():
+            return ErrorCode.CANCELLED, "cancelled while the policy acted; the arm is at rest"
         if gate is not None and gate.mode == GateState.LATCHED:
             return ErrorCode(gate.stop_code or ErrorCode.STOPPED), gate.stop_reason
         if result.completed:

@@ -1,8 +1,8 @@
-"""`/vital/run_task`: one sentence in, one skill carried out; one task at a time."""
+"""`/vital/run_task`: one sentence in, one skill carried out; one task at a time, until it is cancelled."""
 
 import threading
 
-from rclpy.action import GoalResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
@@ -14,7 +14,7 @@ from vital_bringup.task_run import run_task
 from vital_bringup.trial import Phase, Trial
 from vital_core.clock import steady_s
 from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.long_action import GoalEnd, LongAction
 from vital_core.node_main import exit_with, run_node
 from vital_core.task import load_task
@@ -34,9 +34,12 @@ class TaskServer(Node):
             self.get_logger().warning(f"labeller is '{labeller}', expected operator or sim_truth: operator it is")
         self._skills = RosSkills(self, label_from_truth=labeller == "sim_truth")
         self._thread: threading.Thread | None = None
-        self._counts = {"tasks": 0, "successes": 0, "faults": 0}
+        self._goal: ServerGoalHandle | None = None
+        self._counts = {"tasks": 0, "successes": 0, "faults": 0, "cancelled": 0}
         self._last = "no task yet"
-        self._action = LongAction(self, RunTask, "/vital/run_task", self._begin, judge=self._judge_goal)
+        self._action = LongAction(
+            self, RunTask, "/vital/run_task", self._begin, cancel=self._on_cancel, judge=self._judge_goal
+        )
         self.create_service(Trigger, "/vital/label_success", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
 
@@ -46,8 +49,8 @@ class TaskServer(Node):
         except VitalError as error:
             self.get_logger().error(str(error))
             return GoalResponse.REJECT
-        if self._thread is not None and self._thread.is_alive():
-            self.get_logger().error("a task is running: one at a time, wait for it or stop it")
+        if self._goal is not None:
+            self.get_logger().error("a task is running: one at a time, wait for it or cancel it")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
@@ -56,7 +59,16 @@ class TaskServer(Node):
         response.success, response.message = True, "the present episode is labelled a success"
         return response
 
+    def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        """The skill at work hears of it from the task's thread, which waits for the arm to rest."""
+        if self._goal is None or handle.goal_id != self._goal.goal_id:
+            return CancelResponse.REJECT
+        self._skills.cancelled.set()
+        return CancelResponse.ACCEPT
+
     def _begin(self, handle: ServerGoalHandle) -> None:
+        self._goal = handle
+        self._skills.cancelled.clear()
         self._thread = threading.Thread(target=self._run, args=(handle,), daemon=True)
         self._thread.start()
 
@@ -71,10 +83,13 @@ class TaskServer(Node):
         done = run_task(self._skills, Trial(0, goal.seed, goal.task, prompt), tell)
         self._counts["tasks"] += 1
         self._counts["successes"] += done.success
-        self._counts["faults"] += not done.completed
+        cancelled = done.error_code is ErrorCode.CANCELLED
+        self._counts["cancelled"] += cancelled
+        self._counts["faults"] += not (done.completed or cancelled)
         self._last = done.line(1)
         result = RunTask.Result(success=done.success, report=trial_message.to_message(done))
-        self._action.finish(handle, GoalEnd.SUCCEEDED, result)
+        self._goal = None
+        self._action.finish(handle, GoalEnd.CANCELED if cancelled else GoalEnd.SUCCEEDED, result)
 
     def on_exit(self) -> None:
         """Give up the task that runs: its thread must not outlive what it calls."""

@@ -146,7 +146,7 @@ class LearnerNode(Node):
         self.get_logger().info(f"{found[0]} demonstrated steps, {found[1]} beyond what a residual can add")
 
     def _ask(self, request: ReadReplay.Request) -> ReadReplay.Response:
-        answer = call(self._read, request, ANSWER_S, self._stopping)
+        answer = call(self._read, request, ANSWER_S, self._stopping.is_set)
         if not answer.success:
             raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
         return answer

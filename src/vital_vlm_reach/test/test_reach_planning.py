@@ -1,5 +1,8 @@
 """The embedded planner: every motion it gives is free of collisions, within limits, and ends where it should."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +13,7 @@ from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_core.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
+from vital_vlm_reach.droppable_planner import DroppablePlanner
 from vital_vlm_reach.embedded_planner import EmbeddedPlanner
 from vital_vlm_reach.planner import TABLE, WALLS, Plan, ReachProblem
 from vital_vlm_reach.robot_model import CollisionScene, Obstacle, RobotModel
@@ -150,6 +154,45 @@ def test_a_goal_walled_in_on_all_sides_fails_in_time(planner):
     with pytest.raises(VitalError) as refusal:
         planner.plan(reach(start=joints_at((0.45, 0.22, 0.25)), obstacles=[TABLE, *walls]))
     assert refusal.value.code in (ErrorCode.PLAN_FAILED, ErrorCode.UNREACHABLE)
+
+
+def test_a_search_that_is_cancelled_ends_long_before_its_budget(planner):
+    start = joints_at((0.45, 0.21, 0.22))
+    problem = reach(np.array([0.45, -0.06, 0.035]), start, 0, (TABLE, *WALLS, POST))
+    asked = iter(range(10**9))
+    began_s = time.monotonic()
+    with pytest.raises(VitalError, match="the arm has not moved") as refusal:
+        planner.plan(problem, lambda: next(asked) > 12)
+    assert refusal.value.code is ErrorCode.CANCELLED and time.monotonic() - began_s < 4.0
+
+
+class Stuck:
+    """A planner that never asks whether it is still wanted."""
+
+    def __init__(self) -> None:
+        self.ended, self.calls = threading.Event(), 0
+
+    def plan(self, problem, cancelled):
+        self.calls += 1
+        assert self.ended.wait(30.0)
+        return "a plan"
+
+
+def test_nobody_waits_for_a_plan_that_was_dropped_and_the_next_waits_for_its_end():
+    stuck, cancelled = Stuck(), threading.Event()
+    planner = DroppablePlanner(stuck)
+    threading.Timer(0.1, cancelled.set).start()
+    with pytest.raises(VitalError) as refusal:
+        planner.plan(reach(), cancelled.is_set)
+    assert refusal.value.code is ErrorCode.CANCELLED and not stuck.ended.is_set()
+    threading.Timer(0.1, stuck.ended.set).start()
+    assert planner.plan(reach(), lambda: False) == "a plan" and stuck.calls == 2
+
+
+def test_what_a_planner_refuses_comes_through():
+    with pytest.raises(VitalError) as refusal:
+        DroppablePlanner(EmbeddedPlanner()).plan(reach(np.array([0.9, 0.0, 0.03])), lambda: False)
+    assert refusal.value.code is ErrorCode.UNREACHABLE
 
 
 def test_shapes_that_always_touch_are_not_checked():

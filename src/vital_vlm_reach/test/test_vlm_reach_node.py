@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import rclpy
+from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TransformStamped
 from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -43,6 +45,7 @@ K = np.array([[610.0, 0, 320], [0, 610.0, 240], [0, 0, 1]])
 # The node with a model that points at the reddest spot, unless asked for a banana.
 NODE = """
 import sys
+import time
 import numpy as np
 from vital_core.node_main import run_node
 from vital_vlm_reach.pointing import Pointing
@@ -57,7 +60,22 @@ class Reddest:
         rows, columns = np.nonzero(rgb[..., 0] > 200)
         return Pointing((float(columns.mean()), float(rows.mean())), 0.97, "USB port")
 
-sys.exit(run_node(lambda: VlmReachNode(pointing=Reddest())))
+class Thinking:
+    # Plans the seed 99 for three seconds, whoever cancels.
+    def __init__(self, planner):
+        self._planner = planner
+    def plan(self, problem, cancelled):
+        if problem.seed == 99:
+            print("thinking", file=sys.stderr, flush=True)
+            time.sleep(3.0)
+        return self._planner.plan(problem, cancelled)
+
+def make():
+    node = VlmReachNode(pointing=Reddest())
+    node._planner._planner = Thinking(node._planner._planner)
+    return node
+
+sys.exit(run_node(make))
 """
 
 
@@ -195,9 +213,13 @@ class Session:
     def ask(self, prompt: str = "insert the USB stick into the USB port") -> LocalizeTarget.Response:
         return wait(self.bench.localize.call_async(LocalizeTarget.Request(prompt=prompt)), 10.0)
 
-    def start_reach(self, point=SOCKET, seed: int = 7, task: str = "usb_insertion", feedback=lambda _: None):
-        stamp = self.bench.get_clock().now().to_msg()
-        goal = ReachTarget.Goal(task=task, seed=seed, point=point_message(np.asarray(point, float), stamp))
+    def start_reach(
+        self, point=SOCKET, seed: int = 7, task: str = "usb_insertion", feedback=lambda _: None, valid_s: float = 0.0
+    ):
+        now = self.bench.get_clock().now()
+        goal = ReachTarget.Goal(task=task, seed=seed, point=point_message(np.asarray(point, float), now.to_msg()))
+        if valid_s:
+            goal.valid_until = (now + Duration(seconds=valid_s)).to_msg()
         handle = wait(self.bench.reach.send_goal_async(goal, feedback), 5.0)
         assert handle.accepted
         return handle
@@ -367,6 +389,28 @@ def test_a_cancel_stops_the_arm_and_gives_it_back(session):
     assert session.reach().success
 
 
+def test_a_cancel_while_planning_is_answered_at_once_and_the_plan_is_dropped(session):
+    handle = session.start_reach(seed=99)
+    while "thinking" not in session.log.read_text():
+        time.sleep(0.01)
+    start = time.monotonic()
+    wait(handle.cancel_goal_async(), 5.0)
+    answer = wait(handle.get_result_async(), 10.0)
+    assert time.monotonic() - start < 1.0
+    assert answer.status == GoalStatus.STATUS_CANCELED
+    assert answer.result.error_code == int(ErrorCode.CANCELLED), answer.result.message
+    assert session.reach().success, "the next reach waits until what was dropped has ended"
+    assert len(session.bench.trajectories) == 1 and session.bench.owners == ["reach", ""]
+
+
+def test_a_goal_after_its_valid_until_is_refused_and_one_before_it_is_not(session):
+    result = wait(session.start_reach(valid_s=-8.2).get_result_async(), 10.0).result
+    assert (result.success, result.error_code) == (False, int(ErrorCode.TIMEOUT))
+    assert "came 8.2 s after its valid_until" in result.message or "came 8.3 s" in result.message
+    assert not session.bench.trajectories
+    assert wait(session.start_reach(valid_s=60.0).get_result_async(), 25.0).result.success
+
+
 def test_a_second_reach_waits_its_turn_and_localisation_goes_on_meanwhile(session):
     session.bench.mode = "hang"
     first = session.start_reach()
@@ -375,6 +419,7 @@ def test_a_second_reach_waits_its_turn_and_localisation_goes_on_meanwhile(sessio
     assert session.ask().success
     second = session.reach()
     assert second.error_code == int(ErrorCode.BUSY)
+    assert session.bench.owner == "reach", "the end of the second one is not the first one's"
     wait(first.cancel_goal_async(), 5.0)
     assert wait(first.get_result_async(), 10.0).result.error_code == int(ErrorCode.CANCELLED)
 

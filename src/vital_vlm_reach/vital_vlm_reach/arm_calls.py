@@ -18,7 +18,7 @@ from sensor_msgs.msg import JointState
 from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import in_executor, send_goal
+from vital_core.ros_calls import Cancelling, in_executor, send_goal
 from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
@@ -118,8 +118,7 @@ class GateCalls(ArmControl):
                 if not self._execute.server_is_ready():
                     raise VitalError(ErrorCode.NODE_LOST, "the command gate went away while the arm was moving")
                 continue
-            in_executor(self._execute, handle.cancel_goal_async, what=name)
-            stopped = ended.wait(CANCEL_S)
+            stopped = self._cancel(handle, ended)
             if late or not stopped:
                 raise VitalError(
                     ErrorCode.REACH_TIMEOUT,
@@ -127,3 +126,10 @@ class GateCalls(ArmControl):
                     + ("" if stopped else f" nor stop within {CANCEL_S:g} s of being asked"),
                 )
         return future.result().result
+
+    def _cancel(self, handle: Any, ended: threading.Event) -> bool:
+        """Whether the trajectory ended, the arm at rest, within `CANCEL_S`."""
+        cancelling, deadline_s = Cancelling(self._execute, handle), steady_s() + CANCEL_S
+        while not ended.wait(_POLL_S) and steady_s() < deadline_s:
+            cancelling.ask_again()
+        return ended.is_set()

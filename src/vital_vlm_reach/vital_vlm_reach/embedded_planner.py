@@ -13,7 +13,7 @@ from vital_core.kinematics import forward
 from vital_core.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
 from vital_vlm_reach.goal_states import check_in_workspace, goal_states
 from vital_vlm_reach.joint_path import JointPath, distinct
-from vital_vlm_reach.planner import KEEP_OUT, Plan, ReachProblem
+from vital_vlm_reach.planner import KEEP_OUT, Cancelled, Plan, ReachProblem, check_wanted
 from vital_vlm_reach.robot_model import CollisionScene, RobotModel, touching_text
 from vital_vlm_reach.sampled_path import find_path
 from vital_vlm_reach.state_check import STEP_RAD, Box, StateCheck
@@ -40,7 +40,7 @@ class EmbeddedPlanner:
         self._limits = MotionLimits.scaled(speed_scale)
         self._robot = RobotModel()
 
-    def plan(self, problem: ReachProblem) -> Plan:
+    def plan(self, problem: ReachProblem, cancelled: Cancelled = lambda: False) -> Plan:
         """As in `Planner.plan`; the same problem gives the same motion."""
         began_s = steady_s()
         check_in_workspace(problem.t_base_tcp_goal, problem.task)
@@ -48,7 +48,7 @@ class EmbeddedPlanner:
         lift = self._lift(problem, start)
         from_rad = start if lift is None else lift.positions_rad[-1]
         check = self._check(problem, from_rad)
-        motion, how = self._reach(problem, from_rad, check)
+        motion, how = self._reach(problem, from_rad, check, cancelled)
         if lift is not None:
             motion, how = lift.then(motion), f"lift, {how}"
         return Plan(motion, how, steady_s() - began_s)
@@ -95,9 +95,13 @@ class EmbeddedPlanner:
             f"{check.problem(start) or 'the way up is blocked or out of reach'}",
         )
 
-    def _reach(self, problem: ReachProblem, start: Array, check: StateCheck) -> tuple[JointMotion, str]:
+    def _reach(
+        self, problem: ReachProblem, start: Array, check: StateCheck, cancelled: Cancelled
+    ) -> tuple[JointMotion, str]:
+        check_wanted(cancelled)
         goals = goal_states(problem.t_base_tcp_goal, start, check, problem.seed)
         for goal in goals:
+            check_wanted(cancelled)
             motion = self._timed(np.stack([start, goal]), check)
             if motion is not None:
                 return motion, "straight"
@@ -108,7 +112,9 @@ class EmbeddedPlanner:
                 return motion, "cartesian"
         # A sampled path may graze the margin between two of the search's own checks; then another is sought.
         for attempt in range(_SEARCHES):
-            path = find_path(check, start, goals, seed=_SEARCHES * problem.seed + attempt, budget_s=BUDGET_S)
+            seed = _SEARCHES * problem.seed + attempt
+            path = find_path(check, start, goals, seed=seed, budget_s=BUDGET_S, cancelled=cancelled)
+            check_wanted(cancelled)
             if path is None:
                 break
             motion = self._timed(path, check)

@@ -22,7 +22,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.urdf import BODIES
 from vital_core.xarm7 import BASE_FRAME, HOME_RAD, JOINT_NAMES, TCP_FRAME
 from vital_vlm_reach.goal_states import check_in_workspace
-from vital_vlm_reach.planner import TABLE, Plan, ReachProblem
+from vital_vlm_reach.planner import TABLE, Cancelled, Plan, ReachProblem, check_wanted
 from vital_vlm_reach.reach_messages import motion_of
 from vital_vlm_reach.robot_model import HELD_OBJECT, HELD_RADIUS_M, Obstacle
 
@@ -31,6 +31,7 @@ PLANNING_S = 5.0
 ATTEMPTS = 4
 JOINT_TOLERANCE_RAD = 1e-4
 _SERVER_S = 5.0
+_POLL_S = 0.05
 ARM_LINKS = (BASE_FRAME, *(f"link{i}" for i in range(1, 8)))
 _TABLE_GAP_M = 0.005
 _ADD = b"\x00"  # moveit_msgs/CollisionObject.ADD
@@ -56,7 +57,7 @@ class MoveItPlanner:
         self._goal_type, self._scale = action.MoveGroup.Goal, speed_scale
         self._client = ActionClient(node, action.MoveGroup, "/move_action")
 
-    def plan(self, problem: ReachProblem) -> Plan:
+    def plan(self, problem: ReachProblem, cancelled: Cancelled = lambda: False) -> Plan:
         """As in `Planner.plan`."""
         began_s = steady_s()
         check_in_workspace(problem.t_base_tcp_goal, problem.task)
@@ -65,14 +66,23 @@ class MoveItPlanner:
             raise VitalError(ErrorCode.UNREACHABLE, "no joint positions bring the TCP to the goal")
         if not self._client.wait_for_server(timeout_sec=_SERVER_S):
             raise VitalError(ErrorCode.NODE_LOST, "nobody offers /move_action: is move_group running?")
+        check_wanted(cancelled)
         handle = _wait(self._client.send_goal_async(self._request(problem, goal)))
         if not handle.accepted:
             raise VitalError(ErrorCode.PLAN_FAILED, "move_group did not take the planning request")
-        result = _wait(handle.get_result_async()).result
+        result = self._result(handle, cancelled)
         if result.error_code.val != self._msg.MoveItErrorCodes.SUCCESS:
             raise VitalError(ErrorCode.PLAN_FAILED, f"move_group found no plan, its error code {result.error_code.val}")
         motion = motion_of(result.planned_trajectory.joint_trajectory)
         return Plan(motion, "moveit", steady_s() - began_s)
+
+    def _result(self, handle: Any, cancelled: Cancelled) -> Any:
+        future = handle.get_result_async()
+        try:
+            return _wait(future, cancelled).result
+        except VitalError:
+            handle.cancel_goal_async()
+            raise
 
     def _request(self, problem: ReachProblem, goal_rad: NDArray[np.float64]) -> Any:
         msg = self._msg
@@ -133,9 +143,12 @@ class MoveItPlanner:
         return message
 
 
-def _wait(future: Any) -> Any:
+def _wait(future: Any, cancelled: Cancelled = lambda: False) -> Any:
     answered = threading.Event()
     future.add_done_callback(lambda _: answered.set())
-    if not answered.wait(PLANNING_S + _SERVER_S):
-        raise VitalError(ErrorCode.TIMEOUT, f"move_group did not answer within {PLANNING_S + _SERVER_S:g} s")
+    deadline_s = steady_s() + PLANNING_S + _SERVER_S
+    while not answered.wait(_POLL_S):
+        check_wanted(cancelled)
+        if steady_s() > deadline_s:
+            raise VitalError(ErrorCode.TIMEOUT, f"move_group did not answer within {PLANNING_S + _SERVER_S:g} s")
     return future.result()

@@ -1,11 +1,13 @@
 """What a planner is asked and what it answers: the interface of the embedded planner and of MoveIt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_core.task import Task
 from vital_vlm_reach.robot_model import Obstacle
@@ -61,9 +63,21 @@ class Plan:
     planning_s: float
 
 
-class Planner(Protocol):
-    """Plans a motion. Raises VitalError: UNREACHABLE, PLAN_FAILED."""
+Cancelled = Callable[[], bool]
 
-    def plan(self, problem: ReachProblem) -> Plan:
-        """A collision-free motion within limits, from rest at the start to rest at the goal."""
+
+class Planner(Protocol):
+    """Plans a motion. Raises VitalError: UNREACHABLE, PLAN_FAILED, CANCELLED."""
+
+    def plan(self, problem: ReachProblem, cancelled: Cancelled) -> Plan:
+        """A collision-free motion within limits, from rest at the start to rest at the goal.
+
+        ``cancelled`` is asked now and then: once it says so, nobody wants the plan any more.
+        """
         ...
+
+
+def check_wanted(cancelled: Cancelled) -> None:
+    """Raises VitalError(CANCELLED) when nobody wants the plan any more."""
+    if cancelled():
+        raise VitalError(ErrorCode.CANCELLED, "cancelled while planning: the arm has not moved")

@@ -12,7 +12,8 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
-from vital_vlm_reach.planner import Plan, Planner, ReachProblem
+from vital_vlm_reach.droppable_planner import DroppablePlanner
+from vital_vlm_reach.planner import Plan, ReachProblem, check_wanted
 from vital_vlm_reach.start_pose import sample_start_pose
 
 # A reach that ends further from its goal than this has failed.
@@ -35,7 +36,7 @@ class ReachOutcome:
 class ReachRun:
     """Blocking; for a thread of its own. `cancel` may come from any thread."""
 
-    def __init__(self, planner: Planner, gate: GateCalls, joints: JointReadings) -> None:
+    def __init__(self, planner: DroppablePlanner, gate: GateCalls, joints: JointReadings) -> None:
         self._planner, self._gate, self._joints = planner, gate, joints
         self._cancelled = threading.Event()
 
@@ -60,16 +61,16 @@ class ReachRun:
         on_progress("planning", 0.0)
         goal = outcome.t_base_tcp_goal = sample_start_pose(task, target_m, seed)
         problem = ReachProblem(task, self._joints.next(), goal, target_m, max(seed, 0))
-        plan = self._planner.plan(problem)
+        plan = self._planner.plan(problem, self._cancelled.is_set)
         outcome.planning_s = plan.planning_s
-        if self._cancelled.is_set():
-            raise VitalError(ErrorCode.CANCELLED, "cancelled before the arm moved")
+        check_wanted(self._cancelled.is_set)
         return plan
 
     def _move(self, task: Task, plan: Plan, on_progress: Progress) -> None:
         on_progress("moving", 0.0)
         self._gate.acquire(task.name)
         try:
+            check_wanted(self._cancelled.is_set)
             self._gate.execute(plan.motion, self._cancelled, lambda share: on_progress("moving", share))
             self._joints.settled()
         finally:

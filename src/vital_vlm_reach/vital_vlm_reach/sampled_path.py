@@ -24,16 +24,23 @@ ou.setLogLevel(ou.LOG_NONE)
 
 
 def find_path(
-    check: StateCheck, start_rad: Array, goals_rad: Sequence[Array], *, seed: int, budget_s: float
+    check: StateCheck,
+    start_rad: Array,
+    goals_rad: Sequence[Array],
+    *,
+    seed: int,
+    budget_s: float,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Array | None:
     """(n, 7) waypoints from the start to one of the goals, or None when none was found.
 
-    The search ends after a fixed number of rounds; ``budget_s`` of wall time only guards against a stall.
+    The search ends after a fixed number of rounds, or once it is ``cancelled``; ``budget_s`` of wall time only guards
+    against a stall.
     """
     ou.RNG.setSeed(seed % (2**31 - 2) + 1)
     setup = _setup(check, start_rad, goals_rad)
     deadline_s = steady_s() + budget_s
-    if setup.solve(_until(deadline_s, _MAX_ROUNDS)) != ob.PlannerStatus.EXACT_SOLUTION:
+    if setup.solve(_until(deadline_s, _MAX_ROUNDS, cancelled)) != ob.PlannerStatus.EXACT_SOLUTION:
         return None
     path = setup.getSolutionPath()
     simplifier = og.PathSimplifier(setup.getSpaceInformation())
@@ -68,13 +75,13 @@ def _setup(check: StateCheck, start_rad: Array, goals_rad: Sequence[Array]) -> o
     return setup
 
 
-def _until(deadline_s: float, rounds: int) -> ob.PlannerTerminationCondition:
+def _until(deadline_s: float, rounds: int, cancelled: Callable[[], bool]) -> ob.PlannerTerminationCondition:
     left = rounds
 
     def over() -> bool:
         nonlocal left
         left -= 1
-        return left < 0 or steady_s() > deadline_s
+        return left < 0 or cancelled() or steady_s() > deadline_s
 
     ended: Callable[[], bool] = over
     return ob.PlannerTerminationCondition(ended)

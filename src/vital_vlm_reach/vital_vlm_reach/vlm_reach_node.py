@@ -14,6 +14,7 @@ from tf2_msgs.msg import TFMessage
 
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.expiry import check_in_time
 from vital_core.node_main import exit_with, run_node
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget
@@ -21,6 +22,7 @@ from vital_interfaces.srv import LocalizeTarget
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.background import Work, in_background
 from vital_vlm_reach.camera_view import CameraView
+from vital_vlm_reach.droppable_planner import DroppablePlanner
 from vital_vlm_reach.frames import FixedFrames
 from vital_vlm_reach.localization import Located, localize
 from vital_vlm_reach.planners import make_planner
@@ -43,10 +45,11 @@ class VlmReachNode(Node):
         super().__init__("vlm_reach_node", **options)
         self._given = declare(self)
         self._pointing = pointing or load_pointing_model(self._given.pointing_model)
-        self._planner = make_planner(self._given.planner, self, self._given.speed_scale)
+        self._planner = DroppablePlanner(make_planner(self._given.planner, self, self._given.speed_scale))
         self._frames = FixedFrames()
         self._gate = GateCalls(self)
         self._run: ReachRun | None = None
+        self._run_id = b""
         self._work: Work | None = None
         self._counts = {"localized": 0, "not_localized": 0, "reached": 0, "not_reached": 0}
         self._last, self._level = "nothing asked yet", OK
@@ -86,8 +89,8 @@ class VlmReachNode(Node):
         work = in_background(self, lambda: localize(prompt, view.read(), self._pointing, self._frames, window_px=px))
         return (await work.done)()
 
-    def _on_cancel(self, _handle: ServerGoalHandle) -> CancelResponse:
-        if self._run is not None:
+    def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        if self._run is not None and bytes(handle.goal_id.uuid) == self._run_id:
             self._run.cancel()
         return CancelResponse.ACCEPT
 
@@ -109,12 +112,16 @@ class VlmReachNode(Node):
 
     async def _reach(self, handle: ServerGoalHandle) -> ReachOutcome:
         goal = handle.request
+        check_in_time(self, goal.valid_until)
         if self._run is not None:
             raise VitalError(ErrorCode.BUSY, "a reach is under way: wait for it or cancel it")
         task = load_task(goal.task) if goal.task else self._given.task
         target_m = point_of(goal.point)
         joints = JointReadings(self)
         run = self._run = ReachRun(self._planner, self._gate, joints)
+        self._run_id = bytes(handle.goal_id.uuid)
+        if handle.is_cancel_requested:
+            run.cancel()
 
         def tell(phase: str, progress: float) -> None:
             if handle.is_active:

@@ -1,0 +1,209 @@
+"""A task that is cancelled: the real task server over real DDS, with skills here that end only when cancelled."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import rclpy
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient, ActionServer, CancelResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.time import Time
+
+from vital_bringup.task_server_node import TaskServer
+from vital_bringup.trial import Phase
+from vital_core.errors import ErrorCode
+from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
+from vital_interfaces.srv import LocalizeTarget, Stop
+
+POINT_M = (0.41, -0.07, 0.03)
+# Enough for a machine that is busy with other things; what is measured is said on its own.
+ANSWER_S = 30.0
+RUN_TASK = ("action", "send_goal", "/vital/run_task", "vital_interfaces/action/RunTask", "{task: usb_insertion}")
+
+
+class Skills(Node):
+    """Localisation, reach, policy and the gate's stop; the skill named in `slow` ends only when it is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__("skills")
+        self.slow, self.deaf = "", False
+        self.release, self.at_work = threading.Event(), threading.Event()
+        self.reached: list[ReachTarget.Goal] = []
+        self.cancelled: list[str] = []
+        self.stops: list[str] = []
+        group = ReentrantCallbackGroup()
+        self.create_service(LocalizeTarget, "/vital/localize_target", self._localize, callback_group=group)
+        self.create_service(Stop, "/vital/stop", self._stop, callback_group=group)
+        for name, kind in (("reach_target", ReachTarget), ("run_policy", RunPolicy)):
+            work = getattr(self, f"_{name}")
+            ActionServer(
+                self,
+                kind,
+                f"/vital/{name}",
+                work,
+                cancel_callback=lambda _: CancelResponse.ACCEPT,
+                callback_group=group,
+            )
+        self.client = ActionClient(self, RunTask, "/vital/run_task", callback_group=group)
+
+    def _localize(self, _request, response):
+        if self.slow == "localize":
+            self.at_work.set()
+            self.release.wait(ANSWER_S)
+        response.success = True
+        response.point.point.x, response.point.point.y, response.point.point.z = POINT_M
+        return response
+
+    def _stop(self, request, response):
+        self.stops.append(request.reason)
+        response.success = True
+        return response
+
+    def _reach_target(self, handle):
+        self.reached.append(handle.request)
+        return self._work("reach", handle, ReachTarget.Result(success=True))
+
+    def _run_policy(self, handle):
+        return self._work("policy", handle, RunPolicy.Result(completed=True))
+
+    def _work(self, name, handle, result):
+        while self.slow == name and not self.release.wait(0.01):
+            self.at_work.set()
+            if handle.is_cancel_requested and not self.deaf:
+                self.cancelled.append(name)
+                handle.canceled()
+                result.error_code = int(ErrorCode.CANCELLED)
+                return result
+        handle.succeed()
+        return result
+
+    def send(self, **goal):
+        """The handle of an accepted task."""
+        assert self.client.wait_for_server(timeout_sec=ANSWER_S)
+        handle = answer_of(self.client.send_goal_async(RunTask.Goal(task="usb_insertion", **goal)))
+        assert handle.accepted
+        return handle
+
+
+def answer_of(future):
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    assert done.wait(ANSWER_S), "no answer"
+    return future.result()
+
+
+def spin(executor, node: Node, stopping: threading.Event) -> threading.Thread:
+    executor.add_node(node)
+
+    def run() -> None:
+        while not stopping.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Skills]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROS_DOMAIN_ID", str(110 + os.getpid() % 40))
+        rclpy.init()
+        skills, server, stopping = Skills(), TaskServer(), threading.Event()
+        threads = [spin(MultiThreadedExecutor(8), skills, stopping), spin(EventsExecutor(), server, stopping)]
+        yield skills
+        skills.release.set()
+        server.on_exit()
+        stopping.set()
+        for thread in threads:
+            thread.join(5.0)
+        rclpy.try_shutdown()
+
+
+@pytest.fixture
+def skills(running: Skills) -> Iterator[Skills]:
+    running.slow, running.deaf = "", False
+    running.release.clear()
+    running.at_work.clear()
+    for seen in (running.reached, running.cancelled, running.stops):
+        seen.clear()
+    yield running
+    running.release.set()
+
+
+def cancelled_task(skills: Skills) -> tuple[int, RunTask.Result, float]:
+    """Status and result of a task that is cancelled while a skill is at work, and how long after that they came."""
+    handle = skills.send()
+    assert skills.at_work.wait(ANSWER_S)
+    result = handle.get_result_async()
+    start = time.monotonic()
+    assert answer_of(handle.cancel_goal_async()).goals_canceling, "the cancel was refused"
+    answer = answer_of(result)
+    return answer.status, answer.result, time.monotonic() - start
+
+
+@pytest.mark.parametrize("phase", [Phase.LOCALIZE, Phase.REACH, Phase.POLICY])
+def test_a_cancel_reaches_the_skill_at_work_and_the_result_says_where(skills: Skills, phase: Phase):
+    skills.slow = str(phase)
+    status, result, took_s = cancelled_task(skills)
+    assert status == GoalStatus.STATUS_CANCELED and not result.success
+    assert (result.report.error_code, result.report.phase) == (int(ErrorCode.CANCELLED), str(phase))
+    assert took_s < 1.0
+    assert skills.cancelled == ([] if phase is Phase.LOCALIZE else [str(phase)])
+    assert not skills.stops and (skills.reached or phase is Phase.LOCALIZE)
+
+
+def test_a_skill_that_does_not_answer_a_cancel_has_the_gate_stop_the_arm(skills: Skills):
+    skills.slow, skills.deaf = "reach", True
+    status, result, took_s = cancelled_task(skills)
+    assert status == GoalStatus.STATUS_CANCELED and result.report.error_code == int(ErrorCode.CANCELLED)
+    assert took_s < 1.5 and "gate was told to stop" in result.report.message
+    wait_until(lambda: len(skills.stops) == 1)
+
+
+def test_the_next_task_runs_after_a_cancelled_one(skills: Skills):
+    skills.slow = "reach"
+    cancelled_task(skills)
+    skills.slow = ""
+    answer = answer_of(skills.send(seed=4).get_result_async())
+    assert answer.status == GoalStatus.STATUS_SUCCEEDED
+    assert (answer.result.report.phase, answer.result.report.seed) == ("policy", 4)
+
+
+def test_reach_is_sent_where_localisation_found_the_target_and_only_for_a_while(skills: Skills):
+    before_ns = skills.get_clock().now().nanoseconds
+    answer_of(skills.send(seed=7).get_result_async())
+    goal = skills.reached[0]
+    point = goal.point.point
+    np.testing.assert_allclose((point.x, point.y, point.z), POINT_M)
+    assert (goal.point.header.frame_id, goal.seed) == ("link_base", 7)
+    assert 1.9 < 1e-9 * (Time.from_msg(goal.valid_until).nanoseconds - before_ns) < 2.0 + ANSWER_S
+
+
+def test_ctrl_c_of_ros2_action_send_goal_cancels_the_task(skills: Skills):
+    skills.slow = "policy"
+    command = subprocess.Popen(["ros2", *RUN_TASK], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert skills.at_work.wait(ANSWER_S)
+        command.send_signal(signal.SIGINT)
+        output, _ = command.communicate(timeout=ANSWER_S)
+    finally:
+        command.kill()
+    assert "Goal canceled" in output and "Traceback" not in output
+    wait_until(lambda: skills.cancelled == ["policy"])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + ANSWER_S
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert condition()
