@@ -2,7 +2,8 @@
 
 import pytest
 
-from vital_bringup.demo_session import MOST_FAILURES_IN_A_ROW, DemoSession, Outcome, Phase, Press, Saved, Tally
+from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
+from vital_bringup.patience import MOST_FAILURES_IN_A_ROW
 from vital_core.errors import ErrorCode, VitalError
 
 GOOD = [Press.START, Press.SUCCESS]
@@ -106,6 +107,31 @@ def test_session_in_which_nothing_goes_well_is_given_up():
     with pytest.raises(VitalError):
         run(system)
     assert len(system.outcomes) == MOST_FAILURES_IN_A_ROW
+
+
+def test_stalls_are_no_failures_and_a_part_that_answers_again_is_gone_on_with():
+    system = System(GOOD)
+    stalls = [ErrorCode.NO_CAMERA, ErrorCode.STALE_OBSERVATION, ErrorCode.NODE_LOST] * MOST_FAILURES_IN_A_ROW
+    left = list(stalls)
+
+    def prepare(seed):
+        if left:
+            raise VitalError(left.pop(), "held up")
+
+    system.prepare, system.whole_again = prepare, lambda: True
+    tally = run(system, 1)
+    assert (tally.saved, tally.unprepared) == (1, len(stalls))
+
+
+def test_a_part_that_stays_lost_ends_it_at_once():
+    system = System(GOOD)
+
+    def prepare(seed):
+        raise VitalError(ErrorCode.NODE_LOST, "nobody there")
+
+    system.prepare, system.whole_again = prepare, lambda: False
+    with pytest.raises(VitalError, match="nobody there"):
+        run(system)
 
 
 def test_full_disk_ends_it_at_once():

@@ -21,7 +21,9 @@ from rclpy.time import Time
 from vital_bringup.task_server_node import TaskServer
 from vital_bringup.trial import Phase
 from vital_core.errors import ErrorCode
+from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
+from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget, Stop
 
 POINT_M = (0.41, -0.07, 0.03)
@@ -53,7 +55,14 @@ class Skills(Node):
                 cancel_callback=lambda _: CancelResponse.ACCEPT,
                 callback_group=group,
             )
+        self.beating = True
+        self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
+        self.create_timer(0.1, self._beat, callback_group=group)
         self.client = ActionClient(self, RunTask, "/vital/run_task", callback_group=group)
+
+    def _beat(self) -> None:
+        if self.beating:
+            self._gate.publish(GateState())
 
     def _localize(self, _request, response):
         if self.slow == "localize":
@@ -131,7 +140,7 @@ def running() -> Iterator[Skills]:
 
 @pytest.fixture
 def skills(running: Skills) -> Iterator[Skills]:
-    running.slow, running.deaf = "", False
+    running.slow, running.deaf, running.beating = "", False, True
     running.release.clear()
     running.at_work.clear()
     for seen in (running.reached, running.cancelled, running.stops):
@@ -187,6 +196,16 @@ def test_reach_is_sent_where_localisation_found_the_target_and_only_for_a_while(
     np.testing.assert_allclose((point.x, point.y, point.z), POINT_M)
     assert (goal.point.header.frame_id, goal.seed) == ("link_base", 7)
     assert 1.9 < 1e-9 * (Time.from_msg(goal.valid_until).nanoseconds - before_ns) < 2.0 + ANSWER_S
+
+
+def test_a_gate_that_falls_silent_ends_the_task_and_the_skill_at_work(skills: Skills):
+    skills.slow = "policy"
+    handle = skills.send()
+    assert skills.at_work.wait(ANSWER_S)
+    skills.beating = False
+    report = answer_of(handle.get_result_async()).result.report
+    assert (report.error_code, report.phase) == (int(ErrorCode.NODE_LOST), "policy")
+    assert "the command gate does not answer" in report.message and skills.cancelled == ["policy"]
 
 
 def test_ctrl_c_of_ros2_action_send_goal_cancels_the_task(skills: Skills):

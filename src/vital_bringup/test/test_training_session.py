@@ -3,8 +3,8 @@
 import pytest
 
 from vital_bringup.demo_session import Press
+from vital_bringup.patience import MOST_FAILURES_IN_A_ROW
 from vital_bringup.training_session import (
-    MOST_FAILURES_IN_A_ROW,
     MOST_LAST_WAITS,
     MOST_OWED,
     Phase,
@@ -25,6 +25,11 @@ class System:
         self.unprepared = set(unprepared)
         self.seeds, self.labels, self.phases = [], [], []
         self.count, self.lines, self.owed = 0, [], []
+
+    whole = False
+
+    def whole_again(self):
+        return self.whole
 
     def prepare(self, seed):
         self.seeds.append(seed)
@@ -150,6 +155,13 @@ def test_a_replay_that_takes_nothing_ends_it_at_once(code):
     with pytest.raises(VitalError, match="it has gone") as ended:
         run(system)
     assert ended.value.code is code and system.labels == [(0, True)]
+
+
+def test_a_part_that_answers_again_is_gone_on_with_and_the_episode_is_not_labelled():
+    system = System([True, Played(1, None, ErrorCode.NODE_LOST, "the gate is silent"), True])
+    system.whole = True
+    run(system, 20)
+    assert system.labels == [(0, True), (1, True)]
 
 
 def test_an_episode_that_was_cancelled_for_its_success_is_learned_from():

@@ -19,6 +19,7 @@ from vital_core.node_main import EXIT_REFUSED
 
 EXIT_FAULT = 1
 WORD_EVERY_S = 10.0
+WHOLE_AGAIN_S = 10.0
 ClientNode = TypeVar("ClientNode", bound=Node)
 
 
@@ -59,6 +60,16 @@ def wait_until_ready(node: Node, missing: Callable[[], list[str]], stopping: thr
         if steady_s() > next_word:
             next_word += WORD_EVERY_S
             node.get_logger().info(f"waiting for: {', '.join(names)}")
+
+
+def whole_again(node: Node, missing: Callable[[], list[str]], stopping: threading.Event) -> bool:
+    """Whether nothing is ``missing`` after a while: a part may have been held up and no more. Says what is."""
+    try:
+        wait_until_ready(node, missing, stopping, WHOLE_AGAIN_S)
+    except VitalError as error:
+        node.get_logger().error(str(error))
+        return False
+    return True
 
 
 def run_client(

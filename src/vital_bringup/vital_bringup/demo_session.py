@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from vital_bringup.patience import Patience
 from vital_core.errors import ErrorCode, VitalError
-
-# So many attempts in a row that never came to the operator's turn, or never were recorded well: something is wrong.
-MOST_FAILURES_IN_A_ROW = 5
 
 
 class Phase(Enum):
@@ -68,6 +66,9 @@ class Parts(Protocol):
     def press(self, timeout_s: float | None) -> Press:
         """Wait for the operator; TIME_UP after ``timeout_s``."""
 
+    def whole_again(self) -> bool:
+        """Whether a part that did not answer does so after a while."""
+
 
 @dataclass
 class Tally:
@@ -113,7 +114,7 @@ class DemoSession:
         self._first_seed = first_seed
         self.tally = tally
         self._attempt = 0
-        self._failures_in_a_row = 0
+        self._patience = Patience("without a good demonstration")
 
     @property
     def seed(self) -> int:
@@ -129,10 +130,12 @@ class DemoSession:
             try:
                 going_on = self._one()
             except VitalError as error:
-                if error.code in (ErrorCode.DISK_FULL, ErrorCode.NODE_LOST, ErrorCode.CANCELLED):
+                if error.code in (ErrorCode.DISK_FULL, ErrorCode.CANCELLED):
+                    raise
+                if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again():
                     raise
                 self.tally.unprepared += 1
-                self._unlucky(str(error))
+                self._unlucky(str(error), error.code)
                 going_on = True
             if not going_on:
                 break
@@ -185,16 +188,11 @@ class DemoSession:
             self._unlucky(f"episode {saved.episode}: {'; '.join(saved.faults)}")
         else:
             self.tally.saved += 1
-            self._failures_in_a_row = 0
+            self._patience.went_well()
 
-    def _unlucky(self, note: str) -> None:
+    def _unlucky(self, note: str, code: ErrorCode = ErrorCode.GIVE_UP) -> None:
         self.tally.notes.append(note)
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
-            raise VitalError(
-                ErrorCode.GIVE_UP,
-                f"{self._failures_in_a_row} attempts in a row without a good demonstration, the last: {note}",
-            )
+        self._patience.failed(note, code)
 
     def _say(self, phase: Phase, message: str) -> None:
         self._tell(phase, self._attempt, self.seed, message)

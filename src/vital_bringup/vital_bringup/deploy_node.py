@@ -12,19 +12,20 @@ from rclpy.action import ActionClient
 from rclpy.node import Node
 
 from vital_bringup import report, trial_message
-from vital_bringup.client_main import EXIT_FAULT, run_client, wait_until_ready
+from vital_bringup.client_main import EXIT_FAULT, run_client, wait_until_ready, whole_again
 from vital_bringup.trial import Trial
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.gate_watch import GateWatch
 from vital_core.ros_calls import call, run_action
-from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
-from vital_interfaces.msg import GateState
 from vital_interfaces.srv import AcquireControl, ClearStop, LocalizeTarget, ResetScene
 
 # After these nothing further can go well: the remaining trials are not tried.
-FATAL = frozenset({ErrorCode.NODE_LOST, ErrorCode.TIMEOUT, ErrorCode.NO_CHECKPOINT, ErrorCode.BAD_CHECKPOINT})
+FATAL = frozenset({ErrorCode.NO_CHECKPOINT, ErrorCode.BAD_CHECKPOINT})
+# After these the remaining trials are tried if the system is whole again after a while.
+LOST = frozenset({ErrorCode.NODE_LOST, ErrorCode.TIMEOUT})
 
 
 @dataclass(frozen=True)
@@ -78,17 +79,17 @@ class Deployment(Node):
         self._reset_scene = self.create_client(ResetScene, "/vital/reset_scene")
         if self.settings.simulated:
             self._parts["simulator"] = self._reset_scene
-        self._gate: GateState | None = None
         self._stopping = threading.Event()
-        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
-
-    def _on_gate(self, message: GateState) -> None:
-        self._gate = message
+        self._watch = GateWatch(self)
 
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
         self._stopping = stopping
         wait_until_ready(self, self._missing, stopping, self.settings.start_timeout_s)
+
+    def whole_again(self) -> bool:
+        """Whether every part answers after a while."""
+        return whole_again(self, self._missing, self._stopping)
 
     def _missing(self) -> list[str]:
         missing = [
@@ -96,10 +97,7 @@ class Deployment(Node):
             for name, client in self._parts.items()
             if not (client.server_is_ready() if isinstance(client, ActionClient) else client.service_is_ready())
         ]
-        gate = self._gate
-        if gate is None or not 0.0 <= gate.joint_state_age_s < 0.5:
-            missing.append("joint states")
-        return missing
+        return missing if self._watch.knows_the_arm else [*missing, "joint states"]
 
     def run_trial(self, number: int) -> Trial:
         """One trial, from a fresh scene where there is a simulator; a fault ends up in the record."""
@@ -116,7 +114,7 @@ class Deployment(Node):
         return replace(trial_message.from_message(result.report), trial=number)
 
     def _fresh_scene(self, seed: int) -> None:
-        if self._gate is not None and self._gate.mode == GateState.LATCHED:
+        if self._watch.latched:
             call(self._clear_stop, ClearStop.Request(operator_name="deploy in simulation"))
         answer = call(self._reset_scene, ResetScene.Request(task=self.settings.task, seed=seed), timeout_s=30.0)
         if not answer.success:
@@ -143,7 +141,7 @@ def run_trials(node: Deployment, stopping: threading.Event) -> int:
         if s.report:
             settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
             report.write(Path(s.report), settings, trials)
-        if trial.error_code in FATAL:
+        if trial.error_code in FATAL or (trial.error_code in LOST and not node.whole_again()):
             node.get_logger().error(f"{s.trials - len(trials)} further trials not tried: the system is not whole")
             break
     if trials:

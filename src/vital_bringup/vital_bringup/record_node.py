@@ -10,7 +10,7 @@ import threading
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from vital_bringup.client_main import run_client, wait_until_ready
+from vital_bringup.client_main import run_client, wait_until_ready, whole_again
 from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
 from vital_bringup.ros_skills import RosSkills
 from vital_core.clock import steady_s
@@ -62,17 +62,16 @@ class RecordSession(Node):
         self.tally = Tally(episodes or self.task.demonstrations)
         self._stopping = threading.Event()
         self._presses: queue.Queue[Press] = queue.Queue()
-        self._gate: GateState | None = None
+        self._latched = self._gate_silent = False
         self._device = ""
         self._lost = False
-        self._skills = RosSkills(self, label_from_truth=False)
+        self._skills = RosSkills(self, label_from_truth=False, hear_gate=self._on_gate)
         self._connect()
 
     def _connect(self) -> None:
         self._state = self.create_publisher(SessionState, "/vital/session_state", LATCHED)
         self.create_subscription(TeleopEvent, "/vital/teleop_event", self._on_event, 10)
         self.create_subscription(TeleopState, "/vital/teleop_state", self._on_teleop, 10)
-        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
         self._start = self.create_client(StartEpisode, "/vital/record/start")
         self._finish = self.create_client(FinishEpisode, "/vital/record/finish")
         self._baseline = self.create_client(TakeBaseline, "/anyskin/take_baseline")
@@ -90,22 +89,26 @@ class RecordSession(Node):
         self._device, self._lost = message.device, lost
 
     def _on_gate(self, message: GateState) -> None:
-        latched_before = self._gate is not None and self._gate.mode == GateState.LATCHED
-        if message.mode == GateState.LATCHED and not latched_before:
+        latched = message.mode == GateState.LATCHED
+        if latched and not self._latched:
             self._presses.put(Press.STOPPED)
-        self._gate = message
+        self._latched = latched
 
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
         self._stopping = stopping
         wait_until_ready(self, self._missing, stopping, self._start_timeout_s)
 
+    def whole_again(self) -> bool:
+        """As in `demo_session.Parts`."""
+        return whole_again(self, self._missing, self._stopping)
+
     def _missing(self) -> list[str]:
         clients = {"recorder": self._start, "touch": self._baseline}
         if self._simulated:
             clients["simulator"] = self._reset
         missing = [name for name, client in clients.items() if not client.service_is_ready()]
-        if self._gate is None or not 0.0 <= self._gate.joint_state_age_s < 0.5:
+        if not self._skills.watch.knows_the_arm:
             missing.append("command gate with joint states")
         if not self._device or self._lost:
             missing.append("the operator's device")
@@ -117,7 +120,7 @@ class RecordSession(Node):
         """As in `demo_session.Parts`."""
         self._wait_until_released()
         if self._simulated:
-            if self._gate is not None and self._gate.mode == GateState.LATCHED:
+            if self._latched:
                 call(self._clear, ClearStop.Request(operator_name="record in simulation"))
             checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
         else:
@@ -129,7 +132,7 @@ class RecordSession(Node):
 
     def _wait_until_released(self) -> None:
         deadline = steady_s() + RELEASE_TIMEOUT_S
-        while self._gate is not None and self._gate.owner == "teleop":
+        while (gate := self._skills.watch.state) is not None and gate.owner == "teleop":
             if self._stopping.wait(0.05):
                 raise VitalError(ErrorCode.CANCELLED, "stopped")
             if steady_s() > deadline:
@@ -166,9 +169,20 @@ class RecordSession(Node):
             try:
                 return self._presses.get(timeout=0.1)
             except queue.Empty:
+                if self._gate_has_fallen_silent():
+                    return Press.STOPPED
                 if deadline is not None and steady_s() > deadline:
                     return Press.TIME_UP
         raise VitalError(ErrorCode.CANCELLED, "stopped")
+
+    def _gate_has_fallen_silent(self) -> bool:
+        """Once for each silence, which is said."""
+        before, lost = self._gate_silent, self._skills.watch.lost()
+        self._gate_silent = lost is not None
+        if lost is None or before:
+            return False
+        self.get_logger().error(str(lost))
+        return True
 
     def _forget_presses(self) -> None:
         """Only what was pressed from now on counts, but for FINISH."""

@@ -18,8 +18,8 @@ from rclpy.node import Node
 from vital_bringup.task_run import Located, PolicyRun, Reached
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.gate_watch import GateWatch
 from vital_core.ros_calls import call, never, run_action
-from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_core.xarm7 import BASE_FRAME
 from vital_interfaces.action import ReachTarget, RunPolicy
@@ -96,24 +96,22 @@ class TaskCancel:
 class RosSkills:
     """Calls `/vital/localize_target`, `/vital/reach_target` and `/vital/run_policy` of a running system."""
 
-    def __init__(self, node: Node, *, label_from_truth: bool) -> None:
+    def __init__(
+        self, node: Node, *, label_from_truth: bool, hear_gate: Callable[[GateState], None] = lambda _: None
+    ) -> None:
         self._node = node
         self.label = SuccessLabel()
         self.stopping = threading.Event()
         self.cancelled = TaskCancel()
         self._label_from_truth = label_from_truth
         self._truth: SimTruth | None = None
-        self._gate: GateState | None = None
         self._localize = node.create_client(LocalizeTarget, "/vital/localize_target")
         self._reach = ActionClient(node, ReachTarget, "/vital/reach_target")
         self._policy = ActionClient(node, RunPolicy, "/vital/run_policy")
         self._stop = node.create_client(Stop, "/vital/stop")
-        node.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
+        self.watch = GateWatch(node, hear_gate)
         if label_from_truth:
             node.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1)
-
-    def _on_gate(self, message: GateState) -> None:
-        self._gate = message
 
     def _on_truth(self, message: SimTruth) -> None:
         self._truth = message
@@ -168,11 +166,11 @@ class RosSkills:
     def run_policy(self, task: str) -> PolicyRun:
         """Run the local policy until success is labelled or its time is up."""
         episode_s = load_task(task).episode_s
-        before = self._gate
+        before = self.watch.state
         self.label.clear()
         goal = RunPolicy.Goal(task=task, duration_s=episode_s)
         r = self._carry_out(self._policy, goal, episode_s + 10.0, self.label.given)
-        after = self._gate
+        after = self.watch.state
         success = self.label.given()
         code, message = self._end_of_policy(r, after, success)
         return PolicyRun(
@@ -192,8 +190,15 @@ class RosSkills:
 
     def _carry_out(self, client: ActionClient, goal: Any, timeout_s: float, over: Callable[[], bool] = never) -> Any:
         """The result of a skill that moves the arm; cancelled, and waited for, when it is ``over``."""
+        self.watch.wait(abandon=self._given_up)
         if self.cancelled.is_set():
             raise VitalError(ErrorCode.CANCELLED, "cancelled before it began")
+        lost: list[VitalError] = []
+
+        def to_be_ended() -> bool:
+            lost.extend(filter(None, [self.watch.lost()]))
+            return bool(lost) or self.cancelled.is_set() or over()
+
         valid_until = self._node.get_clock().now() + Duration(seconds=GOAL_VALID_S)
         goal.valid_until = valid_until.to_msg()
         try:
@@ -201,13 +206,17 @@ class RosSkills:
                 client,
                 goal,
                 timeout_s=timeout_s,
-                cancel_when=lambda: self.cancelled.is_set() or over(),
+                cancel_when=to_be_ended,
                 abandon=lambda: self.stopping.is_set() or self.cancelled.overdue(),
             )
         except VitalError as error:
+            if lost:
+                raise lost[0] from error
             if self.cancelled.overdue() or error.code is ErrorCode.TIMEOUT:
                 raise self._stopped(error) from error
             raise
+        if lost:
+            raise lost[0]
         return result
 
     def _stopped(self, error: VitalError) -> VitalError:

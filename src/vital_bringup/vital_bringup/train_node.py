@@ -11,7 +11,7 @@ import threading
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from vital_bringup.client_main import run_client, wait_until_ready
+from vital_bringup.client_main import run_client, wait_until_ready, whole_again
 from vital_bringup.demo_session import Press
 from vital_bringup.record_node import PRESSES
 from vital_bringup.ros_skills import RosSkills
@@ -22,7 +22,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_calls import call, checked
 from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
-from vital_interfaces.msg import GateState, LearnerState, ReplayState, ResidualWeights, TeleopEvent, TrainingState
+from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights, TeleopEvent, TrainingState
 from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene
 
 EXIT_OK = 0
@@ -54,7 +54,6 @@ class TrainingNode(Node):
         self._by_truth = self._simulated and self._labeller == "auto"
         self._stopping = threading.Event()
         self._presses: queue.Queue[Press] = queue.Queue()
-        self._gate: GateState | None = None
         self._replay: ReplayState | None = None
         self._learner: LearnerState | None = None
         self._weights_s: float | None = None
@@ -66,7 +65,6 @@ class TrainingNode(Node):
     def _connect(self) -> None:
         self._state = self.create_publisher(TrainingState, "/vital/training_state", LATCHED)
         self.create_subscription(TeleopEvent, "/vital/teleop_event", self._on_event, 10)
-        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
         self.create_subscription(ReplayState, "/vital/replay_state", self._on_replay, LATCHED)
         self.create_subscription(LearnerState, "/vital/learner_state", self._on_learner, 10)
         self.create_subscription(ResidualWeights, "/vital/residual_weights", self._on_weights, LATCHED)
@@ -77,9 +75,6 @@ class TrainingNode(Node):
     def _on_event(self, message: TeleopEvent) -> None:
         if message.kind in PRESSES:
             self._presses.put(PRESSES[message.kind])
-
-    def _on_gate(self, message: GateState) -> None:
-        self._gate = message
 
     def _on_replay(self, message: ReplayState) -> None:
         self._replay = message
@@ -95,12 +90,16 @@ class TrainingNode(Node):
         self._stopping = self._skills.stopping = stopping
         wait_until_ready(self, self._missing, stopping, self._start_timeout_s)
 
+    def whole_again(self) -> bool:
+        """As in `TrainingParts`."""
+        return whole_again(self, self._missing, self._stopping)
+
     def _missing(self) -> list[str]:
         clients = {"replay": self._label}
         if self._simulated:
             clients["simulator"] = self._reset
         missing = [name for name, client in clients.items() if not client.service_is_ready()]
-        if self._gate is None or not 0.0 <= self._gate.joint_state_age_s < 0.5:
+        if not self._skills.watch.knows_the_arm:
             missing.append("command gate with joint states")
         if self._replay is None:
             missing.append("the replay's state")
@@ -122,7 +121,7 @@ class TrainingNode(Node):
         self._skills.reach(self.task.name, self._located, seed)
 
     def _clear_stop(self, who: str) -> None:
-        if self._gate is not None and self._gate.mode == GateState.LATCHED:
+        if self._skills.watch.latched:
             checked(call(self._clear, ClearStop.Request(operator_name=who)))
 
     def _wait_for_scene(self) -> None:

@@ -10,17 +10,16 @@ from enum import Enum
 from typing import Protocol
 
 from vital_bringup.demo_session import Press
+from vital_bringup.patience import Patience
 from vital_core.errors import ErrorCode, VitalError
 
-# So many attempts in a row that were never learned from: something is wrong.
-MOST_FAILURES_IN_A_ROW = 5
 # Updates that the learner may be behind when an episode begins: some 60 steps, an episode or two. More would make the
 # arm act with older weights and not a minute shorter, as a learner that is behind never rests.
 MOST_OWED = 1000
 WAIT_S = 1.0
 # At the end the learner is waited for as long as it moves: so many looks, this far apart, may find it where it was.
 MOST_LAST_WAITS = 30
-FATAL = (ErrorCode.DISK_FULL, ErrorCode.NODE_LOST, ErrorCode.NO_CHECKPOINT)
+FATAL = (ErrorCode.DISK_FULL, ErrorCode.NO_CHECKPOINT)
 
 
 class Phase(Enum):
@@ -75,6 +74,9 @@ class TrainingParts(Protocol):
     def pressed(self, timeout_s: float | None) -> Press:
         """The next button; TIME_UP after ``timeout_s``."""
 
+    def whole_again(self) -> bool:
+        """Whether a part that did not answer does so after a while."""
+
 
 @dataclass
 class Progress:
@@ -106,7 +108,7 @@ class TrainingSession:
     ) -> None:
         self._parts, self._tell, self._first_seed = parts, tell, first_seed
         self.progress = progress
-        self._failures_in_a_row = 0
+        self._patience = Patience("could not be learned from")
         self._paused = self._finishing = False
         self._episode = -1
 
@@ -136,7 +138,9 @@ class TrainingSession:
             except VitalError as error:
                 if error.code in (*FATAL, ErrorCode.CANCELLED):
                     raise
-                self._unlucky(str(error))
+                if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again():
+                    raise
+                self._patience.failed(str(error), error.code)
             self.progress.attempts += 1
         if not self._finishing:
             self._let_the_learner_finish()
@@ -174,7 +178,7 @@ class TrainingSession:
         self._say(Phase.RUNNING, "the policy acts; close the clutch to take over, SUCCESS or FAILURE ends it")
         played = self._parts.play(self.seed)
         self._episode = played.episode
-        if played.episode < 0 or played.code in FATAL:
+        if played.episode < 0 or played.code in (*FATAL, ErrorCode.NODE_LOST):
             raise VitalError(played.code, played.message)
         self.progress.interventions += played.interventions
         success = played.success
@@ -188,15 +192,7 @@ class TrainingSession:
         self.progress.labelled += 1
         self.progress.last.append(success)
         self._parts.say_progress(played.episode, success)
-        self._failures_in_a_row = 0
-
-    def _unlucky(self, note: str) -> None:
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
-            raise VitalError(
-                ErrorCode.GIVE_UP,
-                f"{self._failures_in_a_row} attempts in a row could not be learned from, the last: {note}",
-            )
+        self._patience.went_well()
 
     def _say(self, phase: Phase, message: str) -> None:
         self._tell(phase, self.seed, self._episode, message)

@@ -14,8 +14,10 @@ import pytest
 import rclpy
 from geometry_msgs.msg import Point
 from rclpy.action import ActionClient
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.duration import Duration
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -37,6 +39,8 @@ class Bench(Node):
         super().__init__("bench", context=context)
         self.owner, self.grants, self.baselines = "", True, 0
         self.sensing = True
+        self.asked, self.answering = threading.Event(), threading.Event()
+        self.answering.set()
         self.encoding = "rgb8"
         self.commands: list[tuple[float, EndEffectorDelta]] = []
         self.states: list[PolicyState] = []
@@ -44,9 +48,12 @@ class Bench(Node):
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
         self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
         self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
-        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
+        apart = MutuallyExclusiveCallbackGroup()
+        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline, callback_group=apart)
         self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 10)
         self.create_subscription(PolicyState, "/vital/policy_state", self.states.append, 10)
+        self.beating, self._gate_state = True, {}
+        self.create_timer(1 / 10, self._beat)
         self.create_timer(1 / 30, self._see)
         self.create_timer(1 / 100, self._feel)
         self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
@@ -55,19 +62,26 @@ class Bench(Node):
         response.granted = self.grants
         if not self.grants:
             response.error_code, response.message = int(ErrorCode.STOPPED), "stopped: clear it first"
-        elif request.release:
-            self.owner = ""
         else:
-            self.owner = request.owner
+            self.owner = "" if request.release else request.owner
+            self._gate_state = {"mode": GateState.IDLE if request.release else GateState.HOLDING, "owner": self.owner}
+            self._beat()
         return response
 
+    def _beat(self) -> None:
+        if self.beating:
+            self.say(**self._gate_state)
+
     def say(self, **state) -> None:
-        """Publish what the gate has to say."""
+        """Publish what the gate has to say, and ten times a second from now on."""
+        self._gate_state = state
         message = GateState(**state)
         message.header.stamp = self.get_clock().now().to_msg()
         self._gate.publish(message)
 
     def _on_baseline(self, _request, response):
+        self.asked.set()
+        assert self.answering.wait(10.0)
         self.baselines += 1
         response.success, response.baseline_id = True, self.baselines
         return response
@@ -109,6 +123,13 @@ def wait_for(future, timeout_s: float = 30.0):
     return future.result()
 
 
+def until(true, timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.005)
+
+
 def start_node(folder: Path, *parameters: str) -> subprocess.Popen:
     arguments = [item for p in (f"checkpoint_dir:={folder}", *parameters) for item in ("-p", p)]
     return subprocess.Popen(
@@ -123,7 +144,7 @@ def start_node(folder: Path, *parameters: str) -> subprocess.Popen:
 def bench(own_ros_domain: int):
     context = Context()
     rclpy.init(context=context, domain_id=own_ros_domain)
-    node, executor = Bench(context), SingleThreadedExecutor(context=context)
+    node, executor = Bench(context), MultiThreadedExecutor(2, context=context)
     executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)
     thread.start()
@@ -183,6 +204,16 @@ def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_p
     sent = result.commands_sent
     time.sleep(0.5)
     assert len(bench.commands) == sent and bench.owner == ""
+    bench.answering.clear()
+    bench.asked.clear()
+    before_the_first_tick = bench.goal(duration_s=20.0)
+    assert bench.asked.wait(10.0)
+    start = time.monotonic()
+    wait_for(before_the_first_tick.cancel_goal_async())
+    result = bench.result(before_the_first_tick)
+    assert result.error_code == ErrorCode.CANCELLED and time.monotonic() - start < 1.0
+    bench.answering.set()
+    assert len(bench.commands) == sent and bench.owner == ""
 
 
 @pytest.mark.parametrize(
@@ -215,16 +246,44 @@ def test_episode_ends_with_the_gates_stop_and_with_another_owner(bench: Bench, p
     assert result.duration_s < 15.0
 
 
-def test_silent_sensors_give_no_command_and_end_the_episode(bench: Bench, policy_process):
+def test_sensors_that_stall_for_a_second_give_no_command_and_end_the_episode(bench: Bench, policy_process):
     handle = bench.goal(duration_s=20.0)
-    time.sleep(1.2)
+    until(lambda: bench.commands)
     bench.sensing = False
+    start = time.monotonic()
     result = bench.result(handle)
     assert not result.completed and result.error_code == ErrorCode.STALE_OBSERVATION
+    assert 1.0 < time.monotonic() - start < 3.0
     assert result.observations_refused >= 6 and "in a row" in result.message
     refused = [s for s in bench.states if not s.commanded]
     assert refused and all(s.error_code == ErrorCode.STALE_OBSERVATION for s in refused)
-    assert bench.owner == ""
+    until(lambda: bench.owner == "")
+
+
+def test_an_episode_outlives_a_short_stall_and_ends_with_the_gates_heartbeat(bench: Bench, policy_process):
+    handle = bench.goal(duration_s=20.0)
+    until(lambda: bench.commands)
+    bench.sensing = False
+    until(lambda: any(not s.commanded for s in bench.states))
+    bench.sensing = True
+    sent = len(bench.commands)
+    until(lambda: len(bench.commands) > sent + 2)
+    assert any(not s.commanded for s in bench.states)
+    silent_gate_ends_it(bench, handle)
+
+
+def silent_gate_ends_it(bench: Bench, handle) -> None:
+    """A gate without heartbeat ends the episode; one that beats again has the next goal."""
+    bench.beating = False
+    start = time.monotonic()
+    result = bench.result(handle)
+    assert not result.completed and result.error_code == ErrorCode.NODE_LOST
+    assert "the command gate does not answer for 1." in result.message and 0.8 < time.monotonic() - start < 3.0
+    sent = len(bench.commands)
+    assert bench.result(bench.goal(duration_s=0.5)).error_code == ErrorCode.NODE_LOST
+    assert len(bench.commands) == sent
+    bench.beating = True
+    assert bench.result(bench.goal(duration_s=0.5)).completed
 
 
 def test_a_goal_may_tell_where_the_arm_is_to_end_in_finite_numbers():
@@ -242,6 +301,10 @@ def test_goals_that_cannot_be_taken_are_refused_with_their_code(bench: Bench, po
     ):
         result = bench.result(bench.goal(**goal))
         assert result.error_code == code and not result.completed and result.message
+    late = (bench.get_clock().now() - Duration(seconds=8.2)).to_msg()
+    result = bench.result(bench.goal(valid_until=late))
+    assert result.error_code == ErrorCode.TIMEOUT and "s after its valid_until" in result.message
+    assert bench.baselines == 0
     bench.grants = False
     result = bench.result(bench.goal())
     assert result.error_code == ErrorCode.STOPPED and not bench.commands

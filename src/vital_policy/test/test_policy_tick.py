@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vital_core.errors import ErrorCode
+from vital_core.errors import ErrorCode, VitalError
 from vital_policy.episode import Episode
 from vital_policy.inference import LocalPolicy
 from vital_policy.tick import EpisodeFigures, PolicyTick, Readings, TickResult, tactile_above_baseline
@@ -95,13 +95,14 @@ def test_readings_are_waited_for_and_forgotten():
     assert not readings.wait(0.01) and isinstance(readings.observe(), str)
 
 
-def test_figures_count_refusals_in_a_row():
-    figures = EpisodeFigures(give_up_after=2)
+def test_figures_count_refusals_in_a_row_and_give_up_by_time():
+    figures = EpisodeFigures(give_up_after_s=0.2)
     good, bad = TickResult(object(), None), TickResult(None, None, ErrorCode.STALE_OBSERVATION)
-    for i, result in enumerate((bad, good, bad, bad)):
+    for i, result in enumerate((bad, good, bad, bad, bad)):
         assert not figures.lost
-        figures.note(result, True, 0.1 * i + (0.004 if i == 2 else 0.0), 0.010)
-    assert figures.lost and (figures.ticks, figures.sent, figures.refused) == (4, 1, 3)
+        figures.note(result, True, 0.1 * i + (0.004 if i == 3 else 0.0), 0.010)
+    assert figures.lost and (figures.ticks, figures.sent, figures.refused, figures.refused_in_a_row) == (5, 1, 4, 3)
+    assert figures.refused_for_s == pytest.approx(0.2)
     assert figures.tick_ms(50) == pytest.approx(10.0)
     assert figures.jitter_ms(0.1, 100) == pytest.approx(4.0)
 
@@ -138,7 +139,7 @@ def test_episode_ticks_until_its_time_is_up(live):
     tick, readings = live
     seen = []
     with Feed(readings):
-        episode = Episode(tick, 0.05, give_up_after=3)
+        episode = Episode(tick, 0.05, give_up_after_s=0.1)
         end = episode.run(0.5, lambda result, times: seen.append((result, times)) is None)
     assert end.completed and end.code is ErrorCode.OK
     assert 8 <= episode.figures.ticks <= 10 and len(seen) == episode.figures.ticks == episode.figures.sent
@@ -147,7 +148,7 @@ def test_episode_ticks_until_its_time_is_up(live):
 def test_cancelled_episode_completes_and_acts_no_more(live):
     tick, readings = live
     with Feed(readings):
-        episode = Episode(tick, 0.05, give_up_after=3)
+        episode = Episode(tick, 0.05, give_up_after_s=0.1)
         threading.Timer(0.2, episode.cancel).start()
         start = time.monotonic()
         end = episode.run(10.0, lambda *_: True)
@@ -158,9 +159,28 @@ def test_episode_gives_up_when_the_sensors_fall_silent(live):
     tick, readings = live
     acted = []
     with Feed(readings) as feed:
-        episode = Episode(tick, 0.05, give_up_after=3)
+        episode = Episode(tick, 0.05, give_up_after_s=0.1)
         threading.Timer(0.2, feed.stopped.set).start()
         end = episode.run(10.0, lambda result, _: acted.append(result.action is not None) is None)
     assert not end.completed and end.code is ErrorCode.STALE_OBSERVATION
     assert acted[-3:] == [False] * 3 and acted[0]
-    assert replace(end).message.startswith("3 observations in a row were not fit")
+    assert "observations in a row" in replace(end).message and "were not fit" in end.message
+
+
+def test_a_fault_ends_the_episode_before_its_next_tick(live):
+    tick, readings = live
+    fault, acted = VitalError(ErrorCode.NODE_LOST, "the gate is silent"), []
+    with Feed(readings):
+        episode = Episode(tick, 0.05, give_up_after_s=1.0, fault=lambda: fault if len(acted) == 2 else None)
+        end = episode.run(10.0, lambda result, _: acted.append(result) is None)
+    assert (end.completed, end.code, end.message) == (False, ErrorCode.NODE_LOST, "the gate is silent")
+    assert len(acted) == 2
+
+
+def test_ticks_that_were_slept_through_pass_for_the_predictions(live):
+    tick, readings = live
+    skipped = []
+    tick.skip = lambda: skipped.append(1)
+    with Feed(readings):
+        Episode(tick, 0.05, give_up_after_s=1.0).run(0.5, lambda *_: time.sleep(0.12) is None)
+    assert len(skipped) >= 4

@@ -4,7 +4,7 @@ from rclpy.node import Node
 
 from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call
+from vital_core.ros_calls import Question, call, never
 from vital_interfaces.srv import TakeBaseline
 
 OWNER = "policy"
@@ -17,9 +17,9 @@ class EpisodeServices(ArmControl):
         super().__init__(node, OWNER)
         self._baseline = node.create_client(TakeBaseline, "/anyskin/take_baseline")
 
-    def take_baseline(self) -> int:
-        """Id of the new baseline. Raises VitalError when there is none."""
-        answer = call(self._baseline, TakeBaseline.Request(), timeout_s=ANSWER_S)
+    def take_baseline(self, abandon: Question = never) -> int:
+        """Id of the new baseline. Raises VitalError when there is none, CANCELLED once ``abandon`` says so."""
+        answer = call(self._baseline, TakeBaseline.Request(), timeout_s=ANSWER_S, abandon=abandon)
         if not answer.success:
             raise VitalError(ErrorCode(answer.error_code or ErrorCode.SENSOR_FAULT), answer.message)
         return int(answer.baseline_id)

@@ -18,6 +18,8 @@ from rclpy.time import Time
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.expiry import check_in_time
+from vital_core.gate_watch import GateWatch
 from vital_core.long_action import GoalEnd, LongAction
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
@@ -41,6 +43,7 @@ from vital_policy.weights_inbox import WeightsInbox
 JOIN_S = 2.0
 PRIORITY = 1
 FIRST_READINGS_S = 2.0
+POLL_S = 0.05
 NOBODY = ""
 Act = Callable[[TickResult, TickTimes], bool]
 
@@ -52,7 +55,7 @@ class PolicyNode(Node):
         super().__init__("policy_node")
         torch.set_num_threads(1)
         given = declare(self)
-        self._task, self._give_up_after = given.task, given.give_up_after
+        self._task, self._give_up_after_s = given.task, given.give_up_after_s
         path = given.checkpoint
         self._policy = LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz)
         if given.residual is not None:
@@ -71,7 +74,7 @@ class PolicyNode(Node):
         self._command = self.create_publisher(EndEffectorDelta, "/vital/command", 1)
         self._state = self.create_publisher(PolicyState, "/vital/policy_state", 10)
         self._ask = EpisodeServices(self)
-        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
+        self._watch = GateWatch(self, self._on_gate)
         self._action = LongAction(self, RunPolicy, "/vital/run_policy", self._begin, cancel=self._on_cancel)
         self._diagnostics = Diagnostics(self, self._health)
         beside = "" if given.residual is None else f" with {given.residual.name}"
@@ -97,6 +100,7 @@ class PolicyNode(Node):
 
     def _begin(self, handle: ServerGoalHandle) -> None:
         try:
+            check_in_time(self, handle.request.valid_until)
             duration_s = episode_length_s(handle.request, self._task, busy=self._episode is not None)
             if handle.request.learn:
                 self._check_ready_to_learn()
@@ -104,7 +108,9 @@ class PolicyNode(Node):
             self.get_logger().error(str(error))
             self._action.finish(handle, GoalEnd.ABORTED, policy_messages.refusal(error))
             return
-        self._episode = episode = Episode(self._tick, self._task.period_s, self._give_up_after)
+        self._episode = episode = Episode(
+            self._tick, self._task.period_s, self._give_up_after_s, fault=self._watch.lost
+        )
         self._thread = threading.Thread(target=self._run, args=(episode, handle, duration_s), daemon=True)
         self._thread.start()
 
@@ -124,7 +130,8 @@ class PolicyNode(Node):
             return sent
 
         try:
-            self._sensors.begin(self._ask.take_baseline())
+            self._watch.wait(abandon=lambda: episode.ended)
+            self._sensors.begin(self._ask.take_baseline(abandon=lambda: episode.ended))
             if handle.request.learn:
                 self._learning = self._open_replay(handle.request, episode)
                 replay_episode = self._learning.episode
@@ -132,7 +139,7 @@ class PolicyNode(Node):
             if self._learning is not None:
                 self._learning.finish(end)
         except VitalError as error:
-            end = EpisodeEnd(False, error.code, error.message)
+            end = EpisodeEnd(error.code is ErrorCode.CANCELLED, error.code, error.message)
         self._learning = None
         if self.executor is not None:
             self.executor.create_task(self._end, handle, episode, end, steady_s() - start_s, replay_episode)
@@ -141,13 +148,18 @@ class PolicyNode(Node):
         self._ask.acquire(self._task.name)
         self._owner_since_ns = self.get_clock().now().nanoseconds
         try:
-            self._sensors.readings.wait(FIRST_READINGS_S)
+            self._wait_for_readings(episode)
             return episode.run(duration_s, act)
         except VitalError as error:
             return EpisodeEnd(False, error.code, error.message)
         finally:
             self._owner_since_ns = None
             self._ask.release()
+
+    def _wait_for_readings(self, episode: Episode) -> None:
+        deadline_s = steady_s() + FIRST_READINGS_S
+        while not (self._sensors.readings.wait(POLL_S) or episode.ended) and steady_s() < deadline_s:
+            pass
 
     def _open_replay(self, goal: RunPolicy.Goal, episode: Episode) -> LearningEpisode:
         def failed(error: VitalError) -> None:
@@ -196,6 +208,8 @@ class PolicyNode(Node):
         self._counts["commands"] += figures.sent
         self._counts["observations_refused"] += figures.refused
         self._last = f"{end.message}; {figures.summary(self._task.period_s)}"
+        if end.code is ErrorCode.NODE_LOST:
+            self.get_logger().error(str(VitalError(end.code, end.message)))
         self.get_logger().info(self._last)
 
     def _health(self) -> Health:

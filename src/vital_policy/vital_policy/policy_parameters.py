@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 
@@ -20,7 +20,7 @@ class PolicyParameters:
     task: Task
     checkpoint: Path
     max_age_s: float
-    give_up_after: int
+    give_up_after_s: float
     residual: Path | None
     learn: bool
 
@@ -38,7 +38,7 @@ def _declare(node: Node) -> PolicyParameters:
         return node.declare_parameter(name, default, ParameterDescriptor(description=text, **limits)).value
 
     age = FloatingPointRange(from_value=0.02, to_value=2.0)
-    refused = IntegerRange(from_value=1, to_value=600)
+    patience = FloatingPointRange(from_value=0.1, to_value=60.0)
     task = load_task(value("task", "usb_insertion", "the skill to load"))
     folder = Path(value("checkpoint_dir", str(checkpoint_folder()), "folder of <task>.safetensors"))
     residual = value(
@@ -48,7 +48,9 @@ def _declare(node: Node) -> PolicyParameters:
         task=task,
         checkpoint=folder / f"{task.name}.safetensors",
         max_age_s=value("max_age_s", 0.25, "oldest reading to act on, s", floating_point_range=[age]),
-        give_up_after=value("give_up_after", 6, "unfit observations in a row that end it", integer_range=[refused]),
+        give_up_after_s=value(
+            "give_up_after_s", 1.0, "how long no observation may be fit to act on, s", floating_point_range=[patience]
+        ),
         residual=_residual(residual, folder / f"{task.name}_residual.safetensors"),
         learn=value("learn", False, "be ready to learn: take a learner's weights, and append to the replay"),
     )

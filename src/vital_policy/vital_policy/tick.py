@@ -112,13 +112,14 @@ class TickResult:
 
 @dataclass
 class EpisodeFigures:
-    """Counters and times of one episode; ``give_up_after`` refusals in a row end it."""
+    """Counters and times of one episode; observations that were refused for ``give_up_after_s`` on end end it."""
 
-    give_up_after: int
+    give_up_after_s: float
     ticks: int = 0
     sent: int = 0
     refused: int = 0
     refused_in_a_row: int = 0
+    refused_for_s: float = 0.0
     interventions: int = 0
     tick_s: list[float] = field(default_factory=list)
     starts_s: list[float] = field(default_factory=list)
@@ -131,15 +132,16 @@ class EpisodeFigures:
         if result.action is None:
             self.refused += 1
             self.refused_in_a_row += 1
+            self.refused_for_s = started_s - self.starts_s[-self.refused_in_a_row]
         else:
             self.sent += sent
             self.interventions += not sent
-            self.refused_in_a_row = 0
+            self.refused_in_a_row, self.refused_for_s = 0, 0.0
 
     @property
     def lost(self) -> bool:
-        """True when too many observations in a row were refused."""
-        return self.refused_in_a_row >= self.give_up_after
+        """True when no observation was fit to act on for too long."""
+        return self.refused_in_a_row > 0 and self.refused_for_s >= self.give_up_after_s
 
     def tick_ms(self, percent: float) -> float:
         """Percentile of the tick time, ms."""
@@ -183,6 +185,10 @@ class PolicyTick:
     def reset(self) -> None:
         """Begin an episode."""
         self._policy.reset()
+
+    def skip(self) -> None:
+        """A tick that never came: time passes for the predictions."""
+        self._policy.skip()
 
     def run(self) -> TickResult:
         """One tick."""

@@ -79,6 +79,7 @@ class Rig(Node):
         self.create_subscription(LearnerState, "/vital/learner_state", self._keep("learner"), 10)
         self.create_subscription(ResidualWeights, "/vital/residual_weights", self.weights.append, LATCHED)
         self.create_timer(1 / 30, self._show)
+        self.create_timer(1 / 10, lambda: self.own(self.owner))
         self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
         self._services_asked = {name: self.create_client(kind, topic) for name, (kind, topic) in SERVICES.items()}
 

@@ -104,6 +104,7 @@ def hand():
     try:
         node.wait(lambda: len(node.tcp) > 20 and 0.0 <= node.gate.joint_state_age_s < 0.5, 60.0)
         node.wait(lambda: node.teleop.device == "remote" and node.teleop.mode == TeleopState.IDLE, 60.0)
+        node.gate_process = processes[1]
         yield node
     finally:
         stopping.set()
@@ -154,6 +155,28 @@ def test_lost_device_gives_the_arm_back_and_needs_an_open_clutch(hand):
     time.sleep(0.3)
     hand.sample.clutch = True
     hand.wait(lambda: hand.gate.owner == "teleop")
+    hand.sample.clutch = False
+    hand.wait(lambda: hand.gate.owner == "")
+
+
+def test_a_frozen_gate_is_noticed_and_the_clutch_must_open_before_the_arm_follows_again(hand):
+    hand.sample.clutch = True
+    hand.wait(lambda: hand.teleop.mode == TeleopState.ENGAGED)
+    hand.gate_process.send_signal(signal.SIGSTOP)
+    try:
+        start_s = time.monotonic()
+        hand.wait(lambda: "the command gate does not answer for 1" in hand.teleop.message)
+        assert 0.8 < time.monotonic() - start_s < 4.0
+        hand.wait(lambda: hand.teleop.mode == TeleopState.IDLE)
+        sent = hand.teleop.commands_sent
+    finally:
+        hand.gate_process.send_signal(signal.SIGCONT)
+    hand.wait(lambda: hand.gate.owner == "")
+    assert hand.teleop.mode == TeleopState.IDLE and hand.teleop.commands_sent == sent
+    hand.sample.clutch = False
+    time.sleep(0.3)
+    hand.sample.clutch = True
+    hand.wait(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
     hand.sample.clutch = False
     hand.wait(lambda: hand.gate.owner == "")
 

@@ -15,10 +15,10 @@ from vital_core import pose as pose_of
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import VitalError
+from vital_core.gate_watch import GateWatch
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
 from vital_core.priority import go_first
-from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_core.xarm7 import JOINT_NAMES, TCP_FRAME
 from vital_interfaces.msg import EndEffectorDelta, GateState, OperatorInput, TeleopEvent, TeleopState
@@ -92,7 +92,7 @@ class TeleopNode(Node):
         self._control = self.create_client(AcquireControl, "/vital/acquire_control")
         self._stop = self.create_client(Stop, "/vital/stop")
         self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
-        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, LATCHED)
+        self._watch = GateWatch(self, self._on_gate)
         if isinstance(self._device, Remote):
             self.create_subscription(OperatorInput, "/vital/operator_input", self._on_input, 10)
 
@@ -107,10 +107,12 @@ class TeleopNode(Node):
         taken = self._owner and (message.owner != OWNER or message.mode == GateState.LATCHED)
         # A state from before the arm was granted says nothing about it.
         if taken and self._asked_s is None:
-            self._owner = False
-            self._operation.forfeit()
-            why = message.stop_reason if message.mode == GateState.LATCHED else f"'{message.owner}' has the arm"
-            self._say(f"control lost: {why}; open the clutch")
+            self._lose(message.stop_reason if message.mode == GateState.LATCHED else f"'{message.owner}' has the arm")
+
+    def _lose(self, why: str) -> None:
+        self._owner = False
+        self._operation.forfeit()
+        self._say(f"control lost: {why}; open the clutch")
 
     def _on_input(self, message: OperatorInput) -> None:
         assert isinstance(self._device, Remote)
@@ -128,10 +130,15 @@ class TeleopNode(Node):
         now_s = steady_s()
         self._sample = sample = self._read(now_s)
         mode_before = self._operation.mode
+        lost = self._watch.lost()
+        if self._owner and lost is not None:
+            self._lose(lost.message)
+            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))  # for when it answers again
         step = self._operation.step(sample, now_s, self._measured(now_s), owner=self._owner)
         for button in sample.buttons:
             self._press(button, now_s)
-        self._claim(step, now_s)
+        if lost is None or not step.wants_arm:
+            self._claim(step, now_s)
         if step.delta is not None:
             self._send(step)
         self._ticks += 1

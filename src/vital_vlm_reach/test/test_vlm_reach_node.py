@@ -33,6 +33,7 @@ from vital_core.ros_qos import LATCHED, PICTURES, as_offered
 from vital_core.task import load_task
 from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
+from vital_interfaces.msg import GateState
 from vital_interfaces.srv import AcquireControl, LocalizeTarget
 from vital_vlm_reach.reach_messages import motion_of, point_message
 
@@ -86,6 +87,7 @@ class Bench(Node):
         super().__init__("bench", context=context)
         self.joints, self.owner, self.owners = HOME_RAD.copy(), "", []
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
+        self.picture_age_s = 0.0
         self.trajectories = []
         group = ReentrantCallbackGroup()
         self._pictures = {
@@ -111,6 +113,9 @@ class Bench(Node):
         self.reach = ActionClient(self, ReachTarget, "/vital/reach_target", callback_group=group)
         self.diagnostics = []
         self.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, 10)
+        self.beating = True
+        self._state = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
+        self.create_timer(0.1, self._beat, callback_group=group)
         self.create_timer(0.1, self._see, callback_group=group)
         self.create_timer(0.01, self._feel, callback_group=group)
 
@@ -129,13 +134,18 @@ class Bench(Node):
     def _socket_depth(self) -> np.ndarray:
         return np.full((480, 640), round(1000 * self._pixel()[1]), np.uint16)
 
+    def _beat(self) -> None:
+        if self.beating:
+            self._state.publish(GateState(owner=self.owner))
+
     def _see(self) -> None:
         if not self.seeing or not self._pictures["depth"].get_subscription_count():
             return
         u, v = self._pixel()[0].round().astype(int)
         rgb = np.full((480, 640, 3), 60, np.uint8)
         rgb[v - 4 : v + 5, u - 4 : u + 5] = (230, 20, 20)
-        header = Header(frame_id=OPTICAL, stamp=self.get_clock().now().to_msg())
+        seen_at = self.get_clock().now() - Duration(seconds=self.picture_age_s)
+        header = Header(frame_id=OPTICAL, stamp=seen_at.to_msg())
         self._pictures["color/image_raw"].publish(to_message(rgb, "rgb8", header))
         self._pictures["depth"].publish(to_message(self.depth_mm, "16UC1", header))
         self._info.publish(CameraInfo(header=header, width=640, height=480, k=K.flatten()))
@@ -230,7 +240,8 @@ class Session:
     def reset(self) -> None:
         bench = self.bench
         bench.joints, bench.owner, bench.mode = HOME_RAD.copy(), "", "follow"
-        bench.seeing = bench.moving = True
+        bench.seeing = bench.moving = bench.beating = True
+        bench.picture_age_s = 0.0
         bench.depth_mm = bench._socket_depth()
         bench.owners.clear()
         bench.trajectories.clear()
@@ -328,6 +339,30 @@ def test_no_depth_and_no_camera_are_refused(session):
     answer = session.ask()
     assert answer.error_code == int(ErrorCode.NO_CAMERA)
     assert "/camera/camera/color/image_raw" in answer.message and "1.5 s" in answer.message
+
+
+def test_pictures_of_the_past_are_waited_out_and_then_named(session):
+    session.bench.picture_age_s = 3.0
+    threading.Timer(0.7, lambda: setattr(session.bench, "picture_age_s", 0.0)).start()
+    assert session.ask().success
+    session.bench.picture_age_s = 3.0
+    answer = session.ask()
+    assert answer.error_code == int(ErrorCode.NO_CAMERA)
+    assert "colour image 3." in answer.message and "at most 1 s allowed" in answer.message
+
+
+def test_a_gate_that_falls_silent_ends_the_reach_and_the_next_goal_takes_up_again(session):
+    session.bench.mode = "hang"
+    handle = session.start_reach()
+    while not session.bench.trajectories:
+        time.sleep(0.01)
+    session.bench.beating = False
+    start = time.monotonic()
+    result = wait(handle.get_result_async(), 10.0).result
+    assert result.error_code == int(ErrorCode.NODE_LOST) and "the command gate does not answer" in result.message
+    assert 0.8 < time.monotonic() - start < 3.0
+    session.reset()
+    assert session.reach().success
 
 
 def test_the_arm_is_brought_above_the_target_and_given_back(session):

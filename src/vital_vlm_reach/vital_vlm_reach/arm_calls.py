@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.gate_watch import GateWatch
 from vital_core.ros_calls import Cancelling, in_executor, send_goal
 from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
@@ -83,6 +84,7 @@ class GateCalls(ArmControl):
         super().__init__(node, OWNER)
         self._clock = node.get_clock()
         self._execute = ActionClient(node, ExecuteTrajectory, "/vital/execute_trajectory")
+        self.watch = GateWatch(node)
 
     def execute(self, motion: JointMotion, cancelled: threading.Event, on_progress: Callable[[float], None]) -> None:
         """Carry out a motion to its end. Raises VitalError: CANCELLED, TRAJECTORY_REFUSED, the gate's code,
@@ -117,6 +119,9 @@ class GateCalls(ArmControl):
             if not (late or cancelled.is_set()):
                 if not self._execute.server_is_ready():
                     raise VitalError(ErrorCode.NODE_LOST, "the command gate went away while the arm was moving")
+                if (lost := self.watch.lost()) is not None:
+                    handle.cancel_goal_async()  # for when it answers again
+                    raise lost
                 continue
             stopped = self._cancel(handle, ended)
             if late or not stopped:

@@ -21,6 +21,8 @@ TOPICS = {
     "aligned depth": (Image, "/camera/camera/aligned_depth_to_color/image_raw"),
     "camera info": (CameraInfo, "/camera/camera/color/camera_info"),
 }
+# What was seen longer ago, by its stamp, shows where things were.
+MAX_AGE_S = 1.0
 # Colour and depth further apart in time than this may show different scenes.
 MAX_APART_S = 0.2
 KEPT = 10
@@ -37,7 +39,7 @@ class View:
 
 
 class CameraView:
-    """Collects the first colour image, depth image and camera info that belong together, when some are lost too.
+    """Collects the first fresh colour image, depth image and camera info that belong together, when some are lost too.
 
     Make it, await `arrived` and `close` it in the executor's thread; then `read`.
     """
@@ -46,6 +48,7 @@ class CameraView:
         self._node, self._timeout_s = node, timeout_s
         self._latest: dict[str, Image | CameraInfo] = {}
         self._before: dict[str, deque[Image | CameraInfo]] = {name: deque(maxlen=KEPT) for name in TOPICS}
+        self._too_old_s: dict[str, float] = {}
         self.arrived: Future = Future()
         self._subscriptions = [
             node.create_subscription(kind, topic, partial(self._take, name), as_offered(node, topic))
@@ -55,6 +58,10 @@ class CameraView:
 
     def _take(self, name: str, message: Image | CameraInfo) -> None:
         if self.arrived.done():
+            return
+        age_s = (self._node.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds * 1e-9
+        if age_s > MAX_AGE_S:
+            self._too_old_s[name] = age_s
             return
         self._latest[name] = message
         self._before[name].append(message)
@@ -86,9 +93,12 @@ class CameraView:
         """What was seen. Raises VitalError: NO_CAMERA, NO_CALIBRATION, BAD_OBSERVATION."""
         missing = [f"{name} ({topic})" for name, (_, topic) in TOPICS.items() if name not in self._latest]
         if missing:
+            old = [f"{name} {age_s:.1f} s old" for name, age_s in self._too_old_s.items()]
             raise VitalError(
                 ErrorCode.NO_CAMERA,
-                f"nothing within {self._timeout_s:g} s of {', '.join(missing)}: is the camera running?",
+                f"nothing fresh within {self._timeout_s:g} s of {', '.join(missing)}"
+                + (f" (but {', '.join(old)}, at most {MAX_AGE_S:g} s allowed)" if old else "")
+                + ": is the camera running?",
             )
         if (apart_s := self._apart_s()) > MAX_APART_S:
             raise VitalError(

@@ -38,13 +38,13 @@ def _declare(node: Node) -> ReachParameters:
         return node.declare_parameter(name, default, descriptor).value
 
     scale = FloatingPointRange(from_value=0.05, to_value=1.0)
-    timeout = FloatingPointRange(from_value=0.1, to_value=10.0)
+    timeout = FloatingPointRange(from_value=0.1, to_value=15.0)
     window = IntegerRange(from_value=3, to_value=51)
     return ReachParameters(
         task=load_task(value("task", "usb_insertion", "the task of goals that name none")),
         pointing_model=value("pointing_model", "embedded", "what finds the named thing in the picture"),
         planner=value("planner", "embedded", "embedded, or moveit (needs a running move_group)"),
         speed_scale=value("speed_scale", 0.25, "share of the planning limits used", floating_point_range=[scale]),
-        camera_timeout_s=value("camera_timeout_s", 5.0, "wait for a picture, s", floating_point_range=[timeout]),
+        camera_timeout_s=value("camera_timeout_s", 10.0, "wait for a fresh picture, s", floating_point_range=[timeout]),
         depth_window_px=value("depth_window_px", WINDOW_PX, "width of the depth window, px", integer_range=[window]),
     )

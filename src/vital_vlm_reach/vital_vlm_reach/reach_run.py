@@ -48,6 +48,7 @@ class ReachRun:
         """Never raises a VitalError: a refusal becomes the outcome's code and message."""
         outcome = ReachOutcome()
         try:
+            self._gate.watch.wait(abandon=self._cancelled.is_set)
             plan = self._plan(task, target_m, seed, outcome, on_progress)
             self._move(task, plan, on_progress)
             self._measure(plan, outcome)
