@@ -15,19 +15,22 @@ from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 from vital_bringup import launch_parts as parts
-from vital_bringup.launch_parts import project_node, text
+from vital_bringup.launch_arguments import Argument, declared, given, text
+from vital_bringup.launch_parts import project_node
+from vital_bringup.report import check_writable
+from vital_core.errors import VitalError
 
-ARGUMENTS: tuple[parts.Argument, ...] = (
+ARGUMENTS: tuple[Argument, ...] = (
     *parts.COMMON_ARGUMENTS,
-    ("prompt", "", "the sentence; empty: the task's own", None),
+    ("prompt", "auto", "the sentence; auto: the task's own", None),
     ("trials", "1", "how many trials; 0: stay up and wait for goals on /vital/run_task", None),
     ("seed", "1000", "of the first trial's scene and start pose; counts up", None),
-    ("report", "auto", "JSON report; auto: reports/<task>-<time>.json here; empty: none", None),
-    ("record", "", "folder for a video of the run; empty: none", None),
+    ("report", "auto", "JSON report; auto: reports/<task>-<time>.json here; none", None),
+    ("record", "none", "folder for a video of the run", None),
     (
         "checkpoint_dir",
-        "",
-        "folder with <task>.safetensors; empty: the checkpoints shipped with vital_policy",
+        "auto",
+        "folder with <task>.safetensors; auto: the checkpoints shipped with vital_policy",
         None,
     ),
 )
@@ -35,16 +38,34 @@ ARGUMENTS: tuple[parts.Argument, ...] = (
 
 def report_path(context: LaunchContext) -> str:
     """Where the report goes, absolute; empty for none."""
-    path = text("report", context)
-    if path == "auto":
+    path = given("report", context)
+    if text("report", context) == "auto":
         path = f"reports/{text('task', context)}-{time.strftime('%Y%m%d-%H%M%S')}.json"
     return str(Path(path).absolute()) if path else ""
+
+
+def video_folder(context: LaunchContext) -> str:
+    """Where the video goes, absolute; empty for none."""
+    folder = given("record", context)
+    return str(Path(folder).absolute()) if folder else ""
+
+
+def check_files(context: LaunchContext) -> None:
+    """Refuse, before anything moves, what could not be written when the trials are over."""
+    report, folder = report_path(context), video_folder(context)
+    try:
+        if report and text("trials", context) != "0":
+            check_writable(Path(report), f"report:={text('report', context)}")
+        if folder:
+            check_writable(Path(folder) / "run.mp4", f"record:={text('record', context)}")
+    except VitalError as error:
+        parts.refuse(str(error))
 
 
 def skill_nodes(context: LaunchContext) -> list:
     """The local policy, and the task server that puts the skills together."""
     labeller = "sim_truth" if text("hardware", context) == "sim" else "operator"
-    checkpoints = text("checkpoint_dir", context)
+    checkpoints = given("checkpoint_dir", context)
     policy = {"task": text("task", context), **({"checkpoint_dir": checkpoints} if checkpoints else {})}
     return [
         project_node("policy_node", "vital_policy", policy),
@@ -56,22 +77,22 @@ def deploy_node(context: LaunchContext) -> Node:
     """The client that runs the trials and talks to the operator."""
     parameters = {
         "task": text("task", context),
-        "prompt": text("prompt", context),
+        "prompt": given("prompt", context),
         "trials": int(text("trials", context)),
         "seed": int(text("seed", context)),
         "hardware": text("hardware", context),
-        "report": report_path(context),
+        "report": report_path(context) or "none",
     }
     return project_node("deploy", parameters=parameters, speaks=True)
 
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
-    parts.check_arguments(context, ("trials", "seed"))
+    parts.check_arguments(context, __file__, ARGUMENTS, ("trials", "seed"))
+    check_files(context)
     parts.hold_domain(context)
     nodes = [*parts.bottom_nodes(context), *parts.reach_nodes(context), *skill_nodes(context)]
-    if text("record", context):
-        directory = str(Path(text("record", context)).absolute())
+    if directory := video_folder(context):
         nodes.append(project_node("run_video", parameters={"directory": directory}))
     # Handlers come first: a process that ends at once must find them in place.
     actions = [*parts.required_nodes(nodes), *nodes, parts.viewer()]
@@ -83,4 +104,4 @@ def setup(context: LaunchContext) -> list:
 
 def generate_launch_description() -> LaunchDescription:
     """The launch description."""
-    return LaunchDescription([*parts.declared(ARGUMENTS), OpaqueFunction(function=setup)])
+    return LaunchDescription([*declared(ARGUMENTS), OpaqueFunction(function=setup)])

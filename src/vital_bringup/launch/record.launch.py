@@ -16,12 +16,13 @@ from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 from vital_bringup import launch_parts as parts
-from vital_bringup.launch_parts import project_node, text
+from vital_bringup.launch_arguments import Argument, declared, given, text
+from vital_bringup.launch_parts import project_node
 
 SCRIPTED = "scripted"
-ARGUMENTS: tuple[parts.Argument, ...] = (
+ARGUMENTS: tuple[Argument, ...] = (
     *parts.COMMON_ARGUMENTS,
-    ("operator", "", "who shows it: a name (default: yours), or scripted for the simulator's own operator", None),
+    ("operator", "auto", "who shows it: a name (auto: yours), or scripted for the simulator's own operator", None),
     (
         "device",
         "keyboard",
@@ -36,8 +37,7 @@ ARGUMENTS: tuple[parts.Argument, ...] = (
 
 def session_path(context: LaunchContext) -> str:
     """The session's folder, absolute."""
-    path = text("session", context)
-    return str(Path(f"recordings/{text('task', context)}" if path == "auto" else path).absolute())
+    return str(Path(given("session", context) or f"recordings/{text('task', context)}").absolute())
 
 
 def operator_nodes(context: LaunchContext) -> list[Node]:
@@ -57,7 +57,7 @@ def session_node(context: LaunchContext) -> Node:
     """Leads through the session and talks to the operator."""
     parameters = {
         "task": text("task", context),
-        "operator": text("operator", context) or getpass.getuser(),
+        "operator": given("operator", context) or getpass.getuser(),
         "hardware": text("hardware", context),
         "episodes": int(text("episodes", context)),
         "seed": int(text("seed", context)),
@@ -69,7 +69,7 @@ def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
     if text("operator", context) == SCRIPTED and text("hardware", context) != "sim":
         parts.refuse("[BAD_PARAMETER 11] operator:=scripted shows what only the simulator knows: use hardware:=sim")
-    parts.check_arguments(context, ("episodes", "seed"))
+    parts.check_arguments(context, __file__, ARGUMENTS, ("episodes", "seed"))
     parts.hold_domain(context)
     recorder = {"task": text("task", context), "session": session_path(context)}
     nodes = [
@@ -90,4 +90,4 @@ def setup(context: LaunchContext) -> list:
 
 def generate_launch_description() -> LaunchDescription:
     """The launch description."""
-    return LaunchDescription([*parts.declared(ARGUMENTS), OpaqueFunction(function=setup)])
+    return LaunchDescription([*declared(ARGUMENTS), OpaqueFunction(function=setup)])

@@ -15,9 +15,10 @@ from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
 from vital_bringup import launch_parts as parts
-from vital_bringup.launch_parts import project_node, text
+from vital_bringup.launch_arguments import Argument, declared, given, text
+from vital_bringup.launch_parts import project_node
 
-ARGUMENTS: tuple[parts.Argument, ...] = (
+ARGUMENTS: tuple[Argument, ...] = (
     *parts.COMMON_ARGUMENTS,
     (
         "device",
@@ -35,19 +36,18 @@ ARGUMENTS: tuple[parts.Argument, ...] = (
         "of replay, state and result; auto: training/<task> here; an existing one is gone on with",
         None,
     ),
-    ("demos", "", "session of demonstrations as prior data; empty: none", None),
+    ("demos", "none", "session of demonstrations as prior data", None),
     ("updates_per_step", "16", "updates of critics and actor for every environment step", None),
     ("learner_threads", "0", "of the updates; 0: a quarter of the cores", None),
     ("dense", "false", "reward the distance to where the target was located, too", ("true", "false")),
-    ("checkpoint_dir", "", "folder with <task>.safetensors; empty: the checkpoints shipped with vital_policy", None),
+    ("checkpoint_dir", "auto", "folder with <task>.safetensors; auto: the checkpoints shipped with vital_policy", None),
 )
 WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads")
 
 
 def folder_of(context: LaunchContext) -> Path:
     """Of the training, absolute."""
-    given = text("folder", context)
-    return Path(f"training/{text('task', context)}" if given == "auto" else given).absolute()
+    return Path(given("folder", context) or f"training/{text('task', context)}").absolute()
 
 
 def whole(name: str, context: LaunchContext) -> int:
@@ -58,12 +58,12 @@ def whole(name: str, context: LaunchContext) -> int:
 def learning_nodes(context: LaunchContext) -> list[Node]:
     """The policy ready to learn, the replay and the learner."""
     folder, task = folder_of(context), text("task", context)
-    checkpoints = text("checkpoint_dir", context)
+    checkpoints = given("checkpoint_dir", context)
     policy = {"task": task, "learn": True, "residual": "none"}
     learner = {
         "task": task,
         "folder": str(folder),
-        "demos": [text("demos", context)],
+        "demos": [given("demos", context)],
         "steps": whole("steps", context),
         "seed": whole("run_seed", context),
         "updates_per_step": whole("updates_per_step", context),
@@ -102,7 +102,7 @@ def session_node(context: LaunchContext) -> Node:
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
-    parts.check_arguments(context, WHOLE_NUMBERS)
+    parts.check_arguments(context, __file__, ARGUMENTS, WHOLE_NUMBERS)
     parts.hold_domain(context)
     nodes = [
         *parts.bottom_nodes(context),
@@ -122,4 +122,4 @@ def setup(context: LaunchContext) -> list:
 
 def generate_launch_description() -> LaunchDescription:
     """The launch description."""
-    return LaunchDescription([*parts.declared(ARGUMENTS), OpaqueFunction(function=setup)])
+    return LaunchDescription([*declared(ARGUMENTS), OpaqueFunction(function=setup)])

@@ -62,7 +62,7 @@ VENDORS_LAUNCH = """
 import json, os
 from pathlib import Path
 from launch import LaunchDescription
-from launch.actions import OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
 def setup(context):
@@ -71,7 +71,8 @@ def setup(context):
     return [Node(package="{package}", executable="{program}")]
 
 def generate_launch_description():
-    return LaunchDescription([OpaqueFunction(function=setup)])
+    own = DeclareLaunchArgument("{name}_serial_no", default_value="any")
+    return LaunchDescription([own, OpaqueFunction(function=setup)])
 """
 
 
@@ -208,8 +209,11 @@ def test_mock_arm_with_real_sensors(system):
     assert run.parameters("wrist_camera_node")["device"] == "2"
 
 
+ROBOT = ("hardware:=robot", "robot_ip:=192.168.1.217")
+
+
 def test_robot_is_brought_up_with_the_vendors_launch_files_and_our_sensors(system, calibration: Path):
-    run = system("hardware:=robot", "robot_ip:=192.168.1.217", f"calibration:={calibration}")
+    run = system(*ROBOT, f"calibration:={calibration}", "camera_serial_no:=_123")
     run.wait_for("arm.launch", "camera.launch", "spawner", "anyskin_node", "wrist_camera_node", "xarm_gripper", *COMMON)
     arm = run.call("arm.launch")
     assert arm["robot_ip"] == "192.168.1.217" and arm["add_gripper"] == "true"
@@ -224,6 +228,7 @@ def test_robot_is_brought_up_with_the_vendors_launch_files_and_our_sensors(syste
     assert run.call("spawner")["arguments"][:2] == ["joint_state_broadcaster", "xarm7_traj_controller"]
     camera = run.call("camera.launch")
     assert camera["align_depth.enable"] == "true" and camera["publish_tf"] == "false"
+    assert camera["camera_serial_no"] == "_123" and arm["arm_serial_no"] == "any"
     # The vendors' arguments stay in their own scope.
     assert "camera_name" not in arm and "add_gripper" not in camera
     assert run.parameters("frames")["calibration_file"] == str(calibration)
@@ -283,6 +288,7 @@ def test_launch_ends_with_1_when_a_controller_cannot_be_started(system):
         ),
         (["hardware:=mock", "sensors:=/nowhere.yaml"], ["BAD_PARAMETER 11", "/nowhere.yaml"]),
         (["hardware:=robto"], ["robto"]),
+        (["hardware:=mock", "camera_serial_no:=_123"], ["there is no argument 'camera_serial_no'"]),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_starts(system, arguments, words):

@@ -4,6 +4,7 @@ Exit code 0 when every trial completed its phases (success or an honest give-up)
 something that was asked for does not exist.
 """
 
+import errno
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ LOST = frozenset({ErrorCode.NODE_LOST, ErrorCode.TIMEOUT})
 
 @dataclass(frozen=True)
 class Settings:
-    """What a deployment was asked to do; report is empty for none."""
+    """What a deployment was asked to do; report is empty or `none` for none."""
 
     task: str
     prompt: str
@@ -44,6 +45,13 @@ class Settings:
         load_task(self.task)
         if self.trials < 1:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"trials is {self.trials}, expected at least 1")
+        if self.report_path is not None:
+            report.check_writable(self.report_path, f"report:={self.report}")
+
+    @property
+    def report_path(self) -> Path | None:
+        """Where the report goes."""
+        return None if self.report in ("", "none") else Path(self.report)
 
     @property
     def simulated(self) -> bool:
@@ -128,6 +136,7 @@ def run_trials(node: Deployment, stopping: threading.Event) -> int:
     say = node.get_logger().info
     say(f"'{s.prompt}' ({s.task}), {s.trials} trial{'s' * (s.trials > 1)} from seed {s.seed}")
     trials: list[Trial] = []
+    kept = True
     for number in range(s.trials):
         trial = node.run_trial(number)
         if stopping.is_set():
@@ -138,16 +147,30 @@ def run_trials(node: Deployment, stopping: threading.Event) -> int:
             say(trial.line(s.trials))
         else:
             node.get_logger().error(trial.line(s.trials))
-        if s.report:
-            settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
-            report.write(Path(s.report), settings, trials)
+        kept = keep(node, trials)
         if trial.error_code in FATAL or (trial.error_code in LOST and not node.whole_again()):
             node.get_logger().error(f"{s.trials - len(trials)} further trials not tried: the system is not whole")
             break
     if trials:
-        say(report.closing_line(trials) + (f", report in {s.report}" if s.report else ""))
-    whole = len(trials) == s.trials and all(t.completed for t in trials)
+        say(report.closing_line(trials) + (f", report in {s.report_path}" if s.report_path and kept else ""))
+    whole = len(trials) == s.trials and all(t.completed for t in trials) and kept
     return 0 if whole or stopping.is_set() else EXIT_FAULT
+
+
+def keep(node: Deployment, trials: list[Trial]) -> bool:
+    """Write the report of the trials so far; whether it could be. A disk that fills up costs no trial."""
+    s = node.settings
+    if s.report_path is None:
+        return True
+    settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
+    try:
+        report.write(s.report_path, settings, trials)
+    except OSError as error:
+        code = ErrorCode.DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else ErrorCode.INTERNAL
+        what = f"the report cannot be written to {s.report_path}: {error.strerror}; the trials go on without"
+        node.get_logger().error(str(VitalError(code, what)))
+        return False
+    return True
 
 
 def main() -> None:

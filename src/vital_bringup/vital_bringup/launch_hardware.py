@@ -16,11 +16,12 @@ from launch import LaunchContext
 from launch.actions import GroupAction, IncludeLaunchDescription, RegisterEventHandler
 from launch.event_handlers import OnProcessExit
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from vital_bringup.arm_description import MOCK, ROBOT, SIM, arm_description
+from vital_bringup.launch_arguments import given, text
 from vital_core.errors import ErrorCode, VitalError
 from vital_perception.calibration_file import read_calibration
 
@@ -44,13 +45,14 @@ INSTALL_WITH = {
 }
 CONTROL = ("controller_manager", "joint_trajectory_controller", "joint_state_broadcaster")
 NEEDED = {SIM: (), MOCK: CONTROL, ROBOT: (*CONTROL, "control_msgs", "xarm_controller", "xarm_api", "realsense2_camera")}
+VENDORS_FILES = (("xarm_controller", "_ros2_control.launch.py"), ("realsense2_camera", "rs_launch.py"))
 # Processes of the vendors' launch files without which there is nothing to go on with.
 VENDORS_PROCESSES = ("ros2_control_node", "realsense2_camera_node")
 
 SENSOR_ARGUMENTS = (
     ("tactile_port", "auto", "serial device of the AnySkin; auto: the first one on USB", None),
     ("wrist_camera", "/dev/video0", "wrist camera: device (best /dev/v4l/by-id/...), video file or image folder", None),
-    ("sensors", "", "YAML with the sensors' parameters; empty: config/robot_sensors.yaml of vital_bringup", None),
+    ("sensors", "auto", "YAML with the sensors' parameters; auto: config/robot_sensors.yaml of vital_bringup", None),
     (
         "mock_sensors",
         "false",
@@ -67,11 +69,6 @@ def as_arguments(parameters: Mapping[str, Any]) -> list[str]:
     """
     pairs = [f"{name}:={json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items()]
     return [part for pair in pairs for part in ("-p", pair)]
-
-
-def text(name: str, context: LaunchContext) -> str:
-    """The value of a launch argument."""
-    return LaunchConfiguration(name).perform(context)
 
 
 def problem(context: LaunchContext) -> str | None:
@@ -91,9 +88,9 @@ def problem(context: LaunchContext) -> str | None:
 
 
 def _robot_problem(context: LaunchContext) -> str | None:
-    if not text("robot_ip", context):
+    if not given("robot_ip", context):
         return "[BAD_PARAMETER 11] hardware:=robot needs robot_ip:=<address of the control box>"
-    file = text("calibration", context)
+    file = given("calibration", context)
     if not file:
         return (
             f"[NO_CALIBRATION {ErrorCode.NO_CALIBRATION:d}] hardware:=robot needs calibration:=<file with the cameras' "
@@ -122,7 +119,7 @@ def _installed(package: str) -> bool:
 def sensors_file(context: LaunchContext) -> str:
     """The sensors' parameters."""
     shipped = Path(get_package_share_directory("vital_bringup")) / "config" / "robot_sensors.yaml"
-    return text("sensors", context) or str(shipped)
+    return given("sensors", context) or str(shipped)
 
 
 def controllers_file() -> PathJoinSubstitution:
@@ -199,18 +196,29 @@ def robot_nodes(context: LaunchContext, level: list) -> list:
     gripper = Node(package="vital_bringup", executable="xarm_gripper", output="log", ros_arguments=level)
     return [
         vendors_processes_are_required(),
-        _included("xarm_controller", "_ros2_control.launch.py", arm),
+        _included(*VENDORS_FILES[0], arm),
         *spawner("joint_state_broadcaster", "xarm7_traj_controller"),
-        _included("realsense2_camera", "rs_launch.py", camera),
+        _included(*VENDORS_FILES[1], camera),
         gripper,
         *sensor_nodes(context, level),
     ]
 
 
+def passed_on(context: LaunchContext) -> set[str]:
+    """Names of the arguments that go on to the vendors' launch files, as far as those declare them."""
+    if text("hardware", context) != ROBOT:
+        return set()
+    files = [_vendors_file(package, file) for package, file in VENDORS_FILES]
+    return {argument.name for file in files for argument in file.get_launch_description(context).get_launch_arguments()}
+
+
+def _vendors_file(package: str, file: str) -> PythonLaunchDescriptionSource:
+    return PythonLaunchDescriptionSource(PathJoinSubstitution([FindPackageShare(package), "launch", file]))
+
+
 def _included(package: str, file: str, arguments: dict) -> GroupAction:
     """A vendor's launch file in a scope of its own: its arguments' defaults must not become ours."""
-    source = PythonLaunchDescriptionSource(PathJoinSubstitution([FindPackageShare(package), "launch", file]))
-    return GroupAction([IncludeLaunchDescription(source, launch_arguments=arguments.items())])
+    return GroupAction([IncludeLaunchDescription(_vendors_file(package, file), launch_arguments=arguments.items())])
 
 
 def vendors_processes_are_required() -> RegisterEventHandler:

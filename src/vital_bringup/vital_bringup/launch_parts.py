@@ -3,17 +3,11 @@
 Everything here is plain `launch` and `launch_ros`.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from launch import Action, LaunchContext
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    RegisterEventHandler,
-    SetEnvironmentVariable,
-)
+from launch import LaunchContext
+from launch.actions import EmitEvent, RegisterEventHandler
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
@@ -23,13 +17,11 @@ from launch_ros.substitutions import FindPackageShare
 
 from vital_bringup import arm_description, launch_hardware
 from vital_bringup.domain_lock import DomainLock, launch_file_name, own_domain
+from vital_bringup.launch_arguments import Argument, given, text, unknown_argument
 from vital_bringup.launch_hardware import as_arguments
 from vital_core.errors import VitalError
-from vital_core.process_end import LAUNCH_PID
 from vital_core.task import load_task, task_names
 
-# name, default, description, choices
-Argument = tuple[str, str, str, tuple[str, ...] | None]
 COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
         "hardware",
@@ -52,25 +44,11 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
         "hardware:=mock without sensors, else required",
         ("auto", "required", "none"),
     ),
-    ("robot_ip", "", "address of the xArm's control box (hardware:=robot)", None),
-    ("calibration", "", "YAML with the cameras' poses (hardware:=robot)", None),
+    ("robot_ip", "none", "address of the xArm's control box (hardware:=robot)", None),
+    ("calibration", "none", "YAML with the cameras' poses (hardware:=robot)", None),
     *launch_hardware.SENSOR_ARGUMENTS,
     ("log_level", "warn", "of every node but the operator's", ("debug", "info", "warn", "error")),
 )
-
-
-def declared(arguments: tuple[Argument, ...]) -> list[Action]:
-    """The actions that declare launch arguments, and tell the nodes whose end is theirs."""
-    declarations = [
-        DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
-        for name, default, description, choices in arguments
-    ]
-    return [*declarations, SetEnvironmentVariable(LAUNCH_PID, str(os.getpid()))]
-
-
-def text(name: str, context: LaunchContext) -> str:
-    """The value of a launch argument."""
-    return LaunchConfiguration(name).perform(context)
 
 
 def refuse(message: str) -> None:
@@ -78,8 +56,13 @@ def refuse(message: str) -> None:
     raise RuntimeError(message)
 
 
-def check_arguments(context: LaunchContext, whole_numbers: tuple[str, ...]) -> None:
-    """Refuse what cannot work before anything moves; ``whole_numbers`` names the arguments of 0 or more."""
+def check_arguments(
+    context: LaunchContext, file: str, arguments: tuple[Argument, ...], whole_numbers: tuple[str, ...]
+) -> None:
+    """Refuse what cannot work before anything moves.
+
+    file: the launch file; arguments: those that it declares; whole_numbers: names of those that are 0 or more.
+    """
     try:
         load_task(text("task", context))
     except VitalError as error:
@@ -89,6 +72,9 @@ def check_arguments(context: LaunchContext, whole_numbers: tuple[str, ...]) -> N
         if not value.isdigit():
             refuse(f"[BAD_PARAMETER 11] {name}:={value} is not a whole number of 0 or more")
     problem = launch_hardware.problem(context)
+    if problem is None:
+        names = {name for name, *_ in arguments} | launch_hardware.passed_on(context)
+        problem = unknown_argument(context, file, names)
     if problem is not None:
         refuse(problem)
 
@@ -138,9 +124,9 @@ def reach_nodes(context: LaunchContext) -> list:
     """What is the same over every bottom: the gate, pointing and reach, the frames."""
     task = {"task": text("task", context)}
     frames = {
-        "calibration_file": text("calibration", context),
+        "calibration_file": given("calibration", context),
         "hardware": text("hardware", context),
-        "robot_ip": text("robot_ip", context),
+        "robot_ip": given("robot_ip", context),
     }
     return [
         project_node("gate_node", "vital_control", {**task, **gate_parameters(context)}),

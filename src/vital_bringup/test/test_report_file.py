@@ -1,0 +1,81 @@
+"""The report's file: tried before the trials, and no trial is lost when it fails later."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from vital_bringup.deploy_node import Settings, run_trials
+from vital_bringup.report import check_writable
+from vital_bringup.trial import Phase, Trial
+from vital_core.errors import ErrorCode, VitalError
+
+
+def settings(report, trials=1) -> Settings:
+    return Settings("usb_insertion", "insert it", trials, 1000, str(report), "sim", 1.0)
+
+
+def test_a_report_that_can_be_written_leaves_a_folder_and_nothing_in_it(tmp_path):
+    check_writable(tmp_path / "a" / "b" / "r.json", "report:=a/b/r.json")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize("report", ["file/r.json", "folder", "x" * 250, "/dev/null", "/proc/r.json"])
+def test_a_report_that_cannot_be_written_is_refused_with_what_to_do(tmp_path, report):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(
+        VitalError, match=r"cannot be written \(.*name a place that you may write to, or none"
+    ) as refusal:
+        settings(tmp_path / report)
+    assert refusal.value.code is ErrorCode.BAD_PARAMETER
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("report", ["none", ""])
+def test_no_report_has_a_word(report):
+    assert settings(report).report_path is None
+
+
+class Deployment:
+    """Trials that go well; the second one finds the report's folder gone."""
+
+    def __init__(self, report, spoil) -> None:
+        self.settings, self.said, self._spoil = settings(report, trials=3), [], spoil
+        self.tried = 0
+
+    def get_logger(self):
+        return SimpleNamespace(info=self.said.append, error=self.said.append)
+
+    def wait_for_parts(self, stopping):
+        pass
+
+    def run_trial(self, number):
+        self.tried += 1
+        self._spoil(number)
+        return Trial(number, 1000 + number, "usb_insertion", "insert it", Phase.DONE, True)
+
+
+def test_a_report_that_fails_later_costs_no_trial_is_said_and_gives_exit_code_1(tmp_path):
+    folder = tmp_path / "reports"
+
+    def spoil(number: int) -> None:
+        if number == 1:
+            (folder / "r.json").unlink()
+            folder.rmdir()
+            folder.write_text("")
+
+    node = Deployment(folder / "r.json", spoil)
+    assert run_trials(node, SimpleNamespace(is_set=lambda: False)) == 1
+    assert node.tried == 3
+    errors = [line for line in node.said if "the report cannot be written" in line]
+    assert len(errors) == 2 and "3 of 3 succeeded" in node.said[-1] and "report in" not in node.said[-1]
+
+
+def test_deploy_by_hand_refuses_it_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "vital_bringup.deploy_node", "--ros-args", "-p", f"report:={tmp_path}/file/r.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "BAD_PARAMETER 11" in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
