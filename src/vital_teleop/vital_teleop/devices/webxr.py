@@ -3,30 +3,41 @@
 By default the page is served on the loopback alone. A browser counts that as secure, as WebXR wants it, and a device
 on a USB cable reaches it with `adb reverse tcp:8443 tcp:8443`. Over a network it takes a certificate, its key and a
 PIN that the operator types in. Pages of other origins are turned away, so that no site in a browser on this machine
-can reach for the arm.
+can reach for the arm; other programs on it are kept out by a one-time token, which stands in the address that is
+written to the terminal and to a file of the owner's (`vital_teleop.access`).
 """
 
-import hmac
 import ipaddress
 import json
 import logging
 import math
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from vital_core import pose as pose_of
+from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
+from vital_teleop.access.door import Door, Verdict
+from vital_teleop.access.one_time_token import owners_folder, write_owners_file, write_terminal
+from vital_teleop.access.waiting_room import WaitingRoom
 from vital_teleop.device import DeviceSample
 from vital_teleop.devices.remote import Remote
 
 LONGEST_MESSAGE = 2048
+# For connecting, and for typing the PIN.
+CONNECT_S = 5.0
+GUEST_S = 60.0
+MOST_TRIES = 3
+# A page that does not answer for so long has gone, and its seat is free.
+PING_S = 5.0
 # WebXR: x right, y up, z towards the viewer; the arm's base: x away, y left, z up.
 FROM_WEBXR = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 HEADERS = {
@@ -39,8 +50,8 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class WebXrSettings:
-    """Where the page is served. certificate and key are files, pin is what the operator must type; all three are
-    needed for an address beyond the loopback."""
+    """Where the page is served. certificate and key are files, pin is what the operator may type instead of the
+    one-time token; all three are needed for an address beyond the loopback."""
 
     host: str = "127.0.0.1"
     port: int = 8443
@@ -94,13 +105,17 @@ class WebXr:
         self._settings.check()
         self._hand = Remote()
         self._server: Any = None
-        self._in_use = threading.Lock()
+        self._door: Door | None = None
+        self._room = WaitingRoom()
+        self._seat_lock, self._operator = threading.Lock(), cast(Any, None)
         self.refused = 0
         scheme = "https" if self._settings.certificate else "http"
         self.url = f"{scheme}://{self._settings.host}:{self._settings.port}/"
+        self.address_file = owners_folder() / f"vital_webxr_{self._settings.port}.url"
         self.help = (
-            f"webxr: open {self.url} in the browser of the phone or headset\n"
-            f"       (on a USB cable: adb reverse tcp:{self._settings.port} tcp:{self._settings.port})"
+            f"webxr: {self.url} in the browser of the phone or headset; the address with its one-time token is on the\n"
+            f"       terminal and in {self.address_file}"
+            f" (on a USB cable: adb reverse tcp:{self._settings.port} tcp:{self._settings.port})"
         )
 
     def open(self) -> None:
@@ -129,18 +144,26 @@ class WebXr:
                 process_request=self._page,
                 max_size=LONGEST_MESSAGE,
                 compression=None,
+                open_timeout=CONNECT_S,
+                ping_interval=PING_S,
+                ping_timeout=PING_S,
                 close_timeout=1.0,
                 logger=_quiet(),
             )
+            self._server.handler = self._as_guest(self._server.handler)
+            self._door = Door(s.pin, self._publish)
         except (OSError, ssl.SSLError) as error:
+            self.close()
             raise VitalError(ErrorCode.DEVICE_LOST, f"{self.url} cannot be served: {error}") from error
         threading.Thread(target=self._server.serve_forever, name="webxr", daemon=True).start()
 
     def close(self) -> None:
         """Stop serving."""
         if self._server is not None:
-            self._server.shutdown()
-            self._server = None
+            self._room.empty()
+            self._server.socket.close() if self._door is None else self._server.shutdown()
+            self._server = self._door = None
+            self.address_file.unlink(missing_ok=True)
 
     def poll(self) -> DeviceSample:
         """The newest sample of the hand."""
@@ -158,35 +181,75 @@ class WebXr:
             response.headers[name] = value
         return response
 
+    def _publish(self, token: str) -> None:
+        """Never through what a launch logs. Raises OSError when the file cannot be written."""
+        address = f"{self.url}#{token}"
+        write_owners_file(self.address_file, address + "\n")
+        write_terminal(f"\r\nwebxr, for one device: {address}\r\n")
+
+    def _as_guest(self, handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        def guest(connection: Any, peer: Any) -> None:
+            with self._room.guest(connection, peer[0]):
+                handle(connection, peer)
+
+        return guest
+
     def _talk(self, connection: Any) -> None:
         from websockets.exceptions import ConnectionClosed
 
-        if not self._in_use.acquire(blocking=False):
-            connection.send(json.dumps({"error": "another hand is connected: close its page first"}))
-            return
+        assert self._door is not None
         try:
-            if self._let_in(connection):
-                connection.send(json.dumps({"ok": "connected"}))
+            verdict, back = self._let_in(connection, self._door)
+            if not verdict.admitted:
+                return
+            self._room.leave(connection.socket)
+            if not self._sit_down(connection, instead=back):
+                connection.send(json.dumps({"error": "another hand is connected: close its page first"}))
+                return
+            try:
+                connection.send(json.dumps({"ok": verdict.text, "way_back": self._door.new_way_back()}))
                 for message in connection:
                     self._take(connection, message)
-        except ConnectionClosed:
+            finally:
+                self._stand_up(connection)
+        except (ConnectionClosed, TimeoutError):
             return
-        finally:
-            self._in_use.release()
 
-    def _let_in(self, connection: Any) -> bool:
-        """Ask for the PIN where there is one; three wrong ones end the connection."""
-        if not self._settings.pin:
-            return True
-        for _ in range(3):
+    def _sit_down(self, connection: Any, *, instead: bool) -> bool:
+        """Take the operator's seat; a page that comes back takes it from its own lost connection."""
+        with self._seat_lock:
+            before = self._operator
+            if before is not None and not instead:
+                return False
+            self._operator = connection
+        if before is not None:
+            before.close(reason="came back")
+        return True
+
+    def _stand_up(self, connection: Any) -> None:
+        with self._seat_lock:
+            if self._operator is connection:
+                self._operator = None
+
+    def _let_in(self, connection: Any, door: Door) -> tuple[Verdict, bool]:
+        """Ask for a key; whether it was one of a page that comes back, too. Three wrong ones end the connection."""
+        verdict, back = Verdict(False), False
+        host, deadline_s = connection.remote_address[0], steady_s() + GUEST_S
+        for _ in range(MOST_TRIES):
             connection.send(json.dumps({"need": "pin"}))
-            given = _as_dict(connection.recv(timeout=60.0)).get("pin", "")
-            if hmac.compare_digest(str(given).encode(), self._settings.pin.encode()):
-                return True
-            connection.send(json.dumps({"error": "that is not the PIN"}))
-        return False
+            given = _as_dict(connection.recv(timeout=max(0.0, deadline_s - steady_s())))
+            back = isinstance(given.get("way_back"), str)
+            key = str(given.get("way_back" if back else "pin", ""))
+            verdict = (door.come_back if back else door.try_key)(key, host)
+            if verdict.admitted:
+                break
+            self.refused += 1
+            connection.send(json.dumps({"error": verdict.text, "wait_s": verdict.wait_s}))
+        return verdict, back
 
     def _take(self, connection: Any, message: str | bytes) -> None:
+        if connection is not self._operator:
+            return
         value = _as_dict(message)
         try:
             pose = None if value.get("p") is None else hand_pose(value["p"], value["q"])
@@ -204,7 +267,7 @@ class WebXr:
 def _as_dict(message: str | bytes) -> dict[str, Any]:
     try:
         value = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -1,0 +1,1 @@
+"""Who may take the operator's seat where others can knock: keys, lock-out, and a bounded room to wait in."""
