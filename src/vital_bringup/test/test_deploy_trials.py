@@ -1,7 +1,8 @@
-"""The report's file: tried before the trials, and no trial is lost when it fails later."""
+"""A deployment's trials: what ends them early, and the report's file, tried before them and no trial's loss later."""
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -39,11 +40,11 @@ def test_no_report_has_a_word(report):
 
 
 class Deployment:
-    """Trials that go well; the second one finds the report's folder gone."""
+    """Three trials that go well, unless ``during`` one of them something happens: a code ends it."""
 
-    def __init__(self, report, spoil) -> None:
-        self.settings, self.said, self._spoil = settings(report, trials=3), [], spoil
-        self.tried = 0
+    def __init__(self, report, during, *, whole=True) -> None:
+        self.settings, self.said, self._during = settings(report, trials=3), [], during
+        self.tried, self._whole = 0, whole
 
     def get_logger(self):
         return SimpleNamespace(info=self.said.append, error=self.said.append)
@@ -53,8 +54,32 @@ class Deployment:
 
     def run_trial(self, number):
         self.tried += 1
-        self._spoil(number)
-        return Trial(number, 1000 + number, "usb_insertion", "insert it", Phase.DONE, True)
+        code = self._during(number)
+        trial = Trial(number, 1000 + number, "usb_insertion", "insert it", Phase.DONE, True)
+        return trial if code is None else replace(trial, phase=Phase.POLICY).failed(code, "as told")
+
+    def whole_again(self):
+        return self._whole
+
+
+RUNNING = SimpleNamespace(is_set=lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("code", "whole", "tried"),
+    [
+        (ErrorCode.GIVE_UP, False, 3),
+        (ErrorCode.NODE_LOST, True, 3),
+        (ErrorCode.NODE_LOST, False, 1),
+        (ErrorCode.TIMEOUT, True, 3),
+        (ErrorCode.NO_CHECKPOINT, True, 1),
+    ],
+)
+def test_further_trials_are_tried_while_the_system_is_whole_or_becomes_it_again(code, whole, tried):
+    node = Deployment("none", lambda number: code if number == 0 else None, whole=whole)
+    assert run_trials(node, RUNNING) == (0 if code is ErrorCode.GIVE_UP else 1)
+    assert node.tried == tried
+    assert any("2 further trials not tried" in line for line in node.said) is (tried == 1)
 
 
 def test_a_report_that_fails_later_costs_no_trial_is_said_and_gives_exit_code_1(tmp_path):
@@ -67,7 +92,7 @@ def test_a_report_that_fails_later_costs_no_trial_is_said_and_gives_exit_code_1(
             folder.write_text("")
 
     node = Deployment(folder / "r.json", spoil)
-    assert run_trials(node, SimpleNamespace(is_set=lambda: False)) == 1
+    assert run_trials(node, RUNNING) == 1
     assert node.tried == 3
     errors = [line for line in node.said if "the report cannot be written" in line]
     assert len(errors) == 2 and "3 of 3 succeeded" in node.said[-1] and "report in" not in node.said[-1]
