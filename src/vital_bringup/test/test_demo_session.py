@@ -118,7 +118,7 @@ def test_stalls_are_no_failures_and_a_part_that_answers_again_is_gone_on_with():
         if left:
             raise VitalError(left.pop(), "held up")
 
-    system.prepare, system.whole_again = prepare, lambda: True
+    system.prepare, system.whole_again = prepare, lambda error: error.code is ErrorCode.NODE_LOST
     tally = run(system, 1)
     assert (tally.saved, tally.unprepared) == (1, len(stalls))
 
@@ -129,7 +129,7 @@ def test_a_part_that_stays_lost_ends_it_at_once():
     def prepare(seed):
         raise VitalError(ErrorCode.NODE_LOST, "nobody there")
 
-    system.prepare, system.whole_again = prepare, lambda: False
+    system.prepare, system.whole_again = prepare, lambda _: False
     with pytest.raises(VitalError, match="nobody there"):
         run(system)
 

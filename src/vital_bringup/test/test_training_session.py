@@ -28,8 +28,8 @@ class System:
 
     whole = False
 
-    def whole_again(self):
-        return self.whole
+    def whole_again(self, error):
+        return error.code is ErrorCode.NODE_LOST and self.whole
 
     def prepare(self, seed):
         self.seeds.append(seed)

@@ -66,8 +66,8 @@ class Parts(Protocol):
     def press(self, timeout_s: float | None) -> Press:
         """Wait for the operator; TIME_UP after ``timeout_s``."""
 
-    def whole_again(self) -> bool:
-        """Whether a part that did not answer does so after a while."""
+    def whole_again(self, error: VitalError) -> bool:
+        """Say the ``error`` (NODE_LOST), and whether what did not answer does so after a while."""
 
 
 @dataclass
@@ -132,7 +132,7 @@ class DemoSession:
             except VitalError as error:
                 if error.code in (ErrorCode.DISK_FULL, ErrorCode.CANCELLED):
                     raise
-                if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again():
+                if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again(error):
                     raise
                 self.tally.unprepared += 1
                 self._unlucky(str(error), error.code)

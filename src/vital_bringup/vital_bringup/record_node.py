@@ -99,8 +99,9 @@ class RecordSession(Node):
         self._stopping = stopping
         wait_until_ready(self, self._missing, stopping, self._start_timeout_s)
 
-    def whole_again(self) -> bool:
+    def whole_again(self, error: VitalError) -> bool:
         """As in `demo_session.Parts`."""
+        self.get_logger().error(str(error))
         return whole_again(self, self._missing, self._stopping)
 
     def _missing(self) -> list[str]:

@@ -90,8 +90,9 @@ class TrainingNode(Node):
         self._stopping = self._skills.stopping = stopping
         wait_until_ready(self, self._missing, stopping, self._start_timeout_s)
 
-    def whole_again(self) -> bool:
+    def whole_again(self, error: VitalError) -> bool:
         """As in `TrainingParts`."""
+        self.get_logger().error(str(error))
         return whole_again(self, self._missing, self._stopping)
 
     def _missing(self) -> list[str]:

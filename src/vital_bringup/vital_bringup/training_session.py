@@ -74,8 +74,8 @@ class TrainingParts(Protocol):
     def pressed(self, timeout_s: float | None) -> Press:
         """The next button; TIME_UP after ``timeout_s``."""
 
-    def whole_again(self) -> bool:
-        """Whether a part that did not answer does so after a while."""
+    def whole_again(self, error: VitalError) -> bool:
+        """Say the ``error`` (NODE_LOST), and whether what did not answer does so after a while."""
 
 
 @dataclass
@@ -138,7 +138,7 @@ class TrainingSession:
             except VitalError as error:
                 if error.code in (*FATAL, ErrorCode.CANCELLED):
                     raise
-                if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again():
+                if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again(error):
                     raise
                 self._patience.failed(str(error), error.code)
             self.progress.attempts += 1
