@@ -264,6 +264,24 @@ def test_trajectory_right_after_a_change_of_hands_waits_for_the_arm_to_rest(arm:
     assert result.success, result
 
 
+def test_a_trajectory_that_waits_for_rest_can_be_cancelled_and_never_begins(arm: ArmNode) -> None:
+    own(arm)
+    arm.send(x_m=0.02, duration_s=1.0)
+    arm.wait_for_mode(GateState.MOVING)
+    assert arm.ask(arm.acquire, owner="policy", token=arm.token, release=True).granted
+    own(arm, "reach")
+    handle = arm.start_trajectory(HOME_RAD + 0.1, 4.0)
+    cancelled, ended = handle.cancel_goal_async(), handle.get_result_async()
+    wait_until(cancelled.done)
+    assert cancelled.result().goals_canceling
+    wait_until(ended.done)
+    assert ended.result().result.error_code == ErrorCode.CANCELLED
+    time.sleep(0.5)
+    rest = arm.joints()
+    time.sleep(0.3)
+    np.testing.assert_array_equal(arm.joints(), rest)
+
+
 def test_trajectory_action_is_carried_out_refused_and_cancelled(arm: ArmNode) -> None:
     goal = HOME_RAD + np.array([0.1, 0.02, 0.0, 0.05, 0.0, 0.0, 0.1])
     result = arm.run_trajectory(goal)

@@ -48,6 +48,11 @@ class ExecuteTrajectoryAction:
         self._action.finish(goal, GoalEnd.ABORTED, result)
 
     def _cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        if goal in self._waiting:
+            self._waiting.remove(goal)
+            result = ExecuteTrajectory.Result(error_code=int(ErrorCode.CANCELLED), message="cancelled before it began")
+            self._action.finish(goal, GoalEnd.CANCELED, result)
+            return CancelResponse.ACCEPT
         if self._goal is None or goal.goal_id != self._goal.goal_id:
             return CancelResponse.REJECT
         self._gate.cancel_execution(steady_s())

@@ -133,7 +133,7 @@ class TeleopNode(Node):
         lost = self._watch.lost()
         if self._owner and lost is not None:
             self._lose(lost.message)
-            self._control.call_async(AcquireControl.Request(owner=OWNER, release=True))  # for when it answers again
+            self._release(self._token)  # for when it answers again
         step = self._operation.step(sample, now_s, self._measured(now_s), owner=self._owner)
         for button in sample.buttons:
             self._press(button, now_s)
