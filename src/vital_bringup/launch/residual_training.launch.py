@@ -112,6 +112,7 @@ def setup(context: LaunchContext) -> list:
     ]
     session = session_node(context)
     return [
+        *parts.network_actions(context),
         *parts.required_nodes(nodes),
         *nodes,
         parts.viewer(),

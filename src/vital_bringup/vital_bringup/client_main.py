@@ -15,7 +15,8 @@ from rclpy.signals import SignalHandlerOptions
 from vital_core import process_end
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.node_main import EXIT_REFUSED
+from vital_core.network import refuse_outside_sockets
+from vital_core.node_main import EXIT_REFUSED, join_network
 
 EXIT_FAULT = 1
 WORD_EVERY_S = 10.0
@@ -77,14 +78,18 @@ def run_client(
 ) -> NoReturn:
     """Make the node, do ``work(node, stopping)`` and exit with the code that it returns.
 
-    Exit code 2 when the node refuses its parameters, 1 when the work ends with a VitalError.
+    Exit code 2 when the node refuses its parameters or the network is refused, 1 when the work ends with a VitalError.
     """
+    network = join_network()
+    if network is None:
+        sys.exit(EXIT_REFUSED)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stopping = threading.Event()
     process_end.on_stop_signal(stopping.set)
     code = EXIT_FAULT
     try:
         node = make()
+        refuse_outside_sockets(network)
         executor = EventsExecutor()
         executor.add_node(node)
         spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)

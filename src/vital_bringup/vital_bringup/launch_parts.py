@@ -3,11 +3,12 @@
 Everything here is plain `launch` and `launch_ros`.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from launch import LaunchContext
-from launch.actions import EmitEvent, RegisterEventHandler
+from launch.actions import EmitEvent, LogInfo, RegisterEventHandler, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
@@ -20,6 +21,7 @@ from vital_bringup.domain_lock import DomainLock, launch_file_name, own_domain
 from vital_bringup.launch_arguments import Argument, given, text, unknown_argument
 from vital_bringup.launch_hardware import as_arguments
 from vital_core.errors import VitalError
+from vital_core.network import NETWORK, Network, chosen_network, network_settings
 from vital_core.task import load_task, task_names
 
 COMMON_ARGUMENTS: tuple[Argument, ...] = (
@@ -47,6 +49,12 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     ("robot_ip", "none", "address of the xArm's control box (hardware:=robot)", None),
     ("calibration", "none", "YAML with the cameras' poses (hardware:=robot)", None),
     *launch_hardware.SENSOR_ARGUMENTS,
+    (
+        "network",
+        str(chosen_network(os.environ)),
+        f"who reaches the robot over DDS: this machine alone, or everybody ({NETWORK} sets the default)",
+        tuple(map(str, Network)),
+    ),
     ("log_level", "warn", "of every node but the operator's", ("debug", "info", "warn", "error")),
 )
 
@@ -85,6 +93,13 @@ def hold_domain(context: LaunchContext) -> None:
         context.extend_globals({"domain_lock": DomainLock(own_domain(), launch_file_name())})
     except VitalError as error:
         refuse(str(error))
+
+
+def network_actions(context: LaunchContext) -> list:
+    """The environment that closes the network, or opens it, for every process that follows; the vendors' too."""
+    settings = network_settings({**os.environ, NETWORK: text("network", context)})
+    said = [LogInfo(msg=settings.notice)] if settings.notice else []
+    return [*said, *(SetEnvironmentVariable(name, value) for name, value in settings.variables.items())]
 
 
 def project_node(

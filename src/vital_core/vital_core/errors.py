@@ -46,6 +46,7 @@ class ErrorCode(IntEnum):
     CANCELLED = 52
     BUSY = 53
     SENSOR_FAULT = 54
+    NETWORK_OPEN = 56
     INTERNAL = 59
 
 

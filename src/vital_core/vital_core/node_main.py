@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from vital_core import process_end
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
+from vital_core.network import NetworkSettings, apply_network_settings, refuse_outside_sockets
 from vital_core.process_end import exit_with
 
 __all__ = ["EXIT_REFUSED", "exit_with", "run_node"]
@@ -58,6 +59,19 @@ class _Asked:
         return SPIN_S if self._since_s is None else LINGERING_SPIN_S
 
 
+def join_network() -> NetworkSettings | None:
+    """Settle who reaches this process, to be called before `rclpy.init`; None, with a line, when that is refused."""
+    log = rclpy.logging.get_logger("vital")
+    try:
+        settings = apply_network_settings()
+    except VitalError as error:
+        log.fatal(str(error))
+        return None
+    if settings.notice:
+        log.warning(settings.notice)
+    return settings
+
+
 def run_node(
     make_node: Callable[[], Node],
     *,
@@ -68,14 +82,19 @@ def run_node(
 
     After the signal `node.lingers(seconds since)`, when there is one, is asked between callbacks and must become
     false. A VitalError while making the node (a bad parameter, a missing checkpoint), or one that a thread of the
-    node has left in its attribute `fatal`, is logged as one line and gives `EXIT_REFUSED`.
+    node has left in its attribute `fatal`, is logged as one line and gives `EXIT_REFUSED`. So does a network that is
+    not as closed as it should be.
     """
+    network = join_network()
+    if network is None:
+        return EXIT_REFUSED
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     executor = make_executor()
     node: Node | None = None
     try:
         asked = _Asked(executor)
         node = make_node()
+        refuse_outside_sockets(network)
         asked.working = True
         executor.add_node(node)
         while rclpy.ok() and not asked.to_end(node):

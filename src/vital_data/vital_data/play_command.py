@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.network import apply_network_settings
 from vital_data.session import EpisodeEntry, Session
 
 # Played only when asked for: these would move an arm, or speak for the gate.
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if not options.rate > 0.0:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"--rate is {options.rate}, expected more than 0")
     entry = _entry(Session.open(options.session), options.episode)
+    if notice := apply_network_settings().notice:
+        console.print(notice)
     rclpy.init()
     node = rclpy.create_node("vital_data_play")
     try:
