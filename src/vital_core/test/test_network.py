@@ -113,10 +113,11 @@ def test_small_shared_memory_gives_udp(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_shared_memory_of_another_user_gives_udp(roomy_memory: Path, monkeypatch: pytest.MonkeyPatch):
-    (roomy_memory / "fastrtps_port7411").touch()
+    (roomy_memory / "fastrtps_port7412").touch()
     assert profile_of({}) == "loopback.xml"
     monkeypatch.setattr(network.os, "getuid", lambda: 4711)
     assert profile_of({}) == "loopback_udp.xml"
+    assert profile_of({"ROS_DOMAIN_ID": "1"}) == "loopback.xml"
 
 
 def test_socket_on_every_address_is_refused_where_the_network_is_closed():

@@ -5,7 +5,7 @@ is made. Each value names a Fast DDS profile in `fastdds/`:
 
 - `loopback` (default): shared memory and UDP on 127.0.0.1; no socket is bound to an address that others reach.
 - `loopback_udp`: the same without shared memory, for processes that do not share /dev/shm. Chosen by itself where
-  /dev/shm is small, or in use by another user, whose files cannot be written to.
+  /dev/shm is small, or another user's nodes in this domain use it: nobody can write to the files of others.
 - `open`: every interface. DDS asks nobody who they are: whoever reaches this machine can stop and command the arm.
 
 `python -m vital_core.network` prints the settings for a shell.
@@ -26,6 +26,7 @@ NETWORK = "VITAL_NETWORK"
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
 PEERS = "ROS_STATIC_PEERS"
+DOMAIN = "ROS_DOMAIN_ID"
 MIDDLEWARE = "RMW_IMPLEMENTATION"
 # Fast DDS also reads DEFAULT_FASTRTPS_PROFILES.xml of the working directory, which could open what is closed.
 SKIP_LOCAL_PROFILE = "SKIP_DEFAULT_XML_FILE"
@@ -33,6 +34,8 @@ PROFILES = Path(__file__).parent / "fastdds"
 SHARED_MEMORY = Path("/dev/shm")
 # Room for the segments of a whole stack, which are allocated at once. Docker's default is 64 MB.
 LEAST_SHARED_MEMORY_BYTES = 512 * 2**20
+# The numbers of UDP and shared memory ports (RTPS specification 2.2, 9.6.1.1).
+FIRST_PORT, PORTS_OF_A_DOMAIN = 7400, 250
 
 
 class Network(StrEnum):
@@ -135,7 +138,7 @@ def _opened(environment: Mapping[str, str]) -> NetworkSettings:
 
 
 def _closed(environment: Mapping[str, str], network: Network) -> NetworkSettings:
-    why = _why_not_shared_memory() if network is Network.LOOPBACK else ""
+    why = _why_not_shared_memory(environment.get(DOMAIN, "")) if network is Network.LOOPBACK else ""
     discovery = environment.get(RANGE, "")
     variables = {
         NETWORK: str(network),
@@ -152,12 +155,17 @@ def _closed(environment: Mapping[str, str], network: Network) -> NetworkSettings
 
 def _profile(network: Network) -> Path:
     path = PROFILES / f"{network}.xml"
-    if not os.access(path, os.R_OK):
-        raise VitalError(ErrorCode.BAD_PARAMETER, f"{path} cannot be read, the network would be open: build again")
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            f"{path} cannot be read ({error.strerror}), the network would be open: build again",
+        ) from error
     return path
 
 
-def _why_not_shared_memory() -> str:
+def _why_not_shared_memory(domain: str) -> str:
     """Why shared memory would lose messages here; empty when it would not."""
     try:
         room = os.statvfs(SHARED_MEMORY)
@@ -166,12 +174,14 @@ def _why_not_shared_memory() -> str:
     free_bytes = room.f_bavail * room.f_frsize
     if free_bytes < LEAST_SHARED_MEMORY_BYTES:
         return f"{SHARED_MEMORY} has {free_bytes >> 20} MB free, fewer than {LEAST_SHARED_MEMORY_BYTES >> 20}"
-    others = {entry.name for entry in SHARED_MEMORY.glob("fastrtps_port*") if _owner(entry) not in (None, os.getuid())}
-    return f"{SHARED_MEMORY} is in use by another user, too ({min(others)})" if others else ""
+    first = FIRST_PORT + PORTS_OF_A_DOMAIN * int(domain if domain.isdecimal() else 0)
+    ports = (SHARED_MEMORY / f"fastrtps_port{port}" for port in range(first, first + PORTS_OF_A_DOMAIN))
+    others = [port for port in ports if _owner(port) not in (None, os.getuid())]
+    return f"{others[0]} is of another user, in the same domain" if others else ""
 
 
 def _owner(path: Path) -> int | None:
-    """User id; None for what went away meanwhile."""
+    """User id; None for what is not there."""
     try:
         return path.stat().st_uid
     except FileNotFoundError:
