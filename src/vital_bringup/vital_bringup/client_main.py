@@ -82,7 +82,7 @@ def run_client(
     """
     network = join_network()
     if network is None:
-        sys.exit(EXIT_REFUSED)
+        process_end.exit_with(EXIT_REFUSED)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stopping = threading.Event()
     process_end.on_stop_signal(stopping.set)

@@ -21,6 +21,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.shared_memory import SHARED_MEMORY
 
 NETWORK = "VITAL_NETWORK"
 PROFILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
@@ -31,7 +32,6 @@ MIDDLEWARE = "RMW_IMPLEMENTATION"
 # Fast DDS also reads DEFAULT_FASTRTPS_PROFILES.xml of the working directory, which could open what is closed.
 SKIP_LOCAL_PROFILE = "SKIP_DEFAULT_XML_FILE"
 PROFILES = Path(__file__).parent / "fastdds"
-SHARED_MEMORY = Path("/dev/shm")
 # Room for the segments of a whole stack, which are allocated at once. Docker's default is 64 MB.
 LEAST_SHARED_MEMORY_BYTES = 512 * 2**20
 # The numbers of UDP and shared memory ports (RTPS specification 2.2, 9.6.1.1).

@@ -18,8 +18,9 @@ from vital_core.clock import steady_s
 from vital_core.errors import VitalError
 from vital_core.network import NetworkSettings, apply_network_settings, refuse_outside_sockets
 from vital_core.process_end import exit_with
+from vital_core.shared_memory import free_dead_segments
 
-__all__ = ["EXIT_REFUSED", "exit_with", "run_node"]
+__all__ = ["EXIT_REFUSED", "exit_with", "join_network", "run_node"]
 
 EXIT_REFUSED = 2
 SPIN_S = 0.2  # a signal is seen between two spins
@@ -62,6 +63,8 @@ class _Asked:
 def join_network() -> NetworkSettings | None:
     """Settle who reaches this process, to be called before `rclpy.init`; None, with a line, when that is refused."""
     log = rclpy.logging.get_logger("vital")
+    # Before the settings look at how much room there is.
+    free_dead_segments()
     try:
         settings = apply_network_settings()
     except VitalError as error:
