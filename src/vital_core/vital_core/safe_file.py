@@ -1,10 +1,44 @@
-"""Files that are either whole or absent: written aside, synced, then renamed."""
+"""Files that are either whole or absent: written aside, synced, then renamed; read within bounds, regular ones only."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+KINDS = {
+    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}  # fmt: skip
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read; never waits. Raises OSError for a pipe, socket, device or folder."""
+    _refuse_irregular(path, os.stat(path).st_mode)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _refuse_irregular(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except OSError:
+        os.close(descriptor)
+        raise
+
+
+def _refuse_irregular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.S_IFMT(mode), "no file")
+        raise OSError(errno.EINVAL, f"is {kind}, expected a regular file", str(path))
+
+
+def read_bytes(path: Path, most_bytes: int) -> bytes:
+    """The whole of a regular file. Raises OSError, EFBIG where it has more than ``most_bytes``."""
+    with open_regular(path) as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f"has more than {most_bytes} bytes", str(path))
+    return data
 
 
 def write_bytes(path: Path, data: bytes) -> None:

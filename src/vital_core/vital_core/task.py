@@ -1,18 +1,19 @@
 """Tasks: one YAML file each in `vital_core/tasks/`, read into a frozen dataclass."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from msgspec import Meta
 
+from vital_core import schema
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Name, NotNegative, Positive, Source, Vector3
 
-Vector = tuple[float, ...]
-SKILLS = ("insert", "swipe", "pick")
-MAY_BE_ZERO = ("tip_offset_m", "tip_forward_m", "success_travel_m")
-MAY_BE_NEGATIVE = ("wrist_tilt_rad",)
+Rate = Annotated[float, Meta(gt=0.0, le=1000.0)]
+Angle = Annotated[float, Meta(ge=-3.2, le=3.2)]
 
 
 @dataclass(frozen=True)
@@ -34,46 +35,30 @@ class Task:
     demonstrations: how many the policy is trained on.
     """
 
-    name: str
-    skill: str
-    prompt: str
-    target: str
-    held_object: str
-    tip_offset_m: float
-    tip_forward_m: float
-    wrist_tilt_rad: float
-    wrist_window_rad: float
-    start_offset_m: Vector
-    start_region_m: Vector
-    workspace_lower_m: Vector
-    workspace_upper_m: Vector
-    max_step_m: float
-    max_step_rad: float
-    tactile_limit_ut: float
-    control_rate_hz: float
-    episode_s: float
-    success_depth_m: float
-    success_lateral_m: float
-    success_travel_m: float
-    demonstrations: int
+    name: Name
+    skill: Literal["insert", "swipe", "pick"]
+    prompt: Name
+    target: Name
+    held_object: Name
+    tip_offset_m: NotNegative
+    tip_forward_m: NotNegative
+    wrist_tilt_rad: Angle
+    wrist_window_rad: Annotated[float, Meta(gt=0.0, le=3.2)]
+    start_offset_m: Vector3
+    start_region_m: Vector3
+    workspace_lower_m: Vector3
+    workspace_upper_m: Vector3
+    max_step_m: Positive
+    max_step_rad: Positive
+    tactile_limit_ut: Positive
+    control_rate_hz: Rate
+    episode_s: Positive
+    success_depth_m: Positive
+    success_lateral_m: Positive
+    success_travel_m: NotNegative
+    demonstrations: Annotated[int, Meta(ge=1, le=1_000_000)]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in MAY_BE_NEGATIVE:
-                continue
-            least = "0 or more" if field.name in MAY_BE_ZERO else "more than 0"
-            if isinstance(value, float) and not (value > 0.0 or (value == 0.0 and field.name in MAY_BE_ZERO)):
-                raise VitalError(
-                    ErrorCode.BAD_PARAMETER, f"task {self.name}: {field.name} is {value}, expected {least}"
-                )
-        if self.skill not in SKILLS:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER, f"task {self.name}: skill is '{self.skill}', expected one of {SKILLS}"
-            )
-        for name in ("start_offset_m", "start_region_m", "workspace_lower_m", "workspace_upper_m"):
-            if len(getattr(self, name)) != 3:
-                raise VitalError(ErrorCode.BAD_PARAMETER, f"task {self.name}: {name} needs three values")
         if not all(lo < up for lo, up in zip(self.workspace_lower_m, self.workspace_upper_m, strict=True)):
             raise VitalError(ErrorCode.BAD_PARAMETER, f"task {self.name}: the workspace box is empty")
 
@@ -83,13 +68,13 @@ class Task:
         return 1.0 / self.control_rate_hz
 
     @property
-    def start_centre_m(self) -> Vector:
+    def start_centre_m(self) -> Vector3:
         """(3,) centre of the start region of the TCP relative to the target, in the target's frame."""
         x, y, z = self.start_offset_m
         return (x - self.tip_forward_m, y, z + self.tip_offset_m)
 
     @property
-    def finish_m(self) -> Vector:
+    def finish_m(self) -> Vector3:
         """(3,) where the TCP ends when it succeeds, relative to the target, in the target's frame.
 
         A swiped object is behind the target by then, as far as it began before it.
@@ -119,18 +104,17 @@ def load_task(name: str) -> Task:
         raise VitalError(
             ErrorCode.UNKNOWN_TASK, f"there is no task '{name}', expected one of {', '.join(names)}.{hint}"
         )
-    text = resources.files("vital_core").joinpath(f"tasks/{name}.yaml").read_text()
-    return parse_task(name, yaml.safe_load(text))
+    return parse_task(name, resources.files("vital_core").joinpath(f"tasks/{name}.yaml").read_bytes())
 
 
-def parse_task(name: str, values: dict[str, Any]) -> Task:
-    """A Task from the YAML file's mapping; unknown and missing keys are refused by name."""
+def parse_task(name: str, text: bytes | str | Mapping[str, Any]) -> Task:
+    """A Task from its YAML, or from the mapping in it; raises VitalError(BAD_PARAMETER) naming what is wrong."""
+    source = Source(f"task file {name}", ErrorCode.BAD_PARAMETER, "write it like those in vital_core/tasks")
+    values = text if isinstance(text, Mapping) else schema.plain_yaml(text, source)
+    if not isinstance(values, Mapping):
+        raise source.refuse(f"holds {type(values).__name__}, expected names with values")
     expected = {f.name for f in fields(Task)} - {"name"}
     if set(values) != expected:
-        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER,
-            f"task file {name}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}",
-        )
-    fields_of: dict[str, Any] = {k: tuple(map(float, v)) if isinstance(v, list) else v for k, v in values.items()}
-    return Task(name=name, **fields_of)
+        missing, unknown = sorted(expected - set(values)), sorted(map(str, set(values) - expected))
+        raise source.refuse(f"missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
+    return schema.checked({**values, "name": name}, Task, source)

@@ -144,7 +144,9 @@ def _changed(change: str) -> str:
         ("dtype: float32 -> dtype: float16", "dtype is 'float16', expected one of float32"),
         ("clock: /wrist_camera/image_raw -> clock: /tf", "the clock is /tf"),
         ("tcp_target: -> tcp/target:", "must not contain '/'"),
-        ("robot_type: -> robot:", "cannot be read"),
+        ("robot_type: -> robot:", "lacks robot_type"),
+        ("robot_type: -> robot: x\nrobot_type:", "'robot' is unknown"),
+        ("frame_rate_hz: 30 -> frame_rate_hz: .inf", "frame_rate_hz is inf"),
     ],
 )
 def test_wrong_feature_map_is_refused(change, said):

@@ -5,42 +5,38 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from msgspec import Meta
 
+from vital_core import safe_file, schema
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Name, Source
 
-DTYPES = ("float32", "float64", "int64", "bool")
-NEWEST, FOLLOWING = "newest", "following"
+NEWEST: Literal["newest"] = "newest"
+FOLLOWING: Literal["following"] = "following"
 
 
 @dataclass(frozen=True)
 class Part:
     """Columns of a feature: one field of a topic. match: which of its samples belongs to a frame."""
 
-    topic: str
-    field: str
-    names: tuple[str, ...]
-    match: str = NEWEST
-
-    def __post_init__(self) -> None:
-        if self.match not in (NEWEST, FOLLOWING):
-            raise _refuse(f"{self.topic} {self.field}: match is '{self.match}', expected {NEWEST} or {FOLLOWING}")
+    topic: Name
+    field: Name
+    names: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=1000)]
+    match: Literal["newest", "following"] = NEWEST
 
 
 @dataclass(frozen=True)
 class Feature:
     """One named vector per frame, its parts side by side. optional: left out where not every episode has it."""
 
-    name: str
-    dtype: str
-    parts: tuple[Part, ...]
+    name: Name
+    dtype: Literal["float32", "float64", "int64", "bool"]
+    parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=100)]
     optional: bool = False
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise _refuse(f"{self.name}: dtype is '{self.dtype}', expected one of {', '.join(DTYPES)}")
         if "/" in self.name:
             raise _refuse(f"{self.name}: a feature's name must not contain '/'")
 
@@ -54,28 +50,28 @@ class Feature:
 class Video:
     """A camera: the images of one topic."""
 
-    name: str
-    topic: str
-    field: str
+    name: Name
+    topic: Name
+    field: Name
 
 
 @dataclass(frozen=True)
 class VideoCodec:
     """How videos are encoded, in ffmpeg's words."""
 
-    codec: str
-    pixel_format: str
-    options: Mapping[str, str]
+    codec: Name
+    pixel_format: Name
+    options: Mapping[Name, Name]
 
 
 @dataclass(frozen=True)
 class FeatureMap:
     """Everything that is in the file: see `config/lerobot_features.yaml`."""
 
-    robot_type: str
-    frame_rate_hz: int
-    clock: str
-    stamps: str
+    robot_type: Name
+    frame_rate_hz: Annotated[int, Meta(ge=1, le=1000)]
+    clock: Name
+    stamps: Name
     video_codec: VideoCodec
     videos: tuple[Video, ...]
     features: tuple[Feature, ...]
@@ -110,34 +106,28 @@ class FeatureMap:
         return found.pop() if found else NEWEST
 
 
+SOURCE = Source("feature map", ErrorCode.BAD_PARAMETER, "expected the layout of config/lerobot_features.yaml")
+
+
 def _refuse(what: str) -> VitalError:
-    return VitalError(ErrorCode.BAD_PARAMETER, f"feature map: {what}")
+    return SOURCE.refuse(what)
 
 
-def _part(values: dict[str, Any]) -> Part:
-    return Part(**{**values, "names": tuple(values["names"])})
-
-
-def parse_feature_map(text: str) -> FeatureMap:
+def parse_feature_map(text: str | bytes) -> FeatureMap:
     """From YAML. Raises VitalError(BAD_PARAMETER) naming what is wrong."""
-    try:
-        values = yaml.safe_load(text)
-        codec = values.pop("video")
-        videos = tuple(Video(name, **given) for name, given in values.pop("videos").items())
-        features = tuple(
-            Feature(**{**given, "name": name, "parts": tuple(_part(part) for part in given["parts"])})
-            for name, given in values.pop("features").items()
-        )
-        return FeatureMap(**values, video_codec=VideoCodec(**codec), videos=videos, features=features)
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise _refuse(f"cannot be read ({error!r}), expected the layout of config/lerobot_features.yaml") from error
+    values = schema.from_yaml(text, dict[str, Any], SOURCE)
+    for part in ("videos", "features"):
+        named = schema.checked(values.get(part), dict[str, dict[str, Any]], SOURCE)
+        values[part] = [{**given, "name": name} for name, given in named.items()]
+    values["video_codec"] = values.pop("video", None)
+    return schema.checked(values, FeatureMap, SOURCE)
 
 
 def load_feature_map(path: Path | None = None) -> FeatureMap:
     """From a file, or the one that comes with the package."""
     if path is None:
-        return parse_feature_map(resources.files("vital_data").joinpath("config/lerobot_features.yaml").read_text())
+        return parse_feature_map(resources.files("vital_data").joinpath("config/lerobot_features.yaml").read_bytes())
     try:
-        return parse_feature_map(Path(path).read_text())
+        return parse_feature_map(safe_file.read_bytes(path, schema.YAML_BYTES))
     except OSError as error:
         raise _refuse(f"{path} cannot be read ({error})") from error
