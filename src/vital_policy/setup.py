@@ -28,6 +28,7 @@ setup(
             "policy_node = vital_policy.policy_node:main",
             "train_bc = vital_policy.train_bc:main",
             "model_card = vital_policy.model_card:main",
+            "convert_weights = vital_policy.convert_weights:main",
         ],
         "vital.policies": ["local = vital_policy.evaluated:load"],
     },

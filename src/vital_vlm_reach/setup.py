@@ -24,6 +24,7 @@ setup(
         "console_scripts": [
             "vlm_reach_node = vital_vlm_reach.vlm_reach_node:main",
             "train_pointing = vital_vlm_reach.pointing.train:main",
+            "convert_weights = vital_vlm_reach.pointing.convert_weights:main",
         ]
     },
 )

@@ -1,17 +1,19 @@
 """The one normaliser of a policy: fitted once on the demonstrations, kept beside them and in every checkpoint."""
 
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from vital_core import safe_file
+from vital_core import safe_file, schema
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import ACTION_VALUES, TACTILE_VALUES
+from vital_core.schema import Sha256, Source
 
 ACTION_MARGIN = 1.1
 # Smallest half range of a dimension (m, rad, gripper): keeps a dimension that never moves from becoming noise.
@@ -21,6 +23,12 @@ TACTILE_SIGMAS = 3.0
 # Fields beyond the demonstrations' are compressed, so that no reading carries the network far out of its range.
 TACTILE_BOUND = 3.0
 
+# m, rad, gripper units and µT of a hand's motion: what is beyond is no demonstration.
+Centre = Annotated[float, Meta(ge=-100.0, le=100.0)]
+HalfRange = Annotated[float, Meta(gt=0.0, le=100.0)]
+ScaleUt = Annotated[float, Meta(gt=0.0, le=1e6)]
+
+SOURCE = Source("normalisation", ErrorCode.BAD_DATASET, "delete it, it is fitted again")
 FORMAT = "vital_normalisation/1"
 FILE_NAME = "normalisation.json"
 log = logging.getLogger(__name__)
@@ -78,9 +86,31 @@ class Normaliser:
         return {name: getattr(self, name).tolist() for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Normaliser":
-        """From `to_dict`'s mapping. Raises TypeError or ValueError for a wrong one."""
-        return cls(**{name: np.asarray(v, dtype=float) for name, v in values.items()})
+    def from_dict(cls, values: Any, source: Source = SOURCE) -> "Normaliser":
+        """From `to_dict`'s mapping. Raises VitalError for a wrong one."""
+        return schema.checked(values, StoredNormaliser, source).restore()
+
+
+@dataclass(frozen=True)
+class StoredNormaliser:
+    """`Normaliser` as files hold it."""
+
+    action_centre: Annotated[tuple[Centre, ...], Meta(min_length=ACTION_VALUES, max_length=ACTION_VALUES)]
+    action_half_range: Annotated[tuple[HalfRange, ...], Meta(min_length=ACTION_VALUES, max_length=ACTION_VALUES)]
+    tactile_scale_ut: Annotated[tuple[ScaleUt, ...], Meta(min_length=TACTILE_VALUES, max_length=TACTILE_VALUES)]
+
+    def restore(self) -> Normaliser:
+        """The normaliser."""
+        return Normaliser(*(np.array(v) for v in (self.action_centre, self.action_half_range, self.tactile_scale_ut)))
+
+
+@dataclass(frozen=True)
+class NormalisationFile:
+    """What is kept beside demonstrations. data_sha256: of those it was fitted on."""
+
+    format: Literal["vital_normalisation/1"]
+    data_sha256: Sha256
+    normaliser: StoredNormaliser
 
 
 def stored_normaliser(folder: Path, sha256: str, fit: Callable[[], Normaliser]) -> Normaliser:
@@ -89,14 +119,15 @@ def stored_normaliser(folder: Path, sha256: str, fit: Callable[[], Normaliser]) 
     A folder that cannot be written to is no reason to refuse the data: the normaliser follows from it.
     """
     path = folder / FILE_NAME
+    source = replace(SOURCE, name=str(path))
     try:
-        kept = json.loads(path.read_text())
-        if (kept["format"], kept["data_sha256"]) == (FORMAT, sha256):
-            return Normaliser.from_dict(kept["normaliser"])
+        kept = schema.from_json(safe_file.read_bytes(path, schema.JSON_BYTES), NormalisationFile, source)
+        if kept.data_sha256 == sha256:
+            return kept.normaliser.restore()
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s cannot be read (%r), it is made again", path, error)
+    except (OSError, VitalError) as error:
+        log.warning("%s cannot be read (%s), it is made again", path, error)
     normaliser = fit()
     try:
         safe_file.write_json(path, {"format": FORMAT, "data_sha256": sha256, "normaliser": normaliser.to_dict()})

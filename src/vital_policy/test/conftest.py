@@ -81,7 +81,7 @@ def checkpoint_path(tmp_path: Path) -> Path:
     return make_checkpoint(tmp_path / "usb_insertion.safetensors")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_checkpoint():
     """`make_checkpoint`, for a checkpoint of another kind."""
     return make_checkpoint

@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from vital_core import schema
+from vital_core.errors import ErrorCode
+from vital_core.schema import Source
 from vital_policy import fused_norm
 from vital_policy.encoders import Stem, TactileEncoder, spatial_softmax
 from vital_policy.policy import Policy, PolicyConfig
@@ -43,7 +46,8 @@ def test_policy_with_touch_uses_it(tiny_config):
 
 
 def test_config_survives_its_dictionary(tiny_config):
-    assert PolicyConfig.from_dict(tiny_config.to_dict()) == tiny_config
+    source = Source("network", ErrorCode.INTERNAL, "")
+    assert schema.checked(tiny_config.to_dict(), PolicyConfig, source) == tiny_config
 
 
 def test_stem_is_resnets_seven_by_seven_convolution():

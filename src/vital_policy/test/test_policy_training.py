@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
+from vital_core.schema import Source
 from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_policy import evaluated, train_bc
@@ -284,11 +286,13 @@ def test_missing_checkpoint_names_the_path_and_the_command(tmp_path: Path):
 
 
 def _rewrite(path: Path, header: dict[str, str | None], tensors: dict[str, torch.Tensor] | None = None) -> None:
+    """The file with another content, and the hash of that."""
     with safe_open(path, framework="pt") as file:
         kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         changed = {**file.metadata(), **header}
-    kept |= tensors or {}
-    save_file(kept, path, {k: v for k, v in changed.items() if v is not None})
+    source = Source("test", ErrorCode.INTERNAL, "")
+    metadata = {k: v for k, v in changed.items() if v is not None}
+    path.write_bytes(weight_file.sealed(save({**kept, **(tensors or {})}), metadata, source))
 
 
 @pytest.mark.parametrize(
@@ -296,14 +300,20 @@ def _rewrite(path: Path, header: dict[str, str | None], tensors: dict[str, torch
     [
         ({"task": "plug_in_socket"}, {}, "task is 'plug_in_socket', expected 'usb_insertion'"),
         ({"frame": "link_base"}, {}, "frame is 'link_base'"),
-        ({"control_rate_hz": "10"}, {}, "control_rate_hz is '10', expected '6'"),
+        ({"control_rate_hz": "10"}, {}, "control_rate_hz is '10.0', expected '6.0'"),
         ({"image_size_px": "96"}, {}, "image_size_px is '96'"),
         ({"format": "vital_policy/0"}, {}, "format is"),
-        ({"normalisation": None}, {}, "unreadable header"),
-        ({"normalisation": '{"action_centre": [0]}'}, {}, "unreadable header"),
+        ({"normalisation": None}, {}, "lacks normalisation"),
+        ({"normalisation": '{"action_centre": [0]}'}, {}, "normalisation.action_centre is [0]"),
+        ({"ensemble_decay": "NaN"}, {}, "cannot be read"),
+        ({"ensemble_decay": "1e300"}, {}, "ensemble_decay is 1e+300"),
+        ({"provenance": '{"seed": "7"}'}, {}, "provenance.seed is '7', expected `int`"),
+        ({"beyond": "1"}, {}, "'beyond' is unknown"),
+        ({"policy": "[" * 5000}, {}, "cannot be read"),
+        ({}, {"action_token": torch.zeros(16)}, "action_token is of F32, expected F16"),
         ({"policy": '{"touch": false}'}, {}, "does not match its own hash"),
-        ({}, {"action_token": torch.zeros(3)}, "action_token has shape (3,), expected (16,)"),
-        ({}, {"action_token": torch.full((16,), torch.nan)}, "not finite"),
+        ({}, {"action_token": torch.zeros(3).half()}, "action_token has shape (3,), expected (16,)"),
+        ({}, {"action_token": torch.full((16,), torch.nan).half()}, "not finite"),
     ],
 )
 def test_checkpoint_that_does_not_fit_is_refused(checkpoint_path: Path, header, tensors, said):

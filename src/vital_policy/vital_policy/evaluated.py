@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from vital_core import safe_file
 from vital_core.observation import Action, Observation
 from vital_core.task import load_task
 from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import write_model_card, write_residual_card
-from vital_policy.residual import load_residual
+from vital_policy.residual import load_residual, residual_identity
 
 
 class EvaluatedLocalPolicy:
@@ -38,8 +37,7 @@ class EvaluatedLocalPolicy:
         checkpoint, residual = self._policy.checkpoint, self._policy.residual
         added = {}
         if residual is not None and self._residual is not None:
-            sha256 = safe_file.sha256(self._residual.read_bytes())
-            added = {"residual_sha256": sha256, "residual_steps": residual.steps}
+            added = {"residual_sha256": residual_identity(self._residual), "residual_steps": residual.steps}
         return {
             "file": self._path.name,
             "sha256": checkpoint.sha256,

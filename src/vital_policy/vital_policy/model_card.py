@@ -14,7 +14,7 @@ from typing import Any
 from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.residual import load_residual
+from vital_policy.residual import load_residual, residual_identity
 
 RESIDUAL = "_residual"
 Report = Mapping[str, Any]
@@ -62,7 +62,7 @@ def write_model_card(checkpoint_path: Path, *reports: Report) -> Path:
 | demonstrations | {origin.demonstrations} episodes for training, data SHA-256 `{origin.data_sha256}` |
 | steps, seed | {origin.steps}, {origin.seed} |
 | source | commit `{origin.commit}` |
-| file | `{checkpoint_path.name}`, fp16, SHA-256 `{checkpoint.sha256}` |
+| file | `{checkpoint_path.name}`, fp16, known by SHA-256 `{checkpoint.sha256}` |
 | largest action | {json.dumps([float(f"{v:.3g}") for v in normaliser.action_half_range])} about \
 {json.dumps([float(f"{v:.3g}") for v in normaliser.action_centre])} (m, rad, gripper) |
 
@@ -79,7 +79,7 @@ Made by:
 def write_residual_card(path: Path, checkpoint: Checkpoint, *reports: Report) -> Path:
     """Write `<residual>.md` for a residual on ``checkpoint``; see `write_model_card`."""
     residual = load_residual(path, checkpoint)
-    data, about = path.read_bytes(), residual.about
+    about = residual.about
     text = f"""# Residual for `{residual.task}`
 
 | | |
@@ -90,7 +90,7 @@ def write_residual_card(path: Path, checkpoint: Checkpoint, *reports: Report) ->
 | adds at most | {json.dumps([float(f"{v:.3g}") for v in residual.scale.tolist()])} (m, rad, gripper) to an action |
 | learned from | {residual.steps} steps in {about.get("episodes", "?")} episodes, {residual.version} updates, \
 seed {about.get("seed", "?")} |
-| file | `{path.name}`, SHA-256 `{safe_file.sha256(data)}` |
+| file | `{path.name}`, known by SHA-256 `{residual_identity(path)}` |
 
 Made by:
 
@@ -107,9 +107,7 @@ def write_card(path: Path, *reports: Report) -> Path:
     if not path.stem.endswith(RESIDUAL):
         return write_model_card(path, *_of(reports, "sha256", load_checkpoint(path).sha256, path))
     checkpoint = load_checkpoint(path.with_name(f"{path.stem.removesuffix(RESIDUAL)}.safetensors"))
-    return write_residual_card(
-        path, checkpoint, *_of(reports, "residual_sha256", safe_file.sha256(path.read_bytes()), path)
-    )
+    return write_residual_card(path, checkpoint, *_of(reports, "residual_sha256", residual_identity(path), path))
 
 
 def _of(reports: tuple[Report, ...], name: str, wanted: str, path: Path) -> tuple[Report, ...]:

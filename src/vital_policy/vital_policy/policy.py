@@ -5,9 +5,10 @@ actions. Without touch (BAKU in the paper) there is no tactile token and no tact
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 
 from vital_core.observation import ACTION_VALUES, TACTILE_VALUES
@@ -22,8 +23,8 @@ class PolicyConfig:
     """What the network is made of; part of every checkpoint's header."""
 
     touch: bool = True
-    chunk: int = CHUNK
-    keypoints: int = 256
+    chunk: Annotated[int, Meta(ge=1, le=1000)] = CHUNK
+    keypoints: Annotated[int, Meta(ge=1, le=8192)] = 256
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
 
     def __post_init__(self) -> None:
@@ -31,13 +32,8 @@ class PolicyConfig:
             raise ValueError(f"chunk {self.chunk} and keypoints {self.keypoints} must be at least 1")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON. Inverse of `from_dict`."""
+        """Plain values for JSON, which `vital_core.schema` reads back."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "PolicyConfig":
-        """From `to_dict`'s mapping. Raises TypeError for an unknown or missing name."""
-        return cls(**{**values, "transformer": TransformerConfig(**values["transformer"])})
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from vital_core import safe_file
+from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Count, Name, Sha256, Source, Text
+from vital_core.weight_file import Header, Metadata
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor, offset_scale
 
-FORMAT = "vital_residual/1"
+FORMAT = weight_file.Format("vital_residual/2", "vital_residual/1", "ros2 run vital_policy convert_weights")
 HEADER_KEY = "vital"
+MOST_BYTES = 200_000_000
+Share = Annotated[float, Meta(ge=0.0, le=10.0)]
+Plain = Text | float | int | bool | None
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class ResidualSettings:
     """share: largest residual over the largest demonstrated action. base: whether it is added to the base policy's
     motion or is all the motion there is. touch: whether the actor sees the tactile features."""
 
-    share: float = OFFSET_SHARE
+    share: Annotated[float, Meta(gt=0.0, le=1.0)] = OFFSET_SHARE
     base: bool = True
     touch: bool = True
 
@@ -41,10 +46,10 @@ class Exploration:
     """Noise on the residual while it is learned: its standard deviation falls along a line over ``steps`` environment
     steps, in shares of the scale. seed: of the run."""
 
-    first: float = 0.25
-    last: float = 0.1
-    steps: int = 5000
-    seed: int = 0
+    first: Share = 0.25
+    last: Share = 0.1
+    steps: Annotated[int, Meta(ge=1, le=2**53)] = 5000
+    seed: Annotated[int, Meta(ge=-(2**42), le=2**42)] = 0
 
     def noise(self, step: int) -> float:
         """Standard deviation at an environment step."""
@@ -54,6 +59,21 @@ class Exploration:
     def generator(self, episode_seed: int) -> torch.Generator:
         """The random numbers of an episode."""
         return torch.Generator().manual_seed(self.seed * 1_000_003 + max(0, episode_seed))
+
+
+@dataclass(frozen=True)
+class ResidualHeader:
+    """What a file or a message says of its residual; see `Residual`."""
+
+    format: Name
+    task: Name
+    base_sha256: Sha256
+    actor: ActorConfig
+    settings: ResidualSettings
+    version: Count
+    steps: Count
+    exploration: Exploration
+    about: dict[Name, Plain]
 
 
 @dataclass(frozen=True)
@@ -104,9 +124,9 @@ def seen_by(z: Tensor, settings: ResidualSettings) -> Tensor:
 
 
 def to_bytes(residual: Residual) -> bytes:
-    """Safetensors in single precision, everything that it must fit in the header."""
+    """Safetensors in single precision, everything that it must fit in the header, sealed with a hash."""
     about = {
-        "format": FORMAT,
+        "format": FORMAT.sealed,
         "task": residual.task,
         "base_sha256": residual.base_sha256,
         "actor": asdict(residual.actor.config),
@@ -117,50 +137,61 @@ def to_bytes(residual: Residual) -> bytes:
         "about": dict(residual.about),
     }
     tensors = {name: value.detach().clone().contiguous() for name, value in residual.actor.state_dict().items()}
-    return save(tensors, {HEADER_KEY: json.dumps(about, sort_keys=True)})
+    return weight_file.sealed(save(tensors), {HEADER_KEY: json.dumps(about, sort_keys=True)}, _source("to be kept"))
 
 
-def from_bytes(data: bytes, checkpoint: Checkpoint, where: str = "the weights that came") -> Residual:
-    """Inverse of `to_bytes`. Raises VitalError(BAD_CHECKPOINT) where it does not fit the base policy or is torn."""
-    header = _header(data, where)
-    expected = {"format": FORMAT, "task": checkpoint.task, "base_sha256": checkpoint.sha256}
-    for name, value in expected.items():
-        if header.get(name) != value:
-            raise _refusal(where, f"{name} is '{header.get(name)}', expected '{value}'")
-    try:
-        actor = ResidualActor(ActorConfig(**header["actor"]))
-        settings = ResidualSettings(**header["settings"])
-        tensors = load(data)
-        _check_tensors(tensors, actor, checkpoint, where)
-        actor.load_state_dict(tensors)
-        about = header["version"], header["steps"], Exploration(**header["exploration"]), header["about"]
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
-        raise _refusal(where, f"unreadable ({error})") from error
-    scale = offset_scale(checkpoint.normaliser, settings.share, gripper=actor.config.gripper)
-    return Residual(actor.eval(), checkpoint.task, checkpoint.sha256, scale, settings, *about)
+def from_bytes(
+    data: bytes, checkpoint: Checkpoint, where: str = "the weights that came", *, unsealed: bool = False
+) -> Residual:
+    """Inverse of `to_bytes`. Raises VitalError(BAD_CHECKPOINT) where it does not fit the base policy or is torn.
+
+    unsealed: whether the version that had no hash is taken too.
+    """
+    source = _source(where)
+    header = weight_file.parse_header(data, source)
+    read = _read_header(data, header, source)
+    if not unsealed and read.format != FORMAT.sealed:
+        raise source.refuse(f"format is '{read.format}', expected '{FORMAT.sealed}'")
+    for name, value in (("task", checkpoint.task), ("base_sha256", checkpoint.sha256)):
+        if (got := getattr(read, name)) != value:
+            raise source.refuse(f"{name} is '{got}', expected '{value}'")
+    if read.actor.features != (features := feature_size(checkpoint)):
+        raise source.refuse(f"the actor takes {read.actor.features} features, the base policy gives {features}")
+    actor = _build(read.actor, data, header, source)
+    scale = offset_scale(checkpoint.normaliser, read.settings.share, gripper=actor.config.gripper)
+    about = read.version, read.steps, read.exploration, read.about
+    return Residual(actor, checkpoint.task, checkpoint.sha256, scale, read.settings, *about)
 
 
-def _header(data: bytes, where: str) -> dict[str, Any]:
-    """The JSON in the header, read without trusting any length in it."""
-    try:
-        size = int.from_bytes(data[:8], "little")
-        if not 0 < size <= len(data) - 8:
-            raise ValueError(f"{len(data)} bytes, a header of {size}")
-        return dict(json.loads(json.loads(data[8 : 8 + size])["__metadata__"][HEADER_KEY]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise _refusal(where, f"no residual's header ({error!r})") from error
+def _read_header(data: bytes, header: Header, source: Source) -> ResidualHeader:
+    read = _told(header.metadata, source)
+    if unknown := FORMAT.check(read.format, data, header, source).keys() - {HEADER_KEY}:
+        raise source.refuse(f"'{min(unknown)}' is unknown in its metadata, expected '{HEADER_KEY}'")
+    return read
 
 
-def _check_tensors(tensors: dict[str, Tensor], actor: ResidualActor, checkpoint: Checkpoint, where: str) -> None:
-    features = feature_size(checkpoint)
-    if actor.config.features != features:
-        raise _refusal(where, f"the actor takes {actor.config.features} features, the base policy gives {features}")
-    got = {name: tuple(value.shape) for name, value in tensors.items()}
-    wanted = {name: tuple(value.shape) for name, value in actor.state_dict().items()}
-    if got != wanted:
-        raise _refusal(where, f"tensors are {got}, expected {wanted}")
+def _told(metadata: Metadata, source: Source) -> ResidualHeader:
+    return schema.from_json(metadata.get(HEADER_KEY, ""), ResidualHeader, source)
+
+
+def _build(config: ActorConfig, data: bytes, header: Header, source: Source) -> ResidualActor:
+    """The actor with its weights; nothing is allocated for one that is not there."""
+    expected = _shapes(config)
+    if header.shapes != expected:
+        raise source.refuse(f"tensors are {header.shapes}, expected {expected}")
+    if other := [name for name, entry in header.tensors.items() if entry.dtype != "F32"]:
+        raise source.refuse(f"{other[0]} is of {header.tensors[other[0]].dtype}, expected F32")
+    tensors = load(data)
     if bad := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
-        raise _refusal(where, f"{bad[0]} holds values that are not finite")
+        raise source.refuse(f"{bad[0]} holds values that are not finite")
+    actor = ResidualActor(config)
+    actor.load_state_dict(tensors)
+    return actor.eval()
+
+
+def _shapes(config: ActorConfig) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in ResidualActor(config).state_dict().items()}
 
 
 def feature_size(checkpoint: Checkpoint) -> int:
@@ -169,8 +200,8 @@ def feature_size(checkpoint: Checkpoint) -> int:
     return config.transformer.width * (2 if config.touch else 1)
 
 
-def _refusal(where: str, what: str) -> VitalError:
-    return VitalError(ErrorCode.BAD_CHECKPOINT, f"residual {where}: {what}: use one that was learned on this base")
+def _source(where: str) -> Source:
+    return Source(f"residual {where}", ErrorCode.BAD_CHECKPOINT, "use one that was learned on this base")
 
 
 def save_residual(path: Path, residual: Residual) -> None:
@@ -179,9 +210,36 @@ def save_residual(path: Path, residual: Residual) -> None:
 
 
 def load_residual(path: Path, checkpoint: Checkpoint) -> Residual:
-    """Raises VitalError(NO_CHECKPOINT) where there is no file, BAD_CHECKPOINT where it does not fit."""
-    if not path.is_file():
+    """Raises VitalError(NO_CHECKPOINT) where there is no file, BAD_CHECKPOINT where it does not fit.
+
+    One of the version that had no hash is said to be unverified.
+    """
+    if not path.exists():
         raise VitalError(
             ErrorCode.NO_CHECKPOINT, f"no residual {path}: learn one with './vital train task:={checkpoint.task}'"
         )
-    return from_bytes(path.read_bytes(), checkpoint, str(path))
+    source = _source(str(path))
+    data = weight_file.read_file(path, source, MOST_BYTES)
+    residual = from_bytes(data, checkpoint, str(path), unsealed=True)
+    FORMAT.warn(_told(weight_file.parse_header(data, source).metadata, source).format, path)
+    return residual
+
+
+def residual_identity(path: Path) -> str:
+    """The SHA-256 by which reports know a residual's file. Raises VitalError."""
+    source = _source(str(path))
+    data = weight_file.read_file(path, source, MOST_BYTES)
+    return weight_file.identity(data, weight_file.parse_header(data, source))
+
+
+def upgrade(metadata: Metadata) -> Metadata:
+    """Metadata of the sealed version from those of the one before."""
+    about = {**json.loads(metadata[HEADER_KEY]), "format": FORMAT.sealed}
+    return {HEADER_KEY: json.dumps(about, sort_keys=True)}
+
+
+def convert_residual(path: Path, checkpoint: Checkpoint) -> bool:
+    """Give a residual its hash; False where it has one. Raises VitalError, the file is then as it was."""
+    return weight_file.convert(
+        path, _source(str(path)), upgrade, lambda data: from_bytes(data, checkpoint, str(path), unsealed=True)
+    )

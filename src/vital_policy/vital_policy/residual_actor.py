@@ -5,9 +5,11 @@ untrained actor changes nothing.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -23,10 +25,10 @@ class ActorConfig:
     """features: values of z_image and z_tactile together; hidden: width. gripper: whether it is corrected too. layers:
     how many hidden ones."""
 
-    features: int = 512
-    hidden: int = 256
+    features: Annotated[int, Meta(ge=1, le=65536)] = 512
+    hidden: Annotated[int, Meta(ge=1, le=16384)] = 256
     gripper: bool = False
-    layers: int = 1
+    layers: Annotated[int, Meta(ge=1, le=32)] = 1
 
     def __post_init__(self) -> None:
         if min(self.features, self.hidden, self.layers) < 1:

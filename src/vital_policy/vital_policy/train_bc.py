@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch.utils.tensorboard import SummaryWriter
 
-from vital_core import safe_file
+from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Count, Source
 from vital_core.task import load_task
 from vital_data.dataset import load_demonstrations
 from vital_data.labels import Label
@@ -82,15 +82,18 @@ class Run:
         if not self.state_path.is_file():
             log.info("no state in %s, starting at iteration 0", self.folder)
             return
-        with safe_open(self.state_path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("identity") != self._identity:
-                raise VitalError(
-                    ErrorCode.BAD_PARAMETER,
-                    f"{self.state_path} is of a run with other data or settings: give the same ones, or another --out",
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self.trainer.restore(tensors, int(header["iteration"]))
+        source = Source(
+            str(self.state_path), ErrorCode.BAD_PARAMETER, "give the same data and settings, or another --out"
+        )
+        data = weight_file.read_file(self.state_path, source)
+        told = weight_file.parse_header(data, source).metadata
+        if told.get("identity") != self._identity:
+            raise source.refuse("is of a run with other data or settings")
+        iteration = schema.from_json(told.get("iteration", ""), Count, source)
+        try:
+            self.trainer.restore(load(data), iteration)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise source.refuse(f"has other tensors than this run ({error})") from error
         log.info("resumed at iteration %d", self.trainer.iteration)
 
     def append(self, record: dict[str, Any]) -> None:

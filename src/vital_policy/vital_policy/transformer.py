@@ -1,9 +1,11 @@
 """A small causal transformer over a few tokens (GPT-2's layout: pre-layer-norm, learned positions)."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from torch import Tensor, nn
 
 
@@ -11,11 +13,11 @@ from torch import Tensor, nn
 class TransformerConfig:
     """Eight layers of four heads, 256 wide; room for 65 tokens, of which the policy uses three."""
 
-    layers: int = 8
-    heads: int = 4
-    width: int = 256
-    positions: int = 65
-    dropout: float = 0.1
+    layers: Annotated[int, Meta(ge=1, le=128)] = 8
+    heads: Annotated[int, Meta(ge=1, le=128)] = 4
+    width: Annotated[int, Meta(ge=1, le=8192)] = 256
+    positions: Annotated[int, Meta(ge=1, le=8192)] = 65
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.1
 
     def __post_init__(self) -> None:
         if self.width % self.heads:

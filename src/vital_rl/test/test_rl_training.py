@@ -5,10 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load, save
 from slide import Slide, small_config, still
 
+from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
+from vital_core.schema import Source
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
 from vital_policy.rollout import ReplayStep
@@ -18,6 +21,8 @@ from vital_rl.learning import STATE, ResidualLearner, configure
 from vital_rl.prior import offsets_of
 from vital_rl.replay_store import ReplayStore
 from vital_rl.training import ResidualTraining
+
+SOURCE = Source("test", ErrorCode.INTERNAL, "")
 
 
 @pytest.fixture(scope="module")
@@ -208,15 +213,41 @@ def test_what_acts_is_the_actor_and_what_is_kept_is_the_average(tmp_path, checkp
     assert not torch.equal(acts.actor.out.weight, kept.actor.out.weight)
 
 
-def test_a_torn_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
+def damaged(data: bytes, fault: str) -> bytes:
+    if fault == "torn":
+        return data[:-9]
+    if fault == "a flipped bit":
+        return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+    metadata = weight_file.parse_header(data, SOURCE).metadata
+    if fault == "no hash":
+        return save(load(data), {name: value for name, value in metadata.items() if name != "sha256"})
+    return weight_file.sealed(data, {**metadata, "counts": '{"updates": "3"}'}, SOURCE)
+
+
+def test_state_of_the_version_without_a_hash_is_gone_on_from(tmp_path, checkpoint, caplog):
+    training = training_in(tmp_path, checkpoint)
+    next(training.run(1))
+    training.learner.save({})
+    (path,) = tmp_path.glob(STATE)
+    metadata = weight_file.parse_header(path.read_bytes(), SOURCE).metadata
+    kept = {name: metadata[name] for name in ("config", "checkpoint", "counts")}
+    path.write_bytes(save(load(path.read_bytes()), kept))
+    again = ResidualLearner(small_config(), checkpoint, tmp_path)
+    assert again.resume(training._read) and again.taken == training.learner.taken
+    assert "unverified" in caplog.text
+
+
+def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
     training = training_in(tmp_path, checkpoint)
     for _ in training.run(60):
         training.learner.save({})
     older, newest = sorted(tmp_path.glob(STATE))
-    newest.write_bytes(newest.read_bytes()[:-9])
-    again = ResidualLearner(small_config(), checkpoint, tmp_path)
-    assert again.resume(training._read)
-    assert f"{again.updates:09d}" in older.name and 0 < again.steps < training.learner.steps
+    whole = newest.read_bytes()
+    for fault in ("torn", "a flipped bit", "no hash", "other counts"):
+        newest.write_bytes(damaged(whole, fault))
+        again = ResidualLearner(small_config(), checkpoint, tmp_path)
+        assert again.resume(training._read), fault
+        assert f"{again.updates:09d}" in older.name and 0 < again.steps < training.learner.steps, fault
 
 
 def test_state_of_another_configuration_is_refused(tmp_path, checkpoint):

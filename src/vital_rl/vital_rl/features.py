@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from vital_augment.compositing import BackgroundBank
-from vital_core import safe_file
+from vital_core import safe_file, weight_file
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Source
 from vital_policy.augmentation import Augmentation, augment, to_network
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.residual import feature_size
@@ -117,8 +118,14 @@ class FeatureCache:
 
 
 def _read(path: Path) -> NDArray[np.float16] | None:
+    """What was kept, None where there is nothing that can be read: it is made again then."""
+    source = Source(f"features {path}", ErrorCode.BAD_DATASET, "delete it")
     try:
-        found: NDArray[np.float16] = load_file(path)["features"]
-        return found
-    except (OSError, SafetensorError, KeyError):
+        data = weight_file.read_file(path, source)
+        entry = weight_file.parse_header(data, source).tensors.get("features")
+    except VitalError:
         return None
+    if entry is None or entry.dtype != "F16" or len(entry.shape) != 3:
+        return None
+    found: NDArray[np.float16] = load(data)["features"]
+    return found

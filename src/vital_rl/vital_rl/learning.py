@@ -5,6 +5,7 @@ episodes themselves are the replay's. Whatever follows from a state is the same 
 """
 
 import json
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,10 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 
-from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
@@ -31,8 +29,10 @@ from vital_rl.feature_replay import FeatureReplay, ReplayConfig
 from vital_rl.features import FeatureCache, foreground_of
 from vital_rl.prior import add_demonstrations, demonstrated, offsets_of
 from vital_rl.replay_store import StoredEpisode
+from vital_rl.state_file import Counts, StateHeader, read_state, write_state
 from vital_rl.transitions import EpisodeSteps, rewards
 
+log = logging.getLogger(__name__)
 STATES_KEPT = 2
 STATE = "state_*.safetensors"
 Read = Callable[[int], tuple[StoredEpisode, list[ReplayStep]]]
@@ -234,13 +234,9 @@ class ResidualLearner:
     def save(self, about: dict[str, Any]) -> Path:
         """Write the state to go on from, of which the last two are kept, and the averaged residual; its path."""
         assert self._folder is not None
-        counts = {
-            "updates": self.updates, "steps": self.steps, "owed": self.owed, "taken": self.taken,
-            "successes": self.successes,
-        }  # fmt: skip
-        header = {**self._identity(), "counts": json.dumps(counts)}
+        counts = Counts(self.updates, self.steps, self.owed, tuple(self.taken), tuple(self.successes))
         path = self._folder / f"state_{self.updates:09d}.safetensors"
-        safe_file.write_bytes(path, save(self.networks.state(), header))
+        write_state(path, self.networks.state(), self._identity(), counts)
         for old in sorted(self._folder.glob(STATE))[:-STATES_KEPT]:
             old.unlink()
         path = self._folder / f"{self.checkpoint.task}_residual.safetensors"
@@ -254,24 +250,28 @@ class ResidualLearner:
         """
         for path in sorted(self._folder.glob(STATE), reverse=True) if self._folder else ():
             try:
-                with safe_open(path, framework="pt") as file:
-                    header = file.metadata() or {}
-                    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            except Exception:  # safetensors' own type for a torn file: the one before is whole
+                state, tensors = read_state(path)
+            except VitalError as error:
+                log.warning("%s", error)
                 continue
-            self._check(path, header)
-            counts = json.loads(header["counts"])
-            for number in counts["taken"]:
+            self._check(path, state)
+            counts = state.counts
+            for number in counts.taken:
                 self._remember(*read(number))
-            self.networks.restore(tensors, counts["updates"])
-            self.steps, self.owed = counts["steps"], counts["owed"]
-            self.taken, self.successes = counts["taken"], counts["successes"]
+            try:
+                self.networks.restore(tensors, counts.updates)
+            except (KeyError, RuntimeError) as error:
+                raise VitalError(
+                    ErrorCode.BAD_PARAMETER, f"{path} has other tensors than this run ({error}): give another folder"
+                ) from error
+            self.steps, self.owed = counts.steps, counts.owed
+            self.taken, self.successes = list(counts.taken), list(counts.successes)
             return True
         return False
 
-    def _check(self, path: Path, header: dict[str, str]) -> None:
+    def _check(self, path: Path, state: StateHeader) -> None:
         for name, value in self._identity().items():
-            if header.get(name) != value:
+            if getattr(state, name) != value:
                 raise VitalError(
                     ErrorCode.BAD_PARAMETER,
                     f"{path} is of a run with another {name}: give the same, or another folder",

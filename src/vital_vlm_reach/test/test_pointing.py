@@ -5,14 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load, save
 
+from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_vlm_reach.pointing.embedded import EmbeddedPointing, begin_from, save_weights
+from vital_core.schema import Source
+from vital_vlm_reach.pointing.embedded import FORMAT, EmbeddedPointing, begin_from, convert_pointing, save_weights
 from vital_vlm_reach.pointing.network import PointingNetwork, peak, target_heat
 from vital_vlm_reach.pointing.renders import KINDS, Studio
 from vital_vlm_reach.pointing.text import encode
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "pointing.safetensors"
+SOURCE = Source("test", ErrorCode.INTERNAL, "")
 PROMPTS = {
     "usb_insertion": ("insert the USB stick into the USB port", "put the thumb drive into the usb slot"),
     "plug_in_socket": ("plug the plug into the socket", "where is the wall outlet?"),
@@ -61,6 +65,47 @@ def test_garbled_weights_are_refused(tmp_path, change):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(VitalError) as refusal:
         EmbeddedPointing.load(path)
+    assert refusal.value.code is ErrorCode.BAD_CHECKPOINT
+
+
+def _older(data: bytes) -> bytes:
+    """The same weights as the version without a hash wrote them."""
+    metadata = weight_file.parse_header(data, SOURCE).metadata
+    kept = {name: value for name, value in metadata.items() if name not in ("sha256", "converted_from")}
+    return save(load(data), {**kept, "format": FORMAT.unsealed})
+
+
+def test_weights_without_a_hash_are_read_with_a_warning_and_converted_once(tmp_path, caplog):
+    path, data = tmp_path / "w.safetensors", _older(WEIGHTS.read_bytes())
+    path.write_bytes(data)
+    old = EmbeddedPointing.load(path)
+    assert "is unverified" in caplog.text and "convert_weights" in caplog.text
+    assert convert_pointing(path) and not convert_pointing(path)
+    caplog.clear()
+    picture = np.zeros((480, 640, 3), np.uint8)
+    assert EmbeddedPointing.load(path).point(picture, "banana") == old.point(picture, "banana") and not caplog.text
+
+
+@pytest.mark.parametrize("place", [0.0, 0.0004, 0.001, 0.3, 0.7, 0.9999])
+def test_one_flipped_bit_of_the_weights_is_refused(tmp_path, place):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, PointingNetwork(), {})
+    changed = bytearray(path.read_bytes())
+    changed[int(place * len(changed))] ^= 4
+    path.write_bytes(changed)
+    with pytest.raises(VitalError) as refusal:
+        EmbeddedPointing.load(path)
+    assert refusal.value.code is ErrorCode.BAD_CHECKPOINT
+
+
+FACTS = [{"seed": "x"}, {"steps": "-1"}, {"width": "640"}, {"beyond": "1"}, {"seed": "[" * 9000}]
+
+
+@pytest.mark.parametrize("facts", FACTS, ids=range(5))
+def test_header_of_weights_is_read_by_its_schema(tmp_path, facts):
+    save_weights(tmp_path / "w.safetensors", PointingNetwork(), facts)
+    with pytest.raises(VitalError) as refusal:
+        EmbeddedPointing.load(tmp_path / "w.safetensors")
     assert refusal.value.code is ErrorCode.BAD_CHECKPOINT
 
 

@@ -1,24 +1,42 @@
 """The pointing model that is shipped: a small network over picture and sentence."""
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import torch
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 
-from vital_core import safe_file
+from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Count, Name, Source, Text
+from vital_core.weight_file import Header, Metadata
 from vital_vlm_reach.pointing.interface import Pointing
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX, PointingNetwork, peak
 from vital_vlm_reach.pointing.text import BUCKETS, encode
 
-FORMAT = "vital_pointing/2"
+FORMAT = weight_file.Format("vital_pointing/3", "vital_pointing/2", "ros2 run vital_vlm_reach convert_weights")
+MOST_BYTES = 200_000_000
+# Metadata that are text as they are; the others are JSON.
+PLAIN = ("format", "command")
 IN_VIEW = 0.5
+
+
+@dataclass(frozen=True)
+class PointingHeader:
+    """The weights' metadata: size of the picture in px, buckets of the text, and how they were made."""
+
+    format: Name
+    width: Literal[320]
+    height: Literal[240]
+    buckets: Literal[8192]
+    command: Text = ""
+    seed: int = 0
+    steps: Count = 0
 
 
 def default_weights() -> Path:
@@ -30,56 +48,76 @@ def default_weights() -> Path:
 
 
 def save_weights(path: Path, network: PointingNetwork, facts: dict[str, str]) -> None:
-    """Write the weights in half precision with a header."""
-    header = {"format": FORMAT, "width": str(WIDTH_PX), "height": str(HEIGHT_PX), "buckets": str(BUCKETS), **facts}
+    """Write the weights in half precision with a header. facts: command, seed and steps."""
+    sizes = {"width": str(WIDTH_PX), "height": str(HEIGHT_PX), "buckets": str(BUCKETS)}
     tensors = {name: _compact(t) for name, t in network.state_dict().items()}
-    safe_file.write_bytes(path, save(tensors, header))
+    data = weight_file.sealed(save(tensors), {"format": FORMAT.sealed, **sizes, **facts}, _source(path))
+    safe_file.write_bytes(path, data)
 
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:
     return (tensor.detach().half() if tensor.is_floating_point() else tensor).contiguous()
 
 
+def _source(path: Path, remedy: str = "restore it or train it again") -> Source:
+    return Source(f"pointing weights {path}", ErrorCode.BAD_CHECKPOINT, remedy)
+
+
+def _checked_header(data: bytes, source: Source) -> tuple[Header, PointingHeader]:
+    header = weight_file.parse_header(data, source)
+    metadata = FORMAT.check(header.metadata.get("format"), data, header, source)
+    values = {name: text if name in PLAIN else schema.plain_json(text, source) for name, text in metadata.items()}
+    return header, schema.checked(values, PointingHeader, source)
+
+
+def parse_weights(data: bytes, path: Path) -> tuple[PointingNetwork, PointingHeader]:
+    """The network and its header from the bytes of its file. Raises VitalError(BAD_CHECKPOINT)."""
+    source, network = _source(path), PointingNetwork()
+    header, read = _checked_header(data, source)
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    if header.shapes != expected:
+        name = min(n for n in expected.keys() | header.shapes.keys() if expected.get(n) != header.shapes.get(n))
+        raise source.refuse(f"{name} has shape {header.shapes.get(name)}, expected {expected.get(name)}")
+    tensors = load(data)
+    if bad := [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]:
+        raise source.refuse(f"{bad[0]} holds values that are not finite")
+    network.load_state_dict(tensors)
+    return network.eval(), read
+
+
 def _read(path: Path) -> PointingNetwork:
-    if not path.is_file():
+    if not path.exists():
         raise VitalError(
             ErrorCode.NO_CHECKPOINT,
             f"no pointing weights at {path}: train them with 'ros2 run vital_vlm_reach train_pointing'",
         )
-    network = PointingNetwork()
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        expected = {"format": FORMAT, "width": str(WIDTH_PX), "height": str(HEIGHT_PX), "buckets": str(BUCKETS)}
-        got = {name: header.get(name) for name in expected}
-        if got != expected:
-            raise VitalError(
-                ErrorCode.BAD_CHECKPOINT,
-                f"{path} has header {json.dumps(got)}, expected {json.dumps(expected)}: train the weights again",
-            )
-        network.load_state_dict(tensors)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise VitalError(
-            ErrorCode.BAD_CHECKPOINT, f"{path} cannot be read ({str(error).splitlines()[0]}): restore or train it again"
-        ) from error
-    return network.eval()
+    network, header = parse_weights(weight_file.read_file(path, _source(path), MOST_BYTES), path)
+    FORMAT.warn(header.format, path)
+    return network
 
 
 def begin_from(path: Path, network: PointingNetwork) -> int:
     """Take over the tensors of other weights that fit by name and shape; returns how many. Those of an older version,
     which knew fewer things, differ in the last layers alone. Raises VitalError(BAD_CHECKPOINT)."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"{path} cannot be read ({error}): give another --init") from error
-    own = network.state_dict()
+    source = _source(path, "give another --init")
+    data = weight_file.read_file(path, source, MOST_BYTES)
+    weight_file.parse_header(data, source)
+    stored, own = load(data), network.state_dict()
     fitting = {name: t.to(own[name].dtype) for name, t in stored.items() if name in own and own[name].shape == t.shape}
     if not fitting:
-        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"{path} has no tensor of the pointing network: give another --init")
+        raise source.refuse("has no tensor of the pointing network")
     network.load_state_dict(own | fitting)
     return len(fitting)
+
+
+def upgrade(metadata: Metadata) -> Metadata:
+    """Metadata of the sealed version from those of the one before."""
+    return {**metadata, "format": FORMAT.sealed}
+
+
+def convert_pointing(path: Path) -> bool:
+    """Give weights their hash; False where they have one. Raises VitalError, the file is then as it was."""
+    return weight_file.convert(path, _source(path), upgrade, lambda data: parse_weights(data, path))
 
 
 class EmbeddedPointing:

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from vital_core import safe_file
-from vital_core.errors import ErrorCode, VitalError
+from vital_core import safe_file, schema, weight_file
+from vital_core.errors import ErrorCode
+from vital_core.schema import Count, Source
 from vital_vlm_reach.pointing.network import PointingNetwork
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -25,6 +25,14 @@ class Progress:
     steps: int
     batch: int
     seed: int
+
+
+@dataclass(frozen=True)
+class StateHeader:
+    """A state's metadata. done: steps."""
+
+    settings: Progress
+    done: Count
 
 
 def write_state(
@@ -43,21 +51,28 @@ def read_state(path: Path, settings: Progress, network: PointingNetwork, optimis
 
     Raises VitalError(BAD_CHECKPOINT) for a state of other settings or a torn file.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"{path} cannot be read ({error}): delete it") from error
-    got, expected = header.get("settings", "none"), json.dumps(asdict(settings))
-    if got != expected:
-        raise VitalError(
-            ErrorCode.BAD_CHECKPOINT,
-            f"{path} is of the settings {got}, expected {expected}: delete it or train into another folder",
-        )
+    source = Source(str(path), ErrorCode.BAD_CHECKPOINT, "delete it or train into another folder")
+    data = weight_file.read_file(path, source)
+    header = weight_file.parse_header(data, source)
+    told = {name: schema.plain_json(text, source) for name, text in header.metadata.items()}
+    state = schema.checked(told, StateHeader, source)
+    if state.settings != settings:
+        raise source.refuse(f"is of the settings {asdict(state.settings)}, expected {asdict(settings)}")
+    tensors = load(data)
+    expected = _state_shapes(network)
+    if header.shapes != expected:
+        raise source.refuse("has other tensors than the network")
     network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
     count = len(list(network.parameters()))
     moments = {i: {name: tensors[f"optimiser.{i}.{name}"] for name in MOMENTS} for i in range(count)}
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    return int(header["done"])
+    return state.done
+
+
+def _state_shapes(network: PointingNetwork) -> dict[str, tuple[int, ...]]:
+    shapes = {f"network.{name}": tuple(value.shape) for name, value in network.state_dict().items()}
+    for index, parameter in enumerate(network.parameters()):
+        sizes = ((), tuple(parameter.shape), tuple(parameter.shape))
+        shapes |= {f"optimiser.{index}.{name}": size for name, size in zip(MOMENTS, sizes, strict=True)}
+    return shapes
