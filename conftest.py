@@ -1,7 +1,32 @@
-"""What holds for every test: Ctrl-C can be tried, however the tests were started."""
+"""What holds for every test: Ctrl-C can be tried, however the tests were started; disks can be filled."""
 
 import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 # A shell without job control starts background jobs with SIGINT ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Function that mounts a file system of so many bytes and files, its folder included; skips where it may not."""
+    mounted: list[Path] = []
+
+    def mount(size_bytes: int, files: int = 1000) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        options = f"size={size_bytes},nr_inodes={files}"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"no file system may be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)

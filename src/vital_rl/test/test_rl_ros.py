@@ -1,6 +1,7 @@
 """Policy, replay and learner over real DDS, each in a process of its own, around a task that a test can play."""
 
 import hashlib
+import os
 import resource
 import time
 
@@ -227,6 +228,23 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_kept(tmp_path, robot, no
     robot.replay = None
     until(lambda: robot.replay is not None, "the replay again")
     assert robot.replay.steps == kept
+
+
+def test_a_replay_whose_disk_was_full_goes_on_when_there_is_room(small_disk, robot, nodes):
+    folder = small_disk(1_000_000)
+    start_replay(nodes, folder)
+    episode = robot.ask("open", task="usb_insertion", seed=1).episode
+    assert robot.ask("append", episode=episode, index=0, step=noisy_step(0)).success
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    (folder / "filler").write_bytes(bytes(free))
+    for _ in range(2):
+        assert robot.ask("append", episode=episode, index=1, step=noisy_step(1)).error_code == ErrorCode.DISK_FULL
+    until(lambda: robot.replay and robot.replay.error_code == ErrorCode.DISK_FULL, "the refusal in the replay's state")
+    (folder / "filler").unlink()
+    assert robot.ask("append", episode=episode, index=1, step=noisy_step(1)).success
+    assert robot.ask("close", episode=episode, reason="done", terminated=True).success
+    assert robot.ask("open", task="usb_insertion", seed=2, about="[" * 50_000).error_code == ErrorCode.BAD_PARAMETER
+    assert robot.ask("open", task="usb_insertion", seed=2, about='{"a": 1}').success
 
 
 def test_weights_that_do_not_fit_change_nothing_and_are_said(tmp_path, base, checkpoint, robot, nodes):

@@ -5,19 +5,24 @@ its last good record; the last chunk is cut there, so that what follows is appen
 """
 
 import errno
+import logging
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 
 HEADER = struct.Struct("<2sBII")  # magic, kind, length, checksum
 MAGIC = b"VR"
 CHUNK_BYTES = 16_000_000
 LARGEST_RECORD = 4_000_000
+CHUNK_NAME = re.compile(r"chunk_(\d{6,})\.log")
+log = logging.getLogger(__name__)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -44,6 +49,13 @@ def chunk_path(folder: Path, number: int) -> Path:
     return folder / f"chunk_{number:06d}.log"
 
 
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _checksum(kind: int, payload: bytes) -> int:
     return zlib.crc32(payload, kind)
 
@@ -66,46 +78,73 @@ class ReplayLog:
 
     def __init__(self, folder: Path, chunk_bytes: int = CHUNK_BYTES) -> None:
         self.folder, self._chunk_bytes, self.lost_bytes = Path(folder), chunk_bytes, 0
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._refusal(error) from error
         self._number, self._file, self._size = 0, -1, 0
+        self._torn = False  # whether there may be a part of a record behind `_size`
         self._readers: dict[int, int] = {}
 
     @property
     def chunks(self) -> list[int]:
         """Numbers of the chunks that there are."""
-        return sorted(int(path.stem.removeprefix("chunk_")) for path in self.folder.glob("chunk_*.log"))
+        numbers = (int(found[1]) for path in self.folder.iterdir() if (found := CHUNK_NAME.fullmatch(path.name)))
+        return sorted(number for number in numbers if chunk_path(self.folder, number).exists())
 
     @property
     def size_bytes(self) -> int:
-        """On disk."""
-        return sum(chunk_path(self.folder, number).stat().st_size for number in self.chunks)
+        """On disk; a chunk that somebody takes away meanwhile has none."""
+        return sum(_size_of(chunk_path(self.folder, number)) for number in self.chunks)
 
     def recover(self) -> Iterator[Record]:
-        """Every good record from the oldest on; call once, before the first append."""
+        """Every good record from the oldest on; call once, before the first append. Raises VitalError."""
         chunks = self.chunks
+        self._name_strays(chunks)
         for number in chunks:
             path = chunk_path(self.folder, number)
-            data, good = path.read_bytes(), 0
+            data, good = self._read_chunk(path), 0
             for record in records_of(data, number):
                 good = record.place.offset + record.place.length
                 yield record
             self.lost_bytes += len(data) - good
             if number == chunks[-1] and good < len(data):
                 os.truncate(path, good)
-        self._open(chunks[-1] if chunks else 0)
+        try:
+            self._open(chunks[-1] if chunks else 0)
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def _read_chunk(self, path: Path) -> bytes:
+        try:
+            return safe_file.read_bytes(path, max(self._chunk_bytes, CHUNK_BYTES) + HEADER.size + LARGEST_RECORD)
+        except OSError as error:
+            raise VitalError(
+                ErrorCode.BAD_RECORDING, f"chunk {path} cannot be read ({error}): move it away, or restore it"
+            ) from error
+
+    def _name_strays(self, chunks: list[int]) -> None:
+        known = {chunk_path(self.folder, number).name for number in chunks}
+        if strays := sorted(path.name for path in self.folder.glob("chunk_*") if path.name not in known):
+            log.warning("replay %s: no chunks of it, left alone: %s", self.folder, ", ".join(strays))
 
     def _open(self, number: int) -> None:
+        """Write to another chunk from here on. Raises OSError; the one before is then written on."""
+        path = chunk_path(self.folder, number)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            size = os.fstat(file).st_size
+            folder = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError:
+            os.close(file)
+            raise
         if self._file >= 0:
             os.close(self._file)
-        path = chunk_path(self.folder, number)
-        self._number = number
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        self._size = os.fstat(self._file).st_size
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        self._number, self._file, self._size = number, file, size
 
     def append(self, kind: int, payload: bytes) -> Place:
         """Write a record; on disk when this returns.
@@ -116,20 +155,39 @@ class ReplayLog:
             raise VitalError(
                 ErrorCode.BAD_PARAMETER, f"a record has {len(payload)} bytes, expected at most {LARGEST_RECORD}"
             )
-        if self._size >= self._chunk_bytes:
-            self._open(self._number + 1)
         data = HEADER.pack(MAGIC, kind, len(payload), _checksum(kind, payload)) + payload
         try:
+            self._cut_torn_end()
+            if self._size >= self._chunk_bytes:
+                self._open(self._number + 1)
+            self._torn = True
             self._write(data)
+            self._torn = False
         except OSError as error:
-            os.ftruncate(self._file, self._size)
-            code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.INTERNAL
-            raise VitalError(
-                code, f"replay {self.folder} cannot be written ({error.strerror}): free some space; nothing is lost"
-            ) from error
+            raise self._refusal(error) from error
+        finally:
+            self._try_to_cut()
         place = Place(self._number, self._size + HEADER.size, len(payload))
         self._size += len(data)
         return place
+
+    def _cut_torn_end(self) -> None:
+        """What follows is appended to whole records only. Raises OSError."""
+        if self._torn:
+            os.ftruncate(self._file, self._size)
+            self._torn = False
+
+    def _try_to_cut(self) -> None:
+        try:
+            self._cut_torn_end()
+        except OSError as error:
+            log.warning("replay %s: the torn end of a chunk could not be cut yet (%s)", self.folder, error)
+
+    def _refusal(self, error: OSError) -> VitalError:
+        code = ErrorCode.DISK_FULL if error.errno in FULL else ErrorCode.INTERNAL
+        return VitalError(
+            code, f"replay {self.folder} cannot be written ({error.strerror}): free some space; nothing is lost"
+        )
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -138,10 +196,16 @@ class ReplayLog:
         os.fdatasync(self._file)
 
     def read(self, place: Place) -> bytes:
-        """A record's payload."""
-        if place.chunk not in self._readers:
-            self._readers[place.chunk] = os.open(chunk_path(self.folder, place.chunk), os.O_RDONLY)
-        return os.pread(self._readers[place.chunk], place.length, place.offset)
+        """A record's payload; shorter than it was where the file has been cut. Raises VitalError(BAD_RECORDING)."""
+        try:
+            if place.chunk not in self._readers:
+                self._readers[place.chunk] = os.open(chunk_path(self.folder, place.chunk), os.O_RDONLY)
+            return os.pread(self._readers[place.chunk], place.length, place.offset)
+        except OSError as error:
+            raise VitalError(
+                ErrorCode.BAD_RECORDING,
+                f"chunk {place.chunk} of replay {self.folder} cannot be read ({error}): restore it",
+            ) from error
 
     def forget(self, chunk: int) -> None:
         """Delete a chunk; never the one that is written."""

@@ -4,9 +4,13 @@ import itertools
 import json
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from vital_core import schema
+from vital_core.errors import ErrorCode
+from vital_core.schema import Source
 from vital_interfaces.msg import StoredEpisode as EpisodeMessage
 from vital_policy.rollout import ReplayStep
 from vital_rl.replay_step import from_bytes
@@ -28,10 +32,12 @@ def stored_message(episode: StoredEpisode, records: Sequence[bytes]) -> EpisodeM
 
 
 def stored_episode(message: EpisodeMessage) -> tuple[StoredEpisode, list[ReplayStep]]:
-    """The episode and its steps."""
-    episode = StoredEpisode(
-        message.episode, json.loads(message.about), 0, [], message.reason, message.terminated, message.success
-    )
-    ends = np.cumsum([0, *message.lengths])
+    """The episode and its steps. Raises VitalError(BAD_RECORDING or BAD_OBSERVATION)."""
+    source = Source(f"stored episode {message.episode}", ErrorCode.BAD_RECORDING, "is the replay of this version?")
+    about = schema.from_json(message.about, dict[str, Any], source)
+    episode = StoredEpisode(message.episode, about, 0, [], message.reason, message.terminated, message.success)
+    ends = np.cumsum([0, *message.lengths], dtype=np.int64)
     data = bytes(message.steps)
+    if ends[-1] != len(data):
+        raise source.refuse(f"has {len(data)} bytes of steps, expected {ends[-1]} from their lengths")
     return episode, [from_bytes(data[a:b]) for a, b in itertools.pairwise(ends)]

@@ -3,7 +3,6 @@
 A full disk refuses what comes and keeps what is there; a killed node goes on with all that it has acknowledged.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,25 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from std_msgs.msg import Header
 
+from vital_core import schema
 from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.ros_qos import LATCHED
+from vital_core.schema import Name, Source
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
 from vital_policy.replay_messages import from_message
+from vital_policy.residual import Plain
 from vital_rl.replay_messages import stored_message
 from vital_rl.replay_store import DEFAULT_CAPACITY, LabelVerdict, ReplayStore
 
 TAKEN = (LabelVerdict.TAKEN, LabelVerdict.SAME, LabelVerdict.REPLACED)
 NONE = -1
+MOST_ABOUT_BYTES = 20_000
+ABOUT = Source(
+    "what the request says about the episode", ErrorCode.BAD_PARAMETER, "give plain text and numbers by name"
+)
 
 
 class ReplayNode(Node):
@@ -69,7 +75,8 @@ class ReplayNode(Node):
         if self._open_episode != NONE:
             # Whoever had it open has gone: one policy writes at a time.
             self._close(self._open_episode, "interrupted", terminated=False)
-        about = json.loads(request.about or "{}") | {"task": request.task, "seed": request.seed}
+        given = schema.from_json(request.about or "{}", dict[Name, Plain], ABOUT, MOST_ABOUT_BYTES)
+        about = given | {"task": request.task, "seed": request.seed}
         response.steps_before = self._store.transitions
         self._open_episode = response.episode = self._store.open_episode(about)
         self._problem = VitalError(ErrorCode.OK, "")
@@ -139,8 +146,11 @@ class ReplayNode(Node):
 
     def on_exit(self) -> None:
         """An open episode is closed as interrupted."""
-        if self._open_episode != NONE:
-            self._close(self._open_episode, "interrupted", terminated=False)
+        try:
+            if self._open_episode != NONE:
+                self._close(self._open_episode, "interrupted", terminated=False)
+        except VitalError as error:
+            self.get_logger().warning(f"{error} (the episode is closed when the replay starts again)")
         self._store.close()
 
 

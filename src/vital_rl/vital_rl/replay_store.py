@@ -5,13 +5,18 @@ interruption left open is closed as interrupted, and can still be labelled.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from vital_core import schema
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Count, Name, Source, Text
 from vital_policy.rollout import ReplayStep
 from vital_rl.replay_log import Place, Record, ReplayLog
 from vital_rl.replay_step import from_bytes, place_of, to_bytes
@@ -19,6 +24,8 @@ from vital_rl.replay_step import from_bytes, place_of, to_bytes
 OPEN, STEP, CLOSE, LABEL, EVICT = 1, 2, 3, 4, 5
 INTERRUPTED = "interrupted"
 DEFAULT_CAPACITY = 20_000
+EpisodeNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+log = logging.getLogger(__name__)
 
 
 class LabelVerdict(Enum):
@@ -57,6 +64,58 @@ class StoredEpisode:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """Record of an episode's begin."""
+
+    episode: EpisodeNumber
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Record of an episode's end."""
+
+    episode: EpisodeNumber
+    reason: Name
+    terminated: bool
+
+    def apply(self, episode: StoredEpisode) -> None:
+        """Note it."""
+        episode.reason, episode.terminated = self.reason, self.terminated
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Record of a label; source: who gave it."""
+
+    episode: EpisodeNumber
+    success: bool
+    disputed: bool
+    source: Text
+
+    def apply(self, episode: StoredEpisode) -> None:
+        """Note it."""
+        episode.success, episode.disputed = self.success, self.disputed
+
+
+@dataclass(frozen=True)
+class Evicted:
+    """Record of an episode that went to make room: how many have gone, and their transitions."""
+
+    episode: EpisodeNumber
+    evicted: Count
+    transitions: Count
+
+
+RECORDS: dict[int, type[Opened | Closed | Labelled | Evicted]] = {
+    OPEN: Opened, CLOSE: Closed, LABEL: Labelled, EVICT: Evicted,
+}  # fmt: skip
+RECORD_SOURCE = Source(
+    "a record of the replay", ErrorCode.BAD_RECORDING, "its checksum is right, so another program wrote it: restore it"
+)
+
+
+@dataclass(frozen=True)
 class Released:
     """What is read: episodes in the order in which they became readable, and the cursor to go on from."""
 
@@ -76,7 +135,17 @@ class ReplayStore:
         for record in self._log.recover():
             self._replay(record)
         for episode in [e for e in self._episodes.values() if not e.closed]:
-            self.close_episode(episode.number, INTERRUPTED)
+            self._interrupt(episode.number)
+
+    def _interrupt(self, number: int) -> None:
+        """Close what nobody goes on with. Where that cannot be written it holds as long as this store, and again."""
+        try:
+            self.close_episode(number, INTERRUPTED)
+        except VitalError as error:
+            log.warning("episode %d: its end is not on disk yet (%s)", number, error)
+            episode = self._episodes[number]
+            episode.reason = INTERRUPTED
+            self._release(episode)
 
     def _replay(self, record: Record) -> None:
         if record.kind == STEP:
@@ -84,19 +153,18 @@ class ReplayStore:
             if number in self._episodes:
                 self._episodes[number].steps.append(record.place)
             return
-        values = json.loads(record.payload)
-        if record.kind == OPEN:
-            self._begin(values["episode"], values["about"], record.place)
-        elif record.kind == EVICT:
-            self._drop(values["episode"])
-            self._evicted, self._evicted_transitions = values["evicted"], values["transitions"]
-        elif record.kind in (CLOSE, LABEL) and values["episode"] in self._episodes:
-            episode = self._episodes[values["episode"]]
-            if record.kind == CLOSE:
-                episode.reason, episode.terminated = values["reason"], values["terminated"]
-            else:
-                episode.success, episode.disputed = values["success"], values["disputed"]
-            self._release(episode)
+        if (kind := RECORDS.get(record.kind)) is None:
+            return
+        values = schema.from_json(record.payload, kind, RECORD_SOURCE)
+        match values:
+            case Opened():
+                self._begin(values.episode, values.about, record.place)
+            case Evicted():
+                self._drop(values.episode)
+                self._evicted, self._evicted_transitions = values.evicted, values.transitions
+            case Closed() | Labelled() if (episode := self._episodes.get(values.episode)) is not None:
+                values.apply(episode)
+                self._release(episode)
 
     def _begin(self, number: int, about: Mapping[str, Any], place: Place) -> None:
         self._episodes[number] = StoredEpisode(number, about, place.chunk)
@@ -177,7 +245,10 @@ class ReplayStore:
         self._write(CLOSE, {"episode": number, "reason": reason, "terminated": terminated})
         episode.reason, episode.terminated = reason, terminated
         self._release(episode)
-        self._make_room()
+        try:
+            self._make_room()
+        except VitalError as error:
+            log.warning("the oldest episodes stay until the next one is closed: %s", error)
 
     def label(self, number: int, success: bool, source: str, *, relabel: bool = False) -> LabelVerdict:
         """Say how an episode went. Two labels that disagree leave it unread until one is given with ``relabel``."""
@@ -216,19 +287,27 @@ class ReplayStore:
             oldest = next(iter(self._episodes.values()))
             if not oldest.closed:
                 return
+            evicted, transitions = self._after(oldest)
+            self._write(EVICT, {"episode": oldest.number, "evicted": evicted, "transitions": transitions})
             self._drop(oldest.number)
-            values = {"evicted": self._evicted, "transitions": self._evicted_transitions}
-            self._write(EVICT, {"episode": oldest.number, **values})
         oldest_chunk = min((e.chunk for e in self._episodes.values()), default=0)
         for chunk in self._log.chunks:
             if chunk < oldest_chunk:
                 self._log.forget(chunk)
 
+    def _after(self, oldest: StoredEpisode) -> tuple[int, int]:
+        """How many released episodes and transitions have gone once ``oldest`` has."""
+        gone = [number == oldest.number or number == -1 for number in self._released]
+        first = gone.index(False) if False in gone else len(gone)
+        transitions = max(0, len(oldest.steps) - 1) if oldest.readable else 0
+        return self._evicted + first, self._evicted_transitions + transitions
+
     def _drop(self, number: int) -> None:
-        episode = self._episodes.pop(number, None)
+        episode = self._episodes.get(number)
         if episode is None:
             return
-        self._evicted_transitions += max(0, len(episode.steps) - 1) if episode.readable else 0
+        _, self._evicted_transitions = self._after(episode)
+        del self._episodes[number]
         if number in self._released:
             self._released[self._released.index(number)] = -1
         while self._released and self._released[0] == -1:
