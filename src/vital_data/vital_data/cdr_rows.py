@@ -4,7 +4,7 @@ Messages of a topic mostly have the same lengths of strings and sequences; those
 as columns of a byte table. Messages of other lengths form tables of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from vital_data.ros_schema import PRIMITIVES, SEQUENCE, STRINGS, Definition, Fie
 
 ENCAPSULATION_BYTES = 4
 LITTLE_ENDIAN = 1
+MOST_FIELDS = 100_000
 
 # Arrays of n rows by dotted name; what is text is the same for all rows: a str, or a list of them.
 Columns = dict[str, Any]
@@ -38,7 +39,13 @@ class _Cursor:
     """Walks a table (n, L) of bytes, all rows in step."""
 
     def __init__(self, table: NDArray[np.uint8]) -> None:
-        self._table, self._at = table, 0
+        self._table, self._at, self._fields = table, 0, 0
+
+    def count_field(self) -> None:
+        """A definition may nest or repeat what takes no bytes; nobody's message has so many fields."""
+        self._fields += 1
+        if self._fields > MOST_FIELDS:
+            raise VitalError(ErrorCode.BAD_RECORDING, f"message has more than {MOST_FIELDS} fields")
 
     def take(self, dtype: str, count: int) -> NDArray:
         """(n, count) values, aligned as CDR wants them."""
@@ -53,6 +60,12 @@ class _Cursor:
             )
         part = self._table[:, start : self._at]
         return part if size == 1 and dtype != "?" else np.ascontiguousarray(part).view(dtype)
+
+    def counted(self, count: int) -> Iterator[int]:
+        """0 to ``count``, each as a field."""
+        for number in range(count):
+            self.count_field()
+            yield number
 
     def length(self) -> int:
         """Length of a string or sequence, the same in all rows."""
@@ -70,18 +83,19 @@ class _Cursor:
 
 
 def _read_field(cursor: _Cursor, field: Field, prefix: str, definition: Definition, columns: Columns) -> None:
+    cursor.count_field()
     name = prefix + field.name
     count = 1 if field.size is None else cursor.length() if field.size == SEQUENCE else field.size
     if field.base in PRIMITIVES:
         values = cursor.take(PRIMITIVES[field.base], count)
         columns[name] = values[:, 0] if field.size is None else values
     elif field.base in STRINGS:
-        texts = [cursor.text() for _ in range(count)]
+        texts = [cursor.text() for _ in cursor.counted(count)]
         columns[name] = texts[0] if field.size is None else texts
     elif field.size is None:
         _read_struct(cursor, field.base, f"{name}.", definition, columns)
     else:
-        for number in range(count):
+        for number in cursor.counted(count):
             _read_struct(cursor, field.base, f"{name}.{number}.", definition, columns)
 
 

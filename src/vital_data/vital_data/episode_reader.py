@@ -4,37 +4,33 @@ The file's own index says where the chunks are; their messages are cut out of th
 topic at a time, without a Python object per field.
 """
 
-import io
-import json
 import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Annotated, Any
 
 import numpy as np
-from mcap.data_stream import ReadDataStream
-from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.reader import make_reader
-from mcap.records import Chunk, Schema
-from mcap.stream_reader import get_chunk_data_stream
+from mcap.records import Schema
 from mcap.summary import Summary
+from msgspec import Meta
 from numpy.typing import NDArray
-from zstandard import ZstdError
 
+from vital_core import schema
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Name, Source
 from vital_data import layout
 from vital_data.cdr_rows import read_rows
+from vital_data.mcap_file import RECORD, Budget, OpenRecording, open_recording, reading, refuse
 from vital_data.ros_schema import parse_definition
 from vital_data.stream_values import stream_values
 
 NS_PER_S = 1_000_000_000
-# MCAP: every record is an opcode and a length; a message begins with channel, sequence, log and publish time.
-RECORD = struct.Struct("<BQ")
+# A message begins with channel, sequence, log and publish time.
 MESSAGE = struct.Struct("<HIQQ")
-# What the libraries raise for bytes that are no MCAP file; lz4 has no type of its own.
-UNREADABLE = (McapError, ZstdError, OSError, ValueError, RuntimeError, OverflowError, MemoryError, struct.error)
+# What numpy raises where a message's fields are not those that its type has here.
+UNFITTING = (LookupError, TypeError, AttributeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -72,24 +68,20 @@ class _Messages:
     data: list[bytes] = field(default_factory=list)
 
 
-def _refuse(path: Path, what: str) -> VitalError:
-    return VitalError(ErrorCode.BAD_RECORDING, f"recording {path}: {what}")
+@dataclass(frozen=True)
+class EpisodeMetadata:
+    """What every episode says of itself; other metadata stand beside it."""
 
-
-def _summary(path: Path, file: IO[bytes]) -> Summary:
-    summary = make_reader(file).get_summary()
-    if summary is None or summary.statistics is None:
-        raise _refuse(path, "was never finished: run `vital_data repair`")
-    return summary
+    episode: Annotated[int, Meta(ge=0, le=10_000_000)]
+    task: Name
+    outcome: Annotated[str, Meta(max_length=200)] = ""
+    faults: Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], Meta(max_length=1000)] = ()
 
 
 def message_count(path: Path, topic: str) -> int:
     """How many messages of a topic a finished episode holds. Raises VitalError(BAD_RECORDING)."""
-    try:
-        with open(path, "rb") as file:
-            summary = _summary(path, file)
-    except UNREADABLE as error:
-        raise _refuse(path, f"cannot be read ({error!r}): run `vital_data repair`") from error
+    with open_recording(path) as recording:
+        summary = recording.summary()
     assert summary.statistics is not None
     counts = summary.statistics.channel_message_counts
     return sum(counts.get(number, 0) for number, channel in summary.channels.items() if channel.topic == topic)
@@ -103,33 +95,30 @@ def _records(chunk: bytes) -> Iterator[tuple[int, int, int]]:
         yield opcode, at + RECORD.size, (at := at + RECORD.size + length)
 
 
-def _chunk(file: IO[bytes], offset: int) -> bytes:
-    """A chunk's records, decompressed, their checksum tested."""
-    file.seek(offset)
-    _, length = RECORD.unpack(file.read(RECORD.size))
-    stream, size = get_chunk_data_stream(Chunk.read(ReadDataStream(io.BytesIO(file.read(length)))), validate_crc=True)
-    return stream.read(size)
-
-
-def _collect(file: IO[bytes], summary: Summary, wanted: Collection[int]) -> dict[int, _Messages]:
+def _collect(recording: OpenRecording, summary: Summary, wanted: Collection[int]) -> dict[int, _Messages]:
     """Messages of the wanted channels, in the order of the file."""
     found = {number: _Messages() for number in wanted}
     for index in sorted(summary.chunk_indexes, key=lambda index: index.chunk_start_offset):
         if index.message_index_offsets and not found.keys() & index.message_index_offsets.keys():
             continue
-        chunk = _chunk(file, index.chunk_start_offset)
-        for opcode, start, end in _records(chunk):
-            if opcode != Opcode.MESSAGE:
-                continue
-            channel, _, log_ns, _ = MESSAGE.unpack_from(chunk, start)
-            if (messages := found.get(channel)) is not None:
-                messages.log_ns.append(log_ns)
-                messages.data.append(chunk[start + MESSAGE.size : end])
+        with reading(recording.path):
+            _take_messages(recording.chunk_at(index.chunk_start_offset), found, recording.budget)
     return found
 
 
-def _stream(schema: Schema, messages: _Messages) -> Stream:
-    groups = read_rows(schema.name, parse_definition(schema.name, schema.data.decode()), messages.data)
+def _take_messages(chunk: bytes, found: dict[int, _Messages], budget: Budget) -> None:
+    for opcode, start, end in _records(chunk):
+        if opcode != Opcode.MESSAGE:
+            continue
+        channel, _, log_ns, _ = MESSAGE.unpack_from(chunk, start)
+        budget.count_message()
+        if (messages := found.get(channel)) is not None:
+            messages.log_ns.append(log_ns)
+            messages.data.append(chunk[start + MESSAGE.size : end])
+
+
+def _stream(kind: Schema, messages: _Messages) -> Stream:
+    groups = read_rows(kind.name, parse_definition(kind.name, kind.data.decode()), messages.data)
     log_ns = np.array(messages.log_ns, np.int64)
     stamps_ns, frame = log_ns.copy(), ""
     for group in groups:
@@ -137,20 +126,32 @@ def _stream(schema: Schema, messages: _Messages) -> Stream:
             seconds = np.asarray(group.columns["header.stamp.sec"], np.int64)
             stamps_ns[group.index] = seconds * NS_PER_S + group.columns["header.stamp.nanosec"]
             frame = str(group.columns["header.frame_id"])
-    return Stream(stamps_ns, log_ns, stream_values(schema.name, groups, len(log_ns)), frame)
+    return Stream(stamps_ns, log_ns, stream_values(kind.name, groups, len(log_ns)), frame)
 
 
-def _streams(path: Path, file: IO[bytes], summary: Summary, topics: Collection[str] | None) -> dict[str, Stream]:
+def _streams(recording: OpenRecording, summary: Summary, topics: Collection[str] | None) -> dict[str, Stream]:
     channels = {n: c for n, c in summary.channels.items() if topics is None or c.topic in topics}
     streams = {}
-    for number, messages in _collect(file, summary, channels).items():
+    for number, messages in _collect(recording, summary, channels).items():
         channel = channels[number]
         if messages.data:
             try:
                 streams[channel.topic] = _stream(summary.schemas[channel.schema_id], messages)
             except VitalError as error:
-                raise _refuse(path, f"{channel.topic}: {error.message}") from error
+                raise refuse(recording.path, f"{channel.topic}: {error.message}") from error
+            except UNFITTING as error:
+                raise refuse(
+                    recording.path, f"{channel.topic}: its messages are not of its type ({error!r})"
+                ) from error
     return streams
+
+
+def read_metadata(path: Path, told: dict[str, str]) -> EpisodeMetadata:
+    """What an episode says of itself, from MCAP metadata, where all but text is JSON. Raises VitalError."""
+    source = Source(f"recording {path}", ErrorCode.BAD_RECORDING, "expected an episode of a session")
+    known: dict[str, Any] = {name: told[name] for name in ("task", "outcome") if name in told}
+    known |= {name: schema.plain_json(told[name], source) for name in ("episode", "faults") if name in told}
+    return schema.checked(known, EpisodeMetadata, source)
 
 
 def read_episode(path: Path, topics: Collection[str] | None = None) -> Episode:
@@ -159,16 +160,9 @@ def read_episode(path: Path, topics: Collection[str] | None = None) -> Episode:
     Raises VitalError(BAD_RECORDING) when the file is broken or was never finished.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            summary = _summary(path, file)
-            records = {record.name: record.metadata for record in make_reader(file).iter_metadata()}
-            metadata: dict[str, Any] = dict(records.get(layout.EPISODE_METADATA, {}))
-            streams = _streams(path, file, summary, topics)
-        faults = tuple(json.loads(metadata.get("faults", "[]")))
-        index, task = int(metadata["episode"]), metadata["task"]
-    except KeyError as error:
-        raise _refuse(path, f"does not say its {error}, expected an episode of a session") from error
-    except UNREADABLE as error:
-        raise _refuse(path, f"cannot be read ({error!r}): run `vital_data repair`") from error
-    return Episode(index, path, task, metadata.get("outcome", ""), faults, metadata, streams)
+    with open_recording(path) as recording:
+        summary = recording.summary()
+        metadata: dict[str, Any] = dict(recording.metadata().get(layout.EPISODE_METADATA, {}))
+        streams = _streams(recording, summary, topics)
+    about = read_metadata(path, metadata)
+    return Episode(about.episode, path, about.task, about.outcome, about.faults, metadata, streams)

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from mcap.writer import CompressionType, Writer
 
+from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
 from vital_data import layout
 from vital_data.ros_schema import installed_definition
@@ -162,7 +163,7 @@ def sync_folder(folder: Path) -> None:
 
 def is_being_written(part: Path) -> bool:
     """Whether a writer, of this or another process, has the file open."""
-    with open(part, "rb") as file:
+    with safe_file.open_regular(part) as file:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

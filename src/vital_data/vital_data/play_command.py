@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from mcap.reader import make_reader
+from mcap.records import Message
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rich.console import Console
 from rich.progress import Progress
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.network import apply_network_settings
+from vital_data.mcap_file import OpenRecording, open_recording
 from vital_data.session import EpisodeEntry, Session
 
 # Played only when asked for: these would move an arm, or speak for the gate.
@@ -66,8 +67,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     rclpy.init()
     node = rclpy.create_node("vital_data_play")
     try:
-        with open(entry.path, "rb") as file:
-            _play(node, file, options, console)
+        with open_recording(entry.path) as recording:
+            _play(node, recording, options, console)
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
@@ -93,11 +94,9 @@ def _refuse_company(node: Any, topics: Collection[str]) -> None:
         )
 
 
-def _play(node: Any, file: Any, options: argparse.Namespace, console: Console) -> None:
-    reader = make_reader(file)
-    summary = reader.get_summary()
-    if summary is None or summary.statistics is None:
-        raise VitalError(ErrorCode.BAD_RECORDING, "the recording has no index: run `vital_data repair`")
+def _play(node: Any, recording: OpenRecording, options: argparse.Namespace, console: Console) -> None:
+    summary = recording.summary()
+    assert summary.statistics is not None
     publishers = {}
     for channel in summary.channels.values():
         if options.acting or channel.topic not in ACTING:
@@ -108,7 +107,9 @@ def _play(node: Any, file: Any, options: argparse.Namespace, console: Console) -
     first_ns, start_s = summary.statistics.message_start_time, time.monotonic()
     with Progress(console=console) as progress:
         bar = progress.add_task("playing", total=summary.statistics.message_count)
-        for number, (_, channel, message) in enumerate(reader.iter_messages()):
+        messages = (record for record in recording.records() if isinstance(record, Message))
+        for number, message in enumerate(messages):
+            channel = summary.channels[message.channel_id]
             if number % COMPANY_EVERY == 0:
                 _refuse_company(node, publishers)
             due_s = start_s + (message.log_time - first_ns) * 1e-9 / options.rate

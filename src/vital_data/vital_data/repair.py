@@ -6,27 +6,28 @@ again, so that a repair may be interrupted too.
 
 import io
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mcap.exceptions import McapError
 from mcap.records import Channel, Metadata, Schema
 from mcap.records import Message as McapMessage
-from mcap.stream_reader import StreamReader
 
 from vital_core import safe_file
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError
 from vital_data import layout
-from vital_data.episode_reader import UNREADABLE, read_episode
+from vital_data.episode_reader import read_episode
 from vital_data.episode_writer import McapFile, Message
+from vital_data.mcap_file import open_recording
 from vital_data.quality import faults_of
-from vital_data.session import Session, entry_of
+from vital_data.session import MOST_INDEX_BYTES, Session, entry_of
 from vital_data.session_index import SessionIndex
 
 ABORTED = "aborted"
-BROKEN_SUFFIX = ".broken"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,18 @@ def _records(path: Path, metadata: dict[str, str]) -> Iterator[Message]:
     """The messages of every whole chunk, up to where the file breaks off; its metadata are noted on the way."""
     schemas: dict[int, str] = {}
     channels: dict[int, tuple[str, str]] = {}
-    with open(path, "rb") as file:
-        try:
-            for record in StreamReader(file, validate_crcs=True).records:
-                if isinstance(record, Schema):
-                    schemas[record.id] = record.name
-                elif isinstance(record, Channel):
-                    channels[record.id] = record.topic, schemas[record.schema_id]
-                elif isinstance(record, Metadata):
-                    metadata |= record.metadata
-                elif isinstance(record, McapMessage):
-                    topic, kind = channels[record.channel_id]
-                    yield Message(topic, kind, record.data, record.log_time, record.publish_time)
-        except (*UNREADABLE, McapError, KeyError, EOFError):
-            return
+    with suppress(VitalError), open_recording(path) as recording:
+        for record in recording.records():
+            if isinstance(record, Schema):
+                schemas[record.id] = record.name
+            elif isinstance(record, Channel):
+                channels[record.id] = record.topic, schemas[record.schema_id]
+            elif isinstance(record, Metadata):
+                metadata |= record.metadata
+            elif isinstance(record, McapMessage):
+                topic, kind = channels[record.channel_id]
+                recording.budget.count_message()
+                yield Message(topic, kind, record.data, record.log_time, record.publish_time)
 
 
 def recover(path: Path, target: Path, metadata: dict[str, str]) -> int:
@@ -76,10 +75,9 @@ def recover(path: Path, target: Path, metadata: dict[str, str]) -> int:
 
 def repair_episode(index: SessionIndex, task: str, broken: Path) -> Repaired:
     """Put what is whole of ``broken`` in its place and note it in the index; the damaged file keeps another name."""
-    name = broken.name.removesuffix(layout.PART_SUFFIX).removesuffix(BROKEN_SUFFIX)
     number = _number(broken)
     target = layout.episode_path(index.folder, number)
-    kept = index.folder / f"{name}{BROKEN_SUFFIX}"
+    kept = target.with_name(f"{target.name}{layout.BROKEN_SUFFIX}")
     broken.replace(kept)
     faults = ["ABORTED: the recording was interrupted"]
     metadata = {"episode": str(number), "task": task, "outcome": ABORTED, "faults": json.dumps(faults)}
@@ -99,17 +97,18 @@ def _frames(path: Path) -> int:
 
 
 def _number(path: Path) -> int:
-    return int(path.name.removeprefix("episode_").split(".")[0])
+    numbers = (layout.episode_number(path, suffix) for suffix in ("", layout.PART_SUFFIX, layout.BROKEN_SUFFIX))
+    return next(number for number in numbers if number is not None)
 
 
 def broken_files(folder: Path) -> list[Path]:
     """Unfinished files, finished ones that cannot be read, and those whose repair came to no end."""
     aborted = {entry.index for entry in Session.open(folder).episodes() if entry.outcome == ABORTED}
-    kept = sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}{BROKEN_SUFFIX}"))
+    kept = layout.episode_files(folder, layout.BROKEN_SUFFIX)
     broken = [path for path in kept if _number(path) not in aborted]
     again = {_number(path) for path in broken}
     broken += SessionIndex(folder).leftovers()
-    for path in sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}")):
+    for path in layout.episode_files(folder):
         if _number(path) in again:
             continue
         try:
@@ -122,10 +121,12 @@ def broken_files(folder: Path) -> list[Path]:
 def repair_session(folder: Path) -> list[Repaired]:
     """Repair every broken file of a session, and give lines to whole files that the index does not know."""
     session, index = Session.open(folder), SessionIndex(folder)
+    if strays := layout.strays(folder):
+        log.warning("session %s: no episodes, left alone: %s", folder, ", ".join(path.name for path in strays))
     _mend_index(index)
     repaired = [repair_episode(index, session.task, path) for path in broken_files(folder)]
     known = {entry.index for entry in session.episodes()}
-    for path in sorted(folder.glob(f"episode_*{layout.EPISODE_SUFFIX}")):
+    for path in layout.episode_files(folder):
         if _number(path) not in known:
             index.append({**_judged(path), "note": "its line in the index was missing"})
     return repaired
@@ -136,18 +137,27 @@ def _judged(path: Path) -> dict[str, Any]:
     episode = read_episode(path)
     faults = list(episode.faults)
     if "faults" not in episode.metadata:
-        faults = faults_of(episode.streams, int(episode.metadata.get("dropped", 0)))
+        faults = faults_of(episode.streams, _dropped(episode.metadata))
     entry = {"episode": _number(path), "file": path.name, "outcome": episode.outcome, "faults": faults}
     return entry | {"redo": episode.outcome == "redo", "frames": _frames(path)}
+
+
+def _dropped(metadata: Mapping[str, str]) -> int:
+    told = metadata.get("dropped", "0")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0
 
 
 def _mend_index(index: SessionIndex) -> None:
     """Take torn lines out of the index; their episodes get new ones. The old file is kept beside it."""
     path = index.folder / layout.INDEX_FILE
-    if not path.is_file():
+    try:
+        text = safe_file.read_bytes(path, MOST_INDEX_BYTES).decode(errors="replace")
+    except FileNotFoundError:
         return
+    except OSError as error:
+        raise VitalError(ErrorCode.BAD_DATASET, f"{path} cannot be read ({error}): move it away") from error
     good, torn = [], 0
-    for line in path.read_text(errors="replace").splitlines():
+    for line in text.splitlines():
         try:
             if line:
                 entry_of(line)

@@ -9,6 +9,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 
 from vital_core.errors import ErrorCode, VitalError
 
+MOST_DEPTH = 20
 SEPARATOR = "=" * 80
 PRIMITIVES = {
     "bool": "?", "byte": "u1", "char": "u1", "int8": "i1", "uint8": "u1", "int16": "<i2", "uint16": "<u2",
@@ -69,7 +70,18 @@ def parse_definition(name: str, text: str) -> Definition:
     known = set(definition) | set(PRIMITIVES) | set(STRINGS)
     if unknown := sorted({f.base for fields in definition.values() for f in fields} - known):
         raise VitalError(ErrorCode.BAD_RECORDING, f"definition of {name} lacks {', '.join(unknown)}")
+    _refuse_rings(definition, _short(name))
     return definition
+
+
+def _refuse_rings(definition: Definition, name: str) -> None:
+    """A type must not hold itself, nor others to a depth that no message has."""
+    level = {name}
+    for _ in range(MOST_DEPTH):
+        level = {field.base for kind in level for field in definition.get(kind, ())} & definition.keys()
+        if not level:
+            return
+    raise VitalError(ErrorCode.BAD_RECORDING, f"definition of {name} is nested deeper than {MOST_DEPTH} types")
 
 
 def _installed_text(name: str) -> str:

@@ -69,16 +69,14 @@ class SessionIndex:
     def next_index(self) -> int:
         """The first number that no file and no line has."""
         taken = {entry.index for entry in Session.open(self.folder).episodes()}
-        for path in self.folder.glob("episode_*.mcap*"):
-            number = path.name.removeprefix("episode_").split(".")[0]
-            if number.isdigit():
-                taken.add(int(number))
+        for suffix in ("", layout.PART_SUFFIX, layout.BROKEN_SUFFIX):
+            numbers = (layout.episode_number(path, suffix) for path in self.folder.iterdir())
+            taken |= {number for number in numbers if number is not None}
         return max(taken, default=-1) + 1
 
     def leftovers(self) -> list[Path]:
         """Files of episodes that were never finished, but for one that is being written just now."""
-        parts = self.folder.glob(f"episode_*{layout.EPISODE_SUFFIX}{layout.PART_SUFFIX}")
-        return sorted(path for path in parts if not is_being_written(path))
+        return [path for path in layout.episode_files(self.folder, layout.PART_SUFFIX) if not is_being_written(path)]
 
 
 def _append(file: FileIO, data: bytes, size: int) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.observation import MAGNETOMETERS
+from vital_core.observation import IMAGE_SIZE_PX, MAGNETOMETERS, TACTILE_VALUES
+from vital_core.schema import Source
 from vital_core.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_data import aligned_episode as topics
 from vital_data.alignment import NS_PER_S
@@ -27,6 +29,13 @@ START_NS, EPISODE_NS = 1_600_000_000 * NS_PER_S, 60 * NS_PER_S
 COMMAND_DELAY_NS = 1_000_000
 ARRAYS = ("image", "tactile_ut", "t_base_tcp", "t_base_tcp_target", "gripper")
 INTENDED, FOREGROUND = "t_base_tcp_intended", "foreground"
+FLOATS = ("F32", "F64")
+# By array: kinds of numbers, and the shape of a frame's.
+SHAPES: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+    "image": (("U8",), (IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3)), "tactile_ut": (FLOATS, (TACTILE_VALUES,)),
+    "t_base_tcp": (FLOATS, (4, 4)), "t_base_tcp_target": (FLOATS, (4, 4)), INTENDED: (FLOATS, (4, 4)),
+    "gripper": (FLOATS, ()), FOREGROUND: (("U8",), (IMAGE_SIZE_PX, IMAGE_SIZE_PX // 8)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,21 @@ def _refuse(path: Path, what: str) -> VitalError:
     return VitalError(ErrorCode.BAD_DATASET, f"demonstration {path}: {what}")
 
 
+def _header(path: Path) -> weight_file.Header:
+    """The header, the arrays in it of the shapes that they must have. Raises VitalError(BAD_DATASET)."""
+    header = weight_file.read_header(path, Source(f"demonstration {path}", ErrorCode.BAD_DATASET, "record it again"))
+    frames = header.shapes.get("image", (0,))[:1]
+    for name, (dtype, shape) in SHAPES.items():
+        entry = header.tensors.get(name)
+        if entry is not None and ((*frames, *shape) != entry.shape or entry.dtype not in dtype):
+            raise _refuse(path, f"{name} is {entry.dtype} of {entry.shape}, expected {dtype[0]} of {(*frames, *shape)}")
+    return header
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    # What is no regular file with a header that fits it is refused before the library opens it.
+    _header(path)
     try:
         with safe_open(path, framework="np") as file:
             yield file
@@ -53,8 +75,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def scripted_frames(path: Path) -> int:
     """Number of pictures in a file. Raises VitalError(BAD_DATASET)."""
-    with _opened(path) as file:
-        return file.get_slice("image").get_shape()[0]
+    return _header(path).shapes.get("image", (0,))[0]
 
 
 def tells(path: Path, array: str) -> bool:
