@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device",
@@ -14,13 +15,13 @@ KINDS = {
 }  # fmt: skip
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file to read; never waits. Raises OSError for a pipe, socket, device or folder."""
     _refuse_irregular(path, os.stat(path).st_mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _refuse_irregular(path, os.fstat(descriptor).st_mode)
-        return os.fdopen(descriptor, "rb")
+        return open(descriptor, "rb")
     except OSError:
         os.close(descriptor)
         raise

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -209,3 +210,15 @@ def test_lerobot_itself_reads_it(folder, source, tmp_path):
     pictures = np.concatenate([episode.frames.videos[CAMERA] for episode in source])[rows]
     error = np.abs(255 * seen[CAMERA].transpose(0, 2, 3, 1) - pictures)
     assert error.mean() < CODEC_MEAN and error.max() < CODEC_MOST
+
+
+@pytest.mark.parametrize(
+    "pattern", ["../../../etc/passwd", "/etc/passwd", "{chunk_index.__class__}", "{0}", "{", "meta", 7]
+)
+def test_data_set_cannot_lead_out_of_its_folder(folder, tmp_path, pattern):
+    shutil.copytree(folder, tmp_path / "copy")
+    path = tmp_path / "copy" / "meta/info.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data_path": pattern}))
+    with pytest.raises(VitalError) as refused:
+        list(LeRobotReader(tmp_path / "copy", load_feature_map()))
+    assert refused.value.code is ErrorCode.BAD_DATASET

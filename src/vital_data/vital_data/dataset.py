@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core import safe_file
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.task import load_task
 from vital_data.aligned_episode import AlignedEpisode, AlignmentConfig, align, refuse
@@ -115,7 +116,7 @@ def _aligned(source: EpisodeSource, task: str, config: AlignmentConfig, progress
 
 
 def _file_hash(path: Path) -> str:
-    with open(path, "rb") as file:
+    with safe_file.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

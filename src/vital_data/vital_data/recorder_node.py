@@ -18,7 +18,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 
-from vital_core import kinematics
+from vital_core import kinematics, safe_file, schema
 from vital_core import pose as pose_of
 from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
@@ -218,9 +218,9 @@ def _text_of(path: str) -> str:
     if not path:
         return ""
     try:
-        return Path(path).read_text()
-    except OSError as error:
-        raise VitalError(ErrorCode.NO_CALIBRATION, f"calibration {path} cannot be read: {error.strerror}") from error
+        return safe_file.read_bytes(Path(path), schema.YAML_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VitalError(ErrorCode.NO_CALIBRATION, f"calibration {path} cannot be read: {error}") from error
 
 
 def _without_token(data: bytes) -> bytes:

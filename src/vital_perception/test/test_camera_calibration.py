@@ -237,3 +237,24 @@ def test_pose_is_kept_once_the_arm_has_rested_somewhere_new():
     assert not still.observe(there, 1.5) and still.observe(there, 2.0)
     still.keep(there)
     assert not still.observe(there, 9.0)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("camera.json", '{"frame": "c", "matrix": [[1, 0], [0, 1]], "model": "plumb_bob", "distortion": []}', "matrix"),
+        ("camera.json", '{"frame": "c", "matrix": 1, "model": "plumb_bob", "distortion": []}', "matrix is 1"),
+        ("camera.json", "[" * 100_000, "cannot be read"),
+        ("poses.json", '[{"picture": "../../x.png", "joints_rad": [0, 0, 0, 0, 0, 0, 0]}]', "picture is"),
+        ("poses.json", '[{"picture": "x.png", "joints_rad": [0, 0, 0, 0, 0, 0]}]', "joints_rad"),
+        ("poses.json", '[{"picture": "x.png", "joints_rad": [0, 0, 0, 0, 0, 0, 1e9]}]', "joints_rad"),
+    ],
+    ids=range(6),
+)
+def test_recording_with_nonsense_is_refused_by_name(tmp_path, file, text, words):
+    folder = CalibrationFolder(tmp_path)
+    folder.begin(LENSES["plumb_bob"], "c")
+    (tmp_path / file).write_text(text)
+    with pytest.raises(VitalError, match=words) as refusal:
+        folder.lens(), folder.poses()
+    assert refusal.value.code is ErrorCode.NO_CALIBRATION and file in refusal.value.message

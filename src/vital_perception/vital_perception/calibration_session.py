@@ -5,27 +5,52 @@ poses.json       [{picture: pose_000.png, joints_rad: [7 numbers]}, ...]
 pose_000.png ...
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import cv2
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from vital_core import kinematics
+from vital_core import kinematics, safe_file, schema
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.picture_file import read_picture
 from vital_core.pose import Pose
 from vital_core.safe_file import write_bytes, write_json
-from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_core.schema import Finite, Name, Source, Vector3
+from vital_core.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_perception.board import Board, Lens
 from vital_perception.hand_eye import HandEye, solve
 
+JSON_BYTES = 10_000_000
+AGAIN = "record with `calibrate_scene_camera record`"
+Angle = Annotated[float, Meta(ge=-10.0, le=10.0)]
+Kind = TypeVar("Kind")
 LENS_FILE, POSES_FILE = "camera.json", "poses.json"
 # Where a camera is mounted decides which equation holds.
 PARENTS = {"scene": BASE_FRAME, "wrist": TCP_FRAME}
+
+
+@dataclass(frozen=True)
+class LensFile:
+    """`camera.json`: frame of the camera, lens as in sensor_msgs/CameraInfo."""
+
+    frame: Name
+    matrix: tuple[Vector3, Vector3, Vector3]
+    model: Name
+    distortion: Annotated[tuple[Finite, ...], Meta(max_length=14)]
+
+
+@dataclass(frozen=True)
+class PoseRow:
+    """One of `poses.json`: a picture of the folder and the joints at its time, rad."""
+
+    picture: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+\.png$", max_length=100)]
+    joints_rad: tuple[Angle, Angle, Angle, Angle, Angle, Angle, Angle]
 
 
 @dataclass(frozen=True)
@@ -66,7 +91,7 @@ class CalibrationFolder:
 
     def add(self, picture: NDArray[np.uint8], joints_rad: Sequence[float]) -> str:
         """Keep an RGB picture and the joints (7,) at its time; returns its name."""
-        poses = self._read(POSES_FILE)
+        poses = [asdict(row) for row in self._read(POSES_FILE, tuple[PoseRow, ...])]
         name = f"pose_{len(poses):03d}.png"
         whole, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         if not whole:
@@ -77,43 +102,33 @@ class CalibrationFolder:
 
     def lens(self) -> tuple[Lens, str]:
         """The lens and the camera's frame."""
-        value = self._read(LENS_FILE)
+        value = self._read(LENS_FILE, LensFile)
         try:
-            matrix, distortion = np.array(value["matrix"], float), np.array(value["distortion"], float).reshape(-1)
-            if matrix.shape != (3, 3):
-                raise ValueError(f"the matrix has shape {matrix.shape}")
-            return Lens(matrix, str(value["model"]), distortion), str(value["frame"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._broken(LENS_FILE, f"{error!r}") from error
+            return Lens(np.array(value.matrix), value.model, np.array(value.distortion)), value.frame
+        except ValueError as error:
+            raise self._broken(LENS_FILE, str(error)) from error
 
     def poses(self) -> list[tuple[str, Pose]]:
         """(picture, pose of the TCP in the base) of each."""
-        try:
-            rows = [(str(row["picture"]), np.array(row["joints_rad"], float)) for row in self._read(POSES_FILE)]
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._broken(POSES_FILE, f"{error!r}") from error
-        if any(joints.shape != (len(JOINT_NAMES),) for _, joints in rows):
-            raise self._broken(POSES_FILE, f"a row has not {len(JOINT_NAMES)} joints")
-        return [(name, kinematics.forward(joints)) for name, joints in rows]
+        rows = self._read(POSES_FILE, tuple[PoseRow, ...])
+        return [(row.picture, kinematics.forward(np.array(row.joints_rad))) for row in rows]
 
     def picture(self, name: str) -> NDArray[np.uint8]:
         """(H, W) uint8."""
-        picture = cv2.imread(str(self.folder / name), cv2.IMREAD_GRAYSCALE)
-        if picture is None:
-            raise self._broken(name, "it is no picture")
-        return np.asarray(picture, np.uint8)
+        return read_picture(self.folder / name, cv2.IMREAD_GRAYSCALE, self._source(name))
 
-    def _read(self, name: str):
+    def _read(self, name: str, kind: type[Kind]) -> Kind:
         try:
-            return json.loads((self.folder / name).read_text())
-        except (OSError, ValueError) as error:
+            text = safe_file.read_bytes(self.folder / name, JSON_BYTES)
+        except OSError as error:
             raise self._broken(name, str(error)) from error
+        return schema.from_json(text, kind, self._source(name))
+
+    def _source(self, name: str) -> Source:
+        return Source(str(self.folder / name), ErrorCode.NO_CALIBRATION, AGAIN)
 
     def _broken(self, name: str, why: str) -> VitalError:
-        return VitalError(
-            ErrorCode.NO_CALIBRATION,
-            f"{self.folder / name} cannot be used ({why}): record with `calibrate_scene_camera record`",
-        )
+        return self._source(name).refuse(f"cannot be used ({why})")
 
 
 def find_camera(folder: CalibrationFolder, board: Board, mount: str) -> Found:

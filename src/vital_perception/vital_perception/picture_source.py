@@ -1,5 +1,6 @@
 """Where pictures come from: a UVC camera, a video file, a folder of images. All give RGB and the time it was taken."""
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from vital_core.clock import Pacer, steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.picture_file import read_picture
+from vital_core.schema import Source
 
+log = logging.getLogger(__name__)
 Picture = tuple[NDArray[np.uint8], float]  # (H, W, 3) RGB, steady time in s
 
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm"}
@@ -166,9 +170,14 @@ class Replay:
     def _once(self) -> Iterator[NDArray[np.uint8]]:
         if self._path.is_dir():
             for file in sorted(f for f in self._path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES):
-                picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-                if picture is not None:
-                    yield _rgb(picture)
+                try:
+                    picture = read_picture(
+                        file, cv2.IMREAD_COLOR, Source(str(file), ErrorCode.DEVICE_LOST, "remove it")
+                    )
+                except VitalError as error:
+                    log.warning("left out: %s", error)
+                    continue
+                yield _rgb(picture)
         elif self._path.is_file():
             capture = cv2.VideoCapture(str(self._path))
             try:

@@ -6,14 +6,18 @@ that an episode may stand there twice; the later line counts. What a kill tore a
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from vital_core import safe_file, schema
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Source
 
 FILE = "episodes.jsonl"
+MOST_BYTES = 200_000_000
+SOURCE = Source(FILE, ErrorCode.BAD_PARAMETER, "remove the line")
 SHOWN = ("success_20", "steps", "noise", "critic_loss", "value", "updates")
 
 
@@ -72,7 +76,7 @@ def read_lines(folder: Path) -> list[EpisodeLine]:
     """The episodes of a run, in their order. A torn last line is left out. Raises VitalError(BAD_PARAMETER)."""
     path = folder / FILE
     try:
-        text = path.read_text()
+        text = safe_file.read_bytes(path, MOST_BYTES).decode(errors="replace")
     except OSError as error:
         raise VitalError(
             ErrorCode.BAD_PARAMETER, f"{path} cannot be read ({error}): give the folder of a training"
@@ -80,11 +84,10 @@ def read_lines(folder: Path) -> list[EpisodeLine]:
     lines: dict[int, EpisodeLine] = {}
     for number, row in enumerate(whole := text.splitlines(), 1):
         try:
-            values = json.loads(row)
-            line = EpisodeLine(**{f.name: values[f.name] for f in fields(EpisodeLine)})
-        except (ValueError, KeyError, TypeError) as error:
+            line = schema.from_json(row, EpisodeLine, replace(SOURCE, name=f"{path}, line {number}"))
+        except VitalError:
             if number == len(whole):
                 break
-            raise VitalError(ErrorCode.BAD_PARAMETER, f"{path}, line {number}: {error!r}") from error
+            raise
         lines[line.episode] = line
     return list(lines.values())

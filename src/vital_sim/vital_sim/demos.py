@@ -10,17 +10,20 @@ import multiprocessing
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track as progress
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from vital_core import safe_file
+from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Name, Source
 from vital_core.task import Task, load_task
 from vital_sim.cameras import WristCamera
 from vital_sim.expert import PERIOD_S, RATE_HZ, ScriptedExpert, sample_start
@@ -99,6 +102,19 @@ class Recorder:
         return np.median(readings, axis=0).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class DemoHeader:
+    """A demonstration's metadata, text all of it."""
+
+    format: Literal["vital_demo/1"]
+    task: Name
+    seed: Annotated[str, Meta(pattern="^-?[0-9]{1,12}$")]
+    rate_hz: Name
+    success: Literal["true", "false"]
+    frame: Name
+    background: Name
+
+
 def is_whole(path: Path) -> bool:
     """Whether an episode's file is there and can be read to its end."""
     return _metadata(path).get("format") == FORMAT
@@ -106,10 +122,13 @@ def is_whole(path: Path) -> bool:
 
 def _metadata(path: Path) -> dict[str, str]:
     try:
-        with safe_open(path, framework="np") as file:
-            return file.metadata() or {}
-    except Exception:  # safetensors raises its own type for a torn file, OSError for a missing one
+        return weight_file.read_header(path, _source(path)).metadata
+    except VitalError:  # torn, missing, or no such file
         return {}
+
+
+def _source(path: Path) -> Source:
+    return Source(f"demonstration {path}", ErrorCode.BAD_DATASET, "record it again")
 
 
 def _is_recorded(job: Job) -> bool:
@@ -117,8 +136,9 @@ def _is_recorded(job: Job) -> bool:
     metadata = _metadata(job.path)
     if metadata.get("format") != FORMAT:
         return False
-    attempt, other_seed = divmod(int(metadata["seed"]) - job.seed, RETRY_STRIDE)
-    found = (metadata["task"], metadata["background"])
+    told = schema.checked(metadata, DemoHeader, _source(job.path))
+    attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
+    found = (told.task, told.background)
     if found != (job.task, job.background) or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
@@ -162,6 +182,7 @@ def contact_sheet(folder: Path, columns: int = 8) -> NDArray[np.uint8]:
     """(rows * 128, columns * 128, 3) RGB: evenly spaced pictures of each episode, one row an episode."""
     rows = []
     for path in sorted(folder.glob("episode_*.safetensors")):
+        weight_file.read_header(path, _source(path))
         with safe_open(path, framework="np") as file:
             images = file.get_tensor("image")
         rows.append(np.concatenate(list(images[np.linspace(0, len(images) - 1, columns).astype(int)]), axis=1))

@@ -5,7 +5,6 @@ a cell that was cut off goes on where it was.
 """
 
 import functools
-import json
 import platform
 import subprocess
 import time
@@ -19,13 +18,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_core import safe_file
+from vital_core import safe_file, schema
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Action, Observation
+from vital_core.schema import Source
 from vital_core.statistics import percentile, wilson_interval
 from vital_sim.env import VitalEnv
 
 FORMAT = "vital_evaluation/1"
+MOST_BYTES = 50_000_000
 
 
 class EvaluatedPolicy(Protocol):
@@ -179,10 +180,11 @@ def write_report(path: Path, cell: Cell, trials: Sequence[Trial], command: str) 
 
 def read_report(path: Path) -> dict[str, Any]:
     """A cell's JSON. Raises VitalError(BAD_PARAMETER) for another file."""
+    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "measure it again with `evaluate`")
     try:
-        report = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise VitalError(ErrorCode.BAD_PARAMETER, f"result {path} cannot be read ({error})") from error
+        report = schema.plain_json(safe_file.read_bytes(Path(path), MOST_BYTES), source, MOST_BYTES)
+    except OSError as error:
+        raise source.refuse(f"cannot be read ({error})") from error
     if not isinstance(report, dict) or report.get("format") != FORMAT:
         found = report.get("format") if isinstance(report, dict) else type(report).__name__
         raise VitalError(ErrorCode.BAD_PARAMETER, f"result {path} has format '{found}', expected '{FORMAT}'")
@@ -201,4 +203,6 @@ def finished_trials(path: Path, cell: Cell) -> list[Trial]:
             ErrorCode.BAD_PARAMETER, f"result {path} is of another cell: {'; '.join(different)}; give another --out"
         )
     wanted = range(cell.seed, cell.seed + cell.trials)
-    return [Trial(**trial) for trial in report["each"] if trial["seed"] in wanted]
+    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "give another --out")
+    each = schema.checked(report["each"], tuple[Trial, ...], source)
+    return [trial for trial in each if trial.seed in wanted]

@@ -1,26 +1,42 @@
 """Reads a LeRobotDataset v3 back into frames, by the same feature map."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from vital_core import safe_file, schema
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.schema import Source
 from vital_core.video import read_video
 from vital_data.convert import lerobot_layout as layout
 from vital_data.convert.feature_map import FeatureMap
 from vital_data.convert.frames import Frames
 
+MOST_JSON_BYTES = 50_000_000
+INFO = ("data_path", "video_path", "features")
+# Names in braces with a format, nothing that reaches into what they stand for.
+Pattern = Annotated[str, Meta(pattern=r"^([^{}]|\{[a-z_]+(:[0-9]*d)?\})+$", max_length=300)]
+
 
 def _refuse(folder: Path, what: str) -> VitalError:
     return VitalError(ErrorCode.BAD_DATASET, f"LeRobot data set {folder}: {what}")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is read of `meta/info.json`."""
+
+    data_path: Pattern
+    video_path: Pattern
+    features: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,13 +55,16 @@ class LeRobotReader:
     def __init__(self, folder: Path, features: FeatureMap) -> None:
         self.folder = Path(folder)
         try:
-            self.info: dict[str, Any] = json.loads((self.folder / layout.INFO_PATH).read_text())
+            self.info = self._json(layout.INFO_PATH)
             self._rows = pq.read_table(self.folder / "meta/episodes").to_pylist()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise _refuse(self.folder, f"cannot be read ({error})") from error
         if self.info.get("codebase_version") != layout.CODEBASE_VERSION:
             got = self.info.get("codebase_version")
             raise _refuse(self.folder, f"version is '{got}', expected '{layout.CODEBASE_VERSION}'")
+        self._checked = schema.checked(
+            {name: self.info.get(name) for name in INFO}, Info, self._source(layout.INFO_PATH)
+        )
         self.features = self._present(features)
         self._check_features()
         self.origins = self._read_origins()
@@ -71,12 +90,30 @@ class LeRobotReader:
 
     def _read_origins(self) -> list[dict[str, Any]]:
         path = self.folder / layout.ORIGIN_PATH
-        if not path.is_file():
+        if not path.exists():
             return []
-        origin = json.loads(path.read_text())
+        origin = self._json(layout.ORIGIN_PATH)
         if origin.get("format") != layout.ORIGIN_FORMAT:
             raise _refuse(self.folder, f"{path.name} is '{origin.get('format')}', expected '{layout.ORIGIN_FORMAT}'")
-        return origin["episodes"]
+        return schema.checked(origin.get("episodes"), list[dict[str, Any]], self._source(layout.ORIGIN_PATH))
+
+    def _source(self, name: str) -> Source:
+        return Source(f"LeRobot data set {self.folder}: {name}", ErrorCode.BAD_DATASET, "is it of version 3?")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        source = self._source(name)
+        text = safe_file.read_bytes(self.folder / name, MOST_JSON_BYTES)
+        return schema.checked(schema.plain_json(text, source, MOST_JSON_BYTES), dict[str, Any], source)
+
+    def _file(self, pattern: str, **numbers: Any) -> Path:
+        """A file of the data set, which lies in its folder whatever the pattern says. Raises VitalError."""
+        try:
+            path = (self.folder / pattern.format(**numbers)).resolve()
+        except (LookupError, ValueError, AttributeError, TypeError) as error:
+            raise _refuse(self.folder, f"'{pattern}' is no pattern of its files ({error!r})") from error
+        if not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+            raise _refuse(self.folder, f"'{pattern}' leads to {path}, expected a file of the data set")
+        return path
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -87,8 +124,8 @@ class LeRobotReader:
 
     def _read(self, row: dict[str, Any]) -> StoredEpisode:
         index, length = row["episode_index"], row["length"]
-        data = self.info["data_path"].format(chunk_index=row["data/chunk_index"], file_index=row["data/file_index"])
-        table = pq.read_table(self.folder / data)
+        numbers = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
+        table = pq.read_table(self._file(self._checked.data_path, **numbers))
         table = table.filter(pc.equal(table["episode_index"], index)).sort_by("frame_index")
         if len(table) != length:
             raise _refuse(self.folder, f"episode {index} has {len(table)} rows of frames, expected {length}")
@@ -111,8 +148,8 @@ class LeRobotReader:
 
     def _read_video(self, row: dict[str, Any], name: str) -> NDArray[np.uint8]:
         chunk, number = row[f"videos/{name}/chunk_index"], row[f"videos/{name}/file_index"]
-        path = self.info["video_path"].format(video_key=name, chunk_index=chunk, file_index=number)
-        pictures = read_video(self.folder / path, row[f"videos/{name}/from_timestamp"], row["length"])
+        path = self._file(self._checked.video_path, video_key=name, chunk_index=chunk, file_index=number)
+        pictures = read_video(path, row[f"videos/{name}/from_timestamp"], row["length"])
         if len(pictures) != row["length"]:
             raise _refuse(self.folder, f"{path} has {len(pictures)} frames of the episode, expected {row['length']}")
         return pictures
