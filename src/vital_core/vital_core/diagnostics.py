@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from vital_core.ros_boundary import refusals_of
+
 OK, WARN, ERROR, STALE = 0, 1, 2, 3
 
 
@@ -23,7 +25,7 @@ def _text(value: object) -> str:
 
 
 class Diagnostics:
-    """Publishes what ``read`` returns once a second, under the node's own name."""
+    """Publishes what ``read`` returns once a second, under the node's own name, with what was refused of what came."""
 
     def __init__(self, node: Node, read: Callable[[], Health]) -> None:
         self._node, self._read = node, read
@@ -32,7 +34,7 @@ class Diagnostics:
 
     def publish(self) -> None:
         """Publish the present state once."""
-        health = self._read()
+        health = self._with_refusals(self._read())
         status = DiagnosticStatus(
             level=bytes([health.level]), name=self._node.get_fully_qualified_name(), message=health.message
         )
@@ -40,3 +42,11 @@ class Diagnostics:
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
+
+    def _with_refusals(self, health: Health) -> Health:
+        refusals = refusals_of(self._node)
+        counts = {f"refused {name}": count for name, count in refusals.counts.items()}
+        message, level = health.message, health.level
+        if refusals.recent and level == OK:
+            message, level = f"{message}; {refusals.recent}" if message else refusals.recent, WARN
+        return Health(level, message, {**health.values, **counts})

@@ -46,8 +46,20 @@ class ErrorCode(IntEnum):
     CANCELLED = 52
     BUSY = 53
     SENSOR_FAULT = 54
+    BAD_MESSAGE = 55
     NETWORK_OPEN = 56
     INTERNAL = 59
+
+    @classmethod
+    def told(cls, number: int, otherwise: "ErrorCode") -> "ErrorCode":
+        """The code that another node tells; ``otherwise`` where it tells none, or one that there is not."""
+        return cls(number) if number and number in cls._value2member_map_ else otherwise
+
+
+def shortened(value: object, most: int = 300) -> str:
+    """A value as text for one line of a log, however long it is."""
+    text = str(value)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
 class VitalError(Exception):

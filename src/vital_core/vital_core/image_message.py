@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.errors import ErrorCode, VitalError, shortened
 
 _TYPES: dict[str, tuple[np.dtype, int]] = {
     "rgb8": (np.dtype(np.uint8), 3),
     "mono8": (np.dtype(np.uint8), 1),
     "16UC1": (np.dtype("<u2"), 1),
 }
+LARGEST_SIDE_PX = 10_000
 
 
 def to_message(image: NDArray, encoding: str, header: Header) -> Image:
@@ -32,13 +33,20 @@ def to_message(image: NDArray, encoding: str, header: Header) -> Image:
 
 
 def from_message(message: Image, encoding: str) -> NDArray:
-    """Array as in `to_message`. Raises VitalError(BAD_OBSERVATION) for another encoding or a wrong size."""
+    """Array as in `to_message`. Raises VitalError(BAD_OBSERVATION) for another encoding, a wrong size or byte order."""
     dtype, channels = _TYPES[encoding]
     if message.encoding != encoding:
         raise VitalError(
             ErrorCode.BAD_OBSERVATION,
-            f"image has encoding '{message.encoding}', expected '{encoding}': set the camera's format",
+            f"image has encoding '{shortened(message.encoding, 40)}', expected '{encoding}': set the camera's format",
         )
+    if not (0 < message.width <= LARGEST_SIDE_PX and 0 < message.height <= LARGEST_SIDE_PX):
+        raise VitalError(
+            ErrorCode.BAD_OBSERVATION,
+            f"image is {message.width}x{message.height}, expected 1 to {LARGEST_SIDE_PX} px a side",
+        )
+    if message.is_bigendian and dtype.itemsize > 1:
+        raise VitalError(ErrorCode.BAD_OBSERVATION, f"{encoding} image is big-endian, expected little-endian")
     row_bytes = message.width * channels * dtype.itemsize
     if message.step < row_bytes or len(message.data) != message.step * message.height:
         raise VitalError(

@@ -12,6 +12,10 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
+from vital_core.errors import VitalError
+from vital_core.message_check import sound
+from vital_core.ros_boundary import refusals_of
+
 
 class GoalEnd(Enum):
     """The state in which a goal ends."""
@@ -24,7 +28,7 @@ class GoalEnd(Enum):
 class LongAction:
     """Serves an action. ``begin`` is called in the executor's thread with every accepted goal and returns at once;
     `finish` must follow, once for each goal, from any thread. ``judge`` may turn a request down, ``cancel`` answers
-    a request to cancel."""
+    a request to cancel. A goal that is not `sound` is turned down and counted as any other message."""
 
     def __init__(
         self,
@@ -36,7 +40,7 @@ class LongAction:
         cancel: Callable[[ServerGoalHandle], CancelResponse] = lambda _: CancelResponse.REJECT,
         judge: Callable[[Any], GoalResponse] = lambda _: GoalResponse.ACCEPT,
     ) -> None:
-        self._node = node
+        self._node, self._name, self._judge = node, name, judge
         self._outcomes: dict[bytes, tuple[GoalEnd, Any]] = {}
         self._server = ActionServer(
             node,
@@ -44,9 +48,17 @@ class LongAction:
             name,
             self._conclude,
             handle_accepted_callback=begin,
-            goal_callback=judge,
+            goal_callback=self._judge_sound,
             cancel_callback=cancel,
         )
+
+    def _judge_sound(self, goal: Any) -> GoalResponse:
+        try:
+            sound(goal)
+        except VitalError as error:
+            refusals_of(self._node).note(self._name, error)
+            return GoalResponse.REJECT
+        return self._judge(goal)
 
     def finish(self, goal: ServerGoalHandle, end: GoalEnd, result: Any) -> None:
         """End a goal with its result; a goal that was asked to cancel ends as canceled unless it was aborted."""
