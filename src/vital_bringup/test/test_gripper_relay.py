@@ -57,10 +57,10 @@ def test_last_point_within_the_stroke_counts():
     assert position_of(trajectory(0.9)) == 0.85 and position_of(trajectory(-0.1)) == 0.0
 
 
-def test_what_is_no_gripper_position_is_none():
-    assert position_of(trajectory()) is None
-    assert position_of(trajectory(math.nan)) is None
-    assert position_of(trajectory(0.1, name="joint1")) is None
+def test_what_is_no_gripper_position_is_refused():
+    for message in (trajectory(), trajectory(math.nan), trajectory(0.1, name="joint1")):
+        with pytest.raises(VitalError, match="expected one position of drive_joint"):
+            position_of(message)
 
 
 class Driver:
@@ -97,10 +97,15 @@ def gripper(monkeypatch) -> Iterator[tuple[XarmGripper, Driver]]:
     rclpy.try_shutdown()
 
 
+def hear(node, message):
+    """As if it came on the topic."""
+    next(heard for heard in node.subscriptions if heard.topic_name == xarm_gripper_node.TOPIC).callback(message)
+
+
 def test_node_turns_trajectories_into_goals_of_the_driver(gripper):
     node, driver = gripper
-    node._on_trajectory(trajectory(0.85))
-    node._on_trajectory(trajectory(0.0))
+    hear(node, trajectory(0.85))
+    hear(node, trajectory(0.0))
     assert driver.goals == [0.85]
     driver.finish(GoalStatus.STATUS_SUCCEEDED)
     assert driver.goals == [0.85, 0.0]
@@ -112,7 +117,7 @@ def test_node_turns_trajectories_into_goals_of_the_driver(gripper):
 def test_node_waits_for_a_driver_that_is_late_and_says_so(gripper):
     node, driver = gripper
     driver.ready = False
-    node._on_trajectory(trajectory(0.5))
+    hear(node, trajectory(0.5))
     assert driver.goals == [] and "nobody serves /xarm_gripper/gripper_action" in node._health().message
     driver.ready = True
     node._send()
@@ -121,8 +126,8 @@ def test_node_waits_for_a_driver_that_is_late_and_says_so(gripper):
 
 def test_node_refuses_what_is_no_gripper_trajectory(gripper):
     node, driver = gripper
-    node._on_trajectory(trajectory(0.5, name="joint1"))
-    assert driver.goals == [] and node._health().values["refused"] == 1
+    hear(node, trajectory(0.5, name="joint1"))
+    assert driver.goals == [] and node._diagnostics.now().values[f"refused {xarm_gripper_node.TOPIC}"] == 1
 
 
 @pytest.mark.skipif(os.environ.get("VITAL_ENVIRONMENT") != "wheels", reason="a ROS installation has control_msgs")

@@ -16,6 +16,7 @@ from vital_bringup import report, trial_message
 from vital_bringup.client_main import EXIT_FAULT, run_client, wait_until_ready, whole_again
 from vital_bringup.trial import Trial
 from vital_core.clock import steady_s
+from vital_core.diagnostics import OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.gate_watch import GateWatch
 from vital_core.ros_calls import call, run_action
@@ -89,6 +90,7 @@ class Deployment(Node):
             self._parts["simulator"] = self._reset_scene
         self._stopping = threading.Event()
         self._watch = GateWatch(self)
+        self._diagnostics = Diagnostics(self, lambda: Health(OK, f"{self.settings.trials} trials of {task}"))
 
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""
@@ -126,7 +128,7 @@ class Deployment(Node):
             call(self._clear_stop, ClearStop.Request(operator_name="deploy in simulation"))
         answer = call(self._reset_scene, ResetScene.Request(task=self.settings.task, seed=seed), timeout_s=30.0)
         if not answer.success:
-            raise VitalError(ErrorCode(answer.error_code), answer.message)
+            raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), answer.message)
 
 
 def run_trials(node: Deployment, stopping: threading.Event) -> int:

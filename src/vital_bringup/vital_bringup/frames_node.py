@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.time import Time
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
@@ -21,9 +20,12 @@ from tf2_msgs.msg import TFMessage
 from vital_bringup.arm_description import SIM, arm_description
 from vital_core import kinematics
 from vital_core import pose as pose_of
+from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.message_check import joint_positions, stamp_ns
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_qos import LATCHED
-from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_core.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_perception.calibration_file import read_calibration
 
 MAX_RATE_HZ = 50.0
@@ -62,20 +64,31 @@ class Frames(Node):
             parents, children, poses = zip(*frames, strict=True)
             stamp = self.get_clock().now().to_msg()
             self._static.publish(TFMessage(transforms=transforms(parents, children, np.stack(poses), stamp)))
-        self._next_s = 0.0
-        self.create_subscription(JointState, "/joint_states", self._on_joints, qos_profile_sensor_data)
+        self._next_s, self._published = 0.0, 0
+        read = stamped_joints
+        subscribe(self, JointState, "/joint_states", self._on_joints, qos_profile_sensor_data, read=read)
+        self._diagnostics = Diagnostics(self, self._health)
 
-    def _on_joints(self, message: JointState) -> None:
-        now_s = Time.from_msg(message.header.stamp).nanoseconds * 1e-9
+    def _on_joints(self, reading: tuple[Stamp, NDArray[np.float64]]) -> None:
+        stamp, positions = reading
+        now_s = stamp_ns(stamp) * 1e-9
         if 0.0 <= self._next_s - now_s < 1.0:
             return
         self._next_s = now_s + 1.0 / MAX_RATE_HZ
-        positions = dict(zip(message.name, message.position, strict=False))
-        if not all(name in positions for name in JOINT_NAMES):
-            return
-        t_links = kinematics.link_transforms([positions[name] for name in JOINT_NAMES])
+        t_links = kinematics.link_transforms(positions)
         poses = np.concatenate([t_links, kinematics.T_EEF_TCP[None]])
-        self._tf.publish(TFMessage(transforms=transforms(LINKS[:-1], LINKS[1:], poses, message.header.stamp)))
+        self._tf.publish(TFMessage(transforms=transforms(LINKS[:-1], LINKS[1:], poses, stamp)))
+        self._published += 1
+
+    def _health(self) -> Health:
+        values = {"published": self._published}
+        return Health(OK, "", values) if self._published else Health(WARN, "no joint states yet", values)
+
+
+def stamped_joints(message: JointState) -> tuple[Stamp, NDArray[np.float64]] | None:
+    """Stamp and `joint_positions`; None when the message is about other joints."""
+    positions = joint_positions(message)
+    return None if positions is None else (message.header.stamp, positions)
 
 
 def main() -> None:

@@ -14,7 +14,9 @@ from vital_bringup.client_main import run_client, wait_until_ready, whole_again
 from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
 from vital_bringup.ros_skills import RosSkills
 from vital_core.clock import steady_s
+from vital_core.diagnostics import OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import call, checked
 from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
@@ -70,13 +72,14 @@ class RecordSession(Node):
 
     def _connect(self) -> None:
         self._state = self.create_publisher(SessionState, "/vital/session_state", LATCHED)
-        self.create_subscription(TeleopEvent, "/vital/teleop_event", self._on_event, 10)
-        self.create_subscription(TeleopState, "/vital/teleop_state", self._on_teleop, 10)
+        subscribe(self, TeleopEvent, "/vital/teleop_event", self._on_event, 10)
+        subscribe(self, TeleopState, "/vital/teleop_state", self._on_teleop, 10)
         self._start = self.create_client(StartEpisode, "/vital/record/start")
         self._finish = self.create_client(FinishEpisode, "/vital/record/finish")
         self._baseline = self.create_client(TakeBaseline, "/anyskin/take_baseline")
         self._reset = self.create_client(ResetScene, "/vital/reset_scene")
         self._clear = self.create_client(ClearStop, "/vital/clear_stop")
+        self._diagnostics = Diagnostics(self, lambda: Health(OK, self.tally.line()))
 
     def _on_event(self, message: TeleopEvent) -> None:
         if message.kind in PRESSES:

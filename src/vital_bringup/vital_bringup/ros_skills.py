@@ -19,6 +19,7 @@ from vital_bringup.task_run import Located, PolicyRun, Reached
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.gate_watch import GateWatch
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import call, never, run_action
 from vital_core.task import load_task
 from vital_core.xarm7 import BASE_FRAME
@@ -111,7 +112,7 @@ class RosSkills:
         self._stop = node.create_client(Stop, "/vital/stop")
         self.watch = GateWatch(node, hear_gate)
         if label_from_truth:
-            node.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1)
+            subscribe(node, SimTruth, "/sim/truth", self._on_truth, 1)
 
     def _on_truth(self, message: SimTruth) -> None:
         self._truth = message
@@ -143,7 +144,7 @@ class RosSkills:
         request = LocalizeTarget.Request(prompt=prompt)
         answer = call(self._localize, request, timeout_s=LOCALIZE_S, abandon=self._given_up)
         if not answer.success:
-            raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
+            raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), answer.message)
         point = answer.point.point
         return Located((answer.pixel_u, answer.pixel_v), np.array([point.x, point.y, point.z]), answer.message)
 
@@ -159,7 +160,7 @@ class RosSkills:
         if self.cancelled.is_set():
             raise VitalError(ErrorCode.CANCELLED, result.message or "cancelled")
         if not result.success:
-            raise VitalError(ErrorCode(result.error_code or ErrorCode.INTERNAL), result.message)
+            raise VitalError(ErrorCode.told(result.error_code, ErrorCode.INTERNAL), result.message)
         p = result.goal.pose.position
         return Reached(np.array([p.x, p.y, p.z]), result.error_m)
 
@@ -232,10 +233,10 @@ class RosSkills:
         if self.cancelled.is_set():
             return ErrorCode.CANCELLED, "cancelled while the policy acted; the arm is at rest"
         if gate is not None and gate.mode == GateState.LATCHED:
-            return ErrorCode(gate.stop_code or ErrorCode.STOPPED), gate.stop_reason
+            return ErrorCode.told(gate.stop_code, ErrorCode.STOPPED), gate.stop_reason
         if result.completed:
             return ErrorCode.GIVE_UP, "the time limit came before success"
-        return ErrorCode(result.error_code or ErrorCode.INTERNAL), result.message
+        return ErrorCode.told(result.error_code, ErrorCode.INTERNAL), result.message
 
     def true_target_m(self) -> NDArray[np.float64] | None:
         """As in `task_run.Skills`."""

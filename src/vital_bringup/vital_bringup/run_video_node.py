@@ -12,8 +12,11 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
 from vital_core import image_message
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.diagnostics import OK, Diagnostics, Health
+from vital_core.errors import ErrorCode, VitalError, shortened
+from vital_core.message_check import known_gate_state, whole_tactile
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_qos import as_offered
 from vital_interfaces.msg import GateState, PolicyState, TactileArray
 
@@ -41,34 +44,34 @@ class RunVideo(Node):
         self._wrist = np.zeros((HEIGHT_PX, HEIGHT_PX, 3), np.uint8)
         self._words = {"gate": "", "policy": "", "touch": ""}
         self._scene_camera: Subscription | None = None
-        self.create_subscription(Image, "/wrist_camera/image_raw", self._on_wrist, NEWEST)
-        self.create_subscription(GateState, "/vital/gate_state", self._on_gate, 1)
-        self.create_subscription(PolicyState, "/vital/policy_state", self._on_policy, 1)
-        self.create_subscription(TactileArray, "/anyskin/tactile", self._on_touch, NEWEST)
+        self._written = 0
+        subscribe(self, Image, "/wrist_camera/image_raw", self._on_wrist, NEWEST, read=picture)
+        subscribe(self, GateState, "/vital/gate_state", self._on_gate, 1, read=known_gate_state)
+        subscribe(self, PolicyState, "/vital/policy_state", self._on_policy, 1)
+        subscribe(self, TactileArray, "/anyskin/tactile", self._on_touch, NEWEST, read=whole_tactile)
         self.create_timer(1.0 / RATE_HZ, self._write)
+        self._diagnostics = Diagnostics(self, lambda: Health(OK, "filming", {"pictures": self._written}))
 
     def _find_scene_camera(self) -> None:
         if self._scene_camera is None and self.count_publishers(SCENE) > 0:
-            self._scene_camera = self.create_subscription(Image, SCENE, self._on_scene, as_offered(self, SCENE))
+            self._scene_camera = subscribe(self, Image, SCENE, self._on_scene, as_offered(self, SCENE), read=picture)
 
-    def _on_scene(self, message: Image) -> None:
-        picture = image_message.from_message(message, "rgb8")
-        self._scene = np.asarray(cv2.resize(picture, (640, HEIGHT_PX)), np.uint8)
+    def _on_scene(self, shown: NDArray[np.uint8]) -> None:
+        self._scene = np.asarray(cv2.resize(shown, (640, HEIGHT_PX)), np.uint8)
 
-    def _on_wrist(self, message: Image) -> None:
-        picture = image_message.from_message(message, "rgb8")
-        larger = cv2.resize(picture, (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
+    def _on_wrist(self, shown: NDArray[np.uint8]) -> None:
+        larger = cv2.resize(shown, (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST)
         self._wrist = np.asarray(larger, np.uint8)
 
     def _on_gate(self, message: GateState) -> None:
-        mode = ("idle", "moving", "holding", "stopped")[min(message.mode, 3)]
-        self._words["gate"] = f"{message.owner or 'nobody'}: {mode} {message.stop_reason}"
+        mode = ("idle", "moving", "holding", "stopped")[message.mode]
+        self._words["gate"] = shortened(f"{message.owner or 'nobody'}: {mode} {message.stop_reason}", 120)
 
     def _on_policy(self, message: PolicyState) -> None:
-        self._words["policy"] = f"tick {message.seq}, {1000 * message.inference_s:.0f} ms"
+        self._words["policy"] = shortened(f"tick {message.seq}, {1000 * message.inference_s:.0f} ms", 60)
 
     def _on_touch(self, message: TactileArray) -> None:
-        if len(message.baseline_ut) == len(message.field_ut):
+        if len(message.baseline_ut):
             change = np.asarray(message.field_ut) - np.asarray(message.baseline_ut)
             self._words["touch"] = f"touch {np.abs(change).max():.0f} uT"
 
@@ -77,12 +80,18 @@ class RunVideo(Node):
         frame = _with_words(np.concatenate([self._scene, self._wrist], axis=1), list(self._words.values()))
         for packet in self._stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
             self._file.mux(packet)
+        self._written += 1
 
     def on_exit(self) -> None:
         """Finish the file."""
         for packet in self._stream.encode():
             self._file.mux(packet)
         self._file.close()
+
+
+def picture(message: Image) -> NDArray[np.uint8]:
+    """(H, W, 3) of an rgb8 image."""
+    return image_message.from_message(message, "rgb8")
 
 
 def _with_words(frame: NDArray[np.uint8], lines: list[str]) -> NDArray[np.uint8]:

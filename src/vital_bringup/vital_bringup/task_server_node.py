@@ -17,6 +17,7 @@ from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.long_action import GoalEnd, LongAction
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_boundary import serve
 from vital_core.task import load_task
 from vital_interfaces.action import RunTask
 
@@ -40,7 +41,7 @@ class TaskServer(Node):
         self._action = LongAction(
             self, RunTask, "/vital/run_task", self._begin, cancel=self._on_cancel, judge=self._judge_goal
         )
-        self.create_service(Trigger, "/vital/label_success", self._on_label)
+        serve(self, Trigger, "/vital/label_success", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
 
     def _judge_goal(self, goal: RunTask.Goal) -> GoalResponse:

@@ -18,7 +18,9 @@ from vital_bringup.ros_skills import RosSkills
 from vital_bringup.task_run import Located
 from vital_bringup.training_session import Phase, Played, Progress, TrainingSession
 from vital_core.clock import steady_s
+from vital_core.diagnostics import OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import call, checked
 from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
@@ -64,13 +66,16 @@ class TrainingNode(Node):
 
     def _connect(self) -> None:
         self._state = self.create_publisher(TrainingState, "/vital/training_state", LATCHED)
-        self.create_subscription(TeleopEvent, "/vital/teleop_event", self._on_event, 10)
-        self.create_subscription(ReplayState, "/vital/replay_state", self._on_replay, LATCHED)
-        self.create_subscription(LearnerState, "/vital/learner_state", self._on_learner, 10)
-        self.create_subscription(ResidualWeights, "/vital/residual_weights", self._on_weights, LATCHED)
+        subscribe(self, TeleopEvent, "/vital/teleop_event", self._on_event, 10)
+        subscribe(self, ReplayState, "/vital/replay_state", self._on_replay, LATCHED)
+        subscribe(self, LearnerState, "/vital/learner_state", self._on_learner, 10)
+        subscribe(self, ResidualWeights, "/vital/residual_weights", self._on_weights, LATCHED)
         self._label = self.create_client(LabelEpisode, "/vital/label_episode")
         self._reset = self.create_client(ResetScene, "/vital/reset_scene")
         self._clear = self.create_client(ClearStop, "/vital/clear_stop")
+        self._diagnostics = Diagnostics(
+            self, lambda: Health(OK, f"{self.progress.labelled} episodes", {"steps": self.steps()})
+        )
 
     def _on_event(self, message: TeleopEvent) -> None:
         if message.kind in PRESSES:
@@ -146,7 +151,7 @@ class TrainingNode(Node):
         success = said[0] if said else True if self._skills.label.given() else None
         if success is None and self._by_truth:
             success = False
-        code = ErrorCode(result.error_code)
+        code = ErrorCode.told(result.error_code, ErrorCode.INTERNAL if result.error_code else ErrorCode.OK)
         return Played(result.replay_episode, success, code, result.message, result.interventions)
 
     def _said_now(self) -> list[bool]:
@@ -175,7 +180,7 @@ class TrainingNode(Node):
         source = "simulation" if self._by_truth else "person"
         answer = call(self._label, LabelEpisode.Request(episode=episode, succeeded=success, source=source))
         if not answer.success:
-            raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), f"label: {answer.verdict}")
+            raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), f"label: {answer.verdict}")
 
     def say_progress(self, episode: int, success: bool) -> None:
         """As in `TrainingParts`."""

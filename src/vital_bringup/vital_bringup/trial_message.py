@@ -22,6 +22,6 @@ def from_message(message: TrialReport) -> Trial:
     return Trial(
         **{name: getattr(message, name) for name in _SAME_NAME},
         phase=Phase(message.phase),
-        error_code=ErrorCode(message.error_code),
+        error_code=ErrorCode.told(message.error_code, ErrorCode.INTERNAL if message.error_code else ErrorCode.OK),
         pixel=(message.pixel_u, message.pixel_v),
     )

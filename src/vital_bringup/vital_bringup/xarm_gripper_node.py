@@ -3,6 +3,7 @@
 The vendor's driver has no trajectory controller for the gripper, as the simulator and the mock arm have.
 """
 
+import math
 from typing import Any
 
 from action_msgs.msg import GoalStatus
@@ -14,7 +15,9 @@ from trajectory_msgs.msg import JointTrajectory
 from vital_bringup.gripper_relay import GripperRelay
 from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.message_check import refusal
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_boundary import subscribe
 from vital_core.urdf import GRIPPER_CLOSED_RAD
 
 TOPIC = "/xarm_gripper_traj_controller/joint_trajectory"
@@ -33,12 +36,12 @@ def gripper_command_type() -> Any:
     return GripperCommand
 
 
-def position_of(message: JointTrajectory) -> float | None:
-    """drive_joint's last position in rad, within its stroke; None when there is none."""
-    if list(message.joint_names) != [JOINT] or not message.points or len(message.points[-1].positions) != 1:
-        return None
-    position = message.points[-1].positions[0]
-    return min(max(position, 0.0), GRIPPER_CLOSED_RAD) if position == position else None
+def position_of(message: JointTrajectory) -> float:
+    """drive_joint's last position in rad, within its stroke. Raises VitalError when there is none."""
+    names, points = list(message.joint_names), message.points
+    if names != [JOINT] or not points or len(points[-1].positions) != 1 or math.isnan(points[-1].positions[0]):
+        raise refusal(f"gripper trajectory of {len(points)} points for {names[:7]}, expected one position of {JOINT}")
+    return min(max(points[-1].positions[0], 0.0), GRIPPER_CLOSED_RAD)
 
 
 class XarmGripper(Node):
@@ -48,19 +51,14 @@ class XarmGripper(Node):
         super().__init__("xarm_gripper")
         self._type = action_type or gripper_command_type()
         self._relay = GripperRelay()
-        self._refused = self._failed = self._reached = 0
+        self._failed = self._reached = 0
         self._action = ActionClient(self, self._type, ACTION)
-        self.create_subscription(JointTrajectory, TOPIC, self._on_trajectory, 1)
+        subscribe(self, JointTrajectory, TOPIC, self._on_wish, 1, read=position_of)
         self.create_timer(0.1, self._send)
         self._diagnostics = Diagnostics(self, self._health)
 
-    def _on_trajectory(self, message: JointTrajectory) -> None:
-        position = position_of(message)
-        if position is None:
-            self._refused += 1
-            self.get_logger().error(f"gripper trajectory refused: expected one position of {JOINT}")
-            return
-        self._relay.wish(position)
+    def _on_wish(self, position_rad: float) -> None:
+        self._relay.wish(position_rad)
         self._send()
 
     def _send(self) -> None:
@@ -91,7 +89,7 @@ class XarmGripper(Node):
         self._send()
 
     def _health(self) -> Health:
-        values = {"reached": self._reached, "failed": self._failed, "refused": self._refused}
+        values = {"reached": self._reached, "failed": self._failed}
         if not self._action.server_is_ready():
             return Health(ERROR, f"nobody serves {ACTION}: is the arm's driver running with add_gripper?", values)
         return Health(OK, "moving" if self._relay.busy else "at rest", values)

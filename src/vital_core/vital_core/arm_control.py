@@ -25,7 +25,7 @@ class ArmControl:
         request = AcquireControl.Request(owner=self._owner, token=self.token, task=task, take_over=take_over)
         answer = call(self._client, request, timeout_s=ANSWER_S)
         if not answer.granted:
-            raise VitalError(ErrorCode(answer.error_code or ErrorCode.GATE_REFUSED), answer.message)
+            raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.GATE_REFUSED), answer.message)
         self.token = answer.token
 
     def release(self) -> None:

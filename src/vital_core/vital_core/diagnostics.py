@@ -34,7 +34,7 @@ class Diagnostics:
 
     def publish(self) -> None:
         """Publish the present state once."""
-        health = self._with_refusals(self._read())
+        health = self.now()
         status = DiagnosticStatus(
             level=bytes([health.level]), name=self._node.get_fully_qualified_name(), message=health.message
         )
@@ -42,6 +42,10 @@ class Diagnostics:
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
+
+    def now(self) -> Health:
+        """The present state."""
+        return self._with_refusals(self._read())
 
     def _with_refusals(self, health: Health) -> Health:
         refusals = refusals_of(self._node)

@@ -12,6 +12,8 @@ from rclpy.node import Node
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.message_check import known_gate_state
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import Question, never
 from vital_core.ros_qos import LATCHED
 from vital_interfaces.msg import GateState
@@ -58,7 +60,7 @@ class GateWatch:
     def __init__(self, node: Node, hear: Callable[[GateState], None] = lambda _: None) -> None:
         self._hear, self._heartbeat = hear, Heartbeat()
         self.state: GateState | None = None
-        node.create_subscription(GateState, "/vital/gate_state", self._take, LATCHED)
+        subscribe(node, GateState, "/vital/gate_state", self._take, LATCHED, read=known_gate_state)
         node.create_timer(BEAT_S, self._heartbeat.wake)
 
     def _take(self, message: GateState) -> None:

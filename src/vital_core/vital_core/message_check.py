@@ -38,7 +38,8 @@ def refusal(text: str) -> VitalError:
 def sound(message: Any) -> None:
     """What holds for a message of any type, nested ones too: stamps that a clock can show, texts and lists of texts
     or messages of a bearable length."""
-    for question in _questions(type(message)):
+    kind: Any = type(message)
+    for question in _questions(kind):
         question(message)
 
 
@@ -57,10 +58,10 @@ def field_parts(field_type: str) -> tuple[str, bool]:
 
 
 @lru_cache
-def _questions(kind: type) -> tuple[Callable[[Any], None], ...]:
+def _questions(kind: Any) -> tuple[Callable[[Any], None], ...]:
     """Only what there is to ask of a type: most fields are numbers, of which nothing holds everywhere."""
     found: list[Callable[[Any], None]] = []
-    for name, field_type in kind.get_fields_and_field_types().items():  # type: ignore[attr-defined]
+    for name, field_type in kind.get_fields_and_field_types().items():
         element, many = field_parts(field_type)
         asked = _question_of(element)
         if many and (asked is not None or "/" in element or element.startswith("string")):
@@ -160,8 +161,8 @@ def whole_tactile(message: TactileArray) -> TactileArray:
     no_longer("valid", message.valid, MOST_MAGNETOMETERS)
     if n == 0 or len(message.field_ut) != 3 * n or len(message.baseline_ut) not in (0, 3 * n):
         raise refusal(
-            f"{n} magnetometers have {len(message.field_ut)} field values and {len(message.baseline_ut)} of a baseline, "
-            "expected three each, of a baseline none or three each"
+            f"{n} magnetometers have {len(message.field_ut)} values of the field and {len(message.baseline_ut)} of a "
+            "baseline, expected three each, of a baseline none or three each"
         )
     field = np.asarray(message.field_ut, float).reshape(n, 3)
     within("field of a valid magnetometer, µT,", field[np.asarray(message.valid, bool)])

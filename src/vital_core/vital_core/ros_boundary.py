@@ -13,6 +13,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    GetParameterTypes,
+    ListParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.service import Service
@@ -23,6 +32,7 @@ from vital_core.errors import ErrorCode, VitalError, shortened
 from vital_core.message_check import sound
 
 SAID_EVERY_S = 5.0
+SETTERS = (SetParameters, SetParametersAtomically)
 RECENT_S = 5.0
 
 
@@ -117,13 +127,17 @@ def serve(
     answer: Callable[[Any, Any], Any],
     *,
     read: Callable[[Any], Any] | None = None,
+    whatever: bool = False,
     **options: Any,
 ) -> Service:
     """Offer a service: ``answer(request, response)`` gives the response; it may be a coroutine function.
 
     With ``read``, ``answer`` gets what that makes of the request in place of it. A refusal is answered, with its code.
+    whatever: nothing is asked of the request, because not to answer it would be the greater danger.
     """
     refusals = refusals_of(node)
+    if whatever:
+        return node.create_service(kind, name, answer, **options)
 
     def refused(error: Exception, response: Any) -> Any:
         refusals.note(name, error)
@@ -152,3 +166,31 @@ def serve(
 
     later = inspect.iscoroutinefunction(answer)
     return node.create_service(kind, name, answer_later if later else answer_at_once, **options)
+
+
+def guard_parameter_services(node: Node) -> None:
+    """rclpy's own services to read and set parameters raise on a value of no known type: here that is refused."""
+    for service in node.services:
+        if service.srv_type in (DescribeParameters, GetParameters, GetParameterTypes, ListParameters, *SETTERS):
+            service.callback = _guarded(service.srv_name, service.callback, refusals_of(node))
+
+
+def _guarded(name: str, answer: Callable[[Any, Any], Any], refusals: Refusals) -> Callable[[Any, Any], Any]:
+    def answer_or_refuse(request: Any, response: Any) -> Any:
+        try:
+            sound(request)
+            return answer(request, response)
+        except Exception as error:  # each parameter is set whole or not at all
+            refusals.note(name, error)
+            return _nothing_set(request, type(response)(), shortened(error))
+
+    return answer_or_refuse
+
+
+def _nothing_set(request: Any, response: Any, why: str) -> Any:
+    result = SetParametersResult(successful=False, reason=why)
+    if isinstance(response, SetParameters.Response):
+        response.results = [result] * len(request.parameters)
+    elif isinstance(response, SetParametersAtomically.Response):
+        response.result = result
+    return response

@@ -61,7 +61,7 @@ def call(client: Client, request: Any, timeout_s: float = 10.0, abandon: Questio
 def checked(answer: Any) -> Any:
     """A service's answer. Raises VitalError with the code that it carries, where it carries one, when it says no."""
     if not answer.success:
-        raise VitalError(ErrorCode(getattr(answer, "error_code", 0) or ErrorCode.INTERNAL), answer.message)
+        raise VitalError(ErrorCode.told(getattr(answer, "error_code", 0), ErrorCode.INTERNAL), answer.message)
     return answer
 
 

@@ -4,13 +4,14 @@ A process of its own; messages are taken as the bytes that came, and written by 
 the disk.
 """
 
-import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
+from numpy.typing import NDArray
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -22,10 +23,12 @@ from vital_core import kinematics, safe_file, schema
 from vital_core import pose as pose_of
 from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.message_check import FARTHEST_M, joint_positions, sound, stamp_ns, within
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
+from vital_core.ros_boundary import serve, subscribe
 from vital_core.task import load_task
-from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES
+from vital_core.xarm7 import BASE_FRAME
 from vital_data.episode_writer import Message
 from vital_data.recorder import Recorder
 from vital_data.versions import software_versions
@@ -40,7 +43,6 @@ from vital_interfaces.msg import (
 from vital_interfaces.srv import FinishEpisode, StartEpisode
 
 STATE_PERIOD_S = 0.2
-STAMP = struct.Struct("<iI")  # after the four bytes that say how the rest is encoded
 LATCHED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 RELIABLE = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 JOINTS, COMMAND, POSE, TARGET = "/joint_states", "/vital/command", "/vital/tcp_pose", "/vital/tcp_target"
@@ -66,6 +68,14 @@ def kind_of(message: type) -> str:
     return f"{message.__module__.split('.')[0]}/msg/{message.__name__}"
 
 
+def delta_of(message: EndEffectorDelta) -> Pose:
+    """A command's target in the measured TCP frame."""
+    t, r = message.translation_m, message.rotation_rad
+    return pose_of.from_vector(
+        within("translation, m,", (t.x, t.y, t.z), FARTHEST_M), within("rotation, rad,", (r.x, r.y, r.z), 2 * np.pi)
+    )
+
+
 class RecorderNode(Node):
     """See the module's docstring."""
 
@@ -88,47 +98,48 @@ class RecorderNode(Node):
                 f"are kept out of training; the damaged file is {repaired.kept.name}"
             )
         self._state = self.create_publisher(RecordingState, "/vital/recording_state", 5)
+        self._derived: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], None]]] = {
+            JOINTS: (joint_positions, self._derive_pose),
+            COMMAND: (delta_of, self._derive_target),
+        }
         for topic, kind, qos in TOPICS:
             self._listen(topic, kind, qos)
-        self.create_service(StartEpisode, "/vital/record/start", self._on_start)
-        self.create_service(FinishEpisode, "/vital/record/finish", self._on_finish)
+        serve(self, StartEpisode, "/vital/record/start", self._on_start)
+        serve(self, FinishEpisode, "/vital/record/finish", self._on_finish)
         self.create_timer(STATE_PERIOD_S, self._tell)
         self._diagnostics = Diagnostics(self, self._health)
         self.get_logger().info(f"session {self._recorder.folder}, {self._recorder.saved} demonstrations so far")
 
     def _listen(self, topic: str, kind: type, qos: QoSProfile) -> None:
         name = kind_of(kind)
+        value_of, derive = self._derived.get(topic, (lambda _: None, lambda _value, _stamp: None))
 
-        def take(data: bytes) -> None:
-            data = _without_token(bytes(data)) if topic == COMMAND else bytes(data)
-            seconds, nanoseconds = STAMP.unpack_from(data, 4)
-            self._put(topic, name, data, 1_000_000_000 * seconds + nanoseconds)
-            if topic == JOINTS:
-                self._derive_pose(data)
-            elif topic == COMMAND:
-                self._derive_target(data)
+        def read(data: bytes) -> tuple[bytes, Any, Any]:
+            message = deserialize_message(data, kind)
+            sound(message)
+            kept = _without_token(bytes(data)) if topic == COMMAND else bytes(data)
+            return kept, message.header.stamp, value_of(message)
 
-        self.create_subscription(kind, topic, take, qos, raw=True)
+        def take(whole: tuple[bytes, Any, Any]) -> None:
+            data, stamp, value = whole
+            self._put(topic, name, data, stamp_ns(stamp))
+            if value is not None:
+                derive(value, stamp)
+
+        subscribe(self, kind, topic, take, qos, read=read, raw=True)
 
     def _put(self, topic: str, kind: str, data: bytes, stamp_ns: int) -> None:
         self._recorder.put(Message(topic, kind, data, self.get_clock().now().nanoseconds, stamp_ns))
 
-    def _derive_pose(self, data: bytes) -> None:
+    def _derive_pose(self, joints_rad: NDArray[np.float64], stamp: Any) -> None:
         """The measured TCP pose, of the same stamp as the joints."""
-        joints: JointState = deserialize_message(data, JointState)
-        positions = dict(zip(joints.name, joints.position, strict=False))
-        if all(name in positions for name in JOINT_NAMES):
-            self._t_base_tcp = kinematics.forward(np.array([positions[name] for name in JOINT_NAMES]))
-            self._put_pose(POSE, self._t_base_tcp, joints.header.stamp)
+        self._t_base_tcp = kinematics.forward(joints_rad)
+        self._put_pose(POSE, self._t_base_tcp, stamp)
 
-    def _derive_target(self, data: bytes) -> None:
+    def _derive_target(self, t_tcp_target: Pose, stamp: Any) -> None:
         """Where a command sends the TCP: its delta from the pose measured when it came, as the gate takes it."""
-        if self._t_base_tcp is None:
-            return
-        command: EndEffectorDelta = deserialize_message(data, EndEffectorDelta)
-        t, r = command.translation_m, command.rotation_rad
-        target = self._t_base_tcp @ pose_of.from_vector((t.x, t.y, t.z), (r.x, r.y, r.z))
-        self._put_pose(TARGET, target, command.header.stamp)
+        if self._t_base_tcp is not None:
+            self._put_pose(TARGET, self._t_base_tcp @ t_tcp_target, stamp)
 
     def _put_pose(self, topic: str, pose: Pose, stamp: Any) -> None:
         if not self._recorder.recording:
@@ -137,8 +148,7 @@ class RecorderNode(Node):
         p, q = message.pose.position, message.pose.orientation
         p.x, p.y, p.z = map(float, pose[:3, 3])
         q.x, q.y, q.z, q.w = map(float, pose_of.to_quaternion(pose))
-        stamp_ns = 1_000_000_000 * stamp.sec + stamp.nanosec
-        self._put(topic, kind_of(PoseStamped), serialize_message(message), stamp_ns)
+        self._put(topic, kind_of(PoseStamped), serialize_message(message), stamp_ns(stamp))
 
     def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
         try:

@@ -13,6 +13,7 @@ from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.observation import MAGNETOMETERS
+from vital_core.ros_boundary import serve
 from vital_core.xarm7 import TCP_FRAME
 from vital_interfaces.msg import TactileArray
 from vital_interfaces.srv import TakeBaseline
@@ -42,7 +43,7 @@ class AnySkinNode(Node):
         self._arrivals: deque[float] = deque(maxlen=500)
         self._said = Link.SEARCHING
         self._publisher = self.create_publisher(TactileArray, "/anyskin/tactile", qos_profile_sensor_data)
-        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
+        serve(self, TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
         self._reader = SerialReader(lambda: open_serial(port, baud), self._on_data, self._on_lost)
         self._diagnostics = Diagnostics(self, self._health)
         self._reader.start()

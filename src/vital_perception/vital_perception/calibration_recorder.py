@@ -11,7 +11,9 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from vital_core import image_message
 from vital_core.clock import steady_s
-from vital_core.xarm7 import JOINT_NAMES
+from vital_core.diagnostics import OK, Diagnostics, Health
+from vital_core.message_check import joint_positions, within
+from vital_core.ros_boundary import subscribe
 from vital_perception.board import Board, Lens
 from vital_perception.calibration_session import CalibrationFolder
 from vital_perception.stillness import Stillness
@@ -32,25 +34,23 @@ class CalibrationRecorder(Node):
         self._resting = False
         self._told_s = 0.0
         image, info = topics
-        self.create_subscription(CameraInfo, info, self._on_info, NEWEST)
-        self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
-        self.create_subscription(Image, image, self._on_image, NEWEST)
+        subscribe(self, CameraInfo, info, self._on_info, NEWEST, read=lens_and_frame)
+        subscribe(self, JointState, "/joint_states", self._on_joints, NEWEST, read=joint_positions)
+        subscribe(self, Image, image, self._on_image, NEWEST, read=lambda m: image_message.from_message(m, "rgb8"))
+        self._diagnostics = Diagnostics(self, lambda: Health(OK, f"{self.kept} poses kept"))
 
-    def _on_info(self, message: CameraInfo) -> None:
+    def _on_info(self, camera: tuple[Lens, str]) -> None:
         if self._lens is None:
-            self._lens = Lens(np.array(message.k).reshape(3, 3), message.distortion_model, np.array(message.d))
-            self._folder.begin(self._lens, message.header.frame_id)
+            self._folder.begin(*camera)
+            self._lens = camera[0]
 
-    def _on_joints(self, message: JointState) -> None:
-        positions = dict(zip(message.name, message.position, strict=False))
-        if all(name in positions for name in JOINT_NAMES):
-            self._joints = np.array([positions[name] for name in JOINT_NAMES])
-            self._resting = self._still.observe(self._joints, steady_s())
+    def _on_joints(self, positions: NDArray[np.float64]) -> None:
+        self._joints = positions
+        self._resting = self._still.observe(positions, steady_s())
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, picture: NDArray[np.uint8]) -> None:
         if self._lens is None or self._joints is None or not self._resting:
             return
-        picture = image_message.from_message(message, "rgb8")
         if self._board.find(picture, self._lens) is None:
             if steady_s() - self._told_s > 2.0:
                 self._told_s = steady_s()
@@ -61,3 +61,9 @@ class CalibrationRecorder(Node):
         self._resting = False
         self.kept += 1
         self._say(f"{name}: pose {self.kept} kept; move on, tilting the board about another axis")
+
+
+def lens_and_frame(message: CameraInfo) -> tuple[Lens, str]:
+    """The calibrated camera and its frame. Raises VitalError when it is not calibrated."""
+    matrix, distortion = within("matrix", message.k).reshape(3, 3), within("distortion", message.d)
+    return Lens(matrix, message.distortion_model, distortion), message.header.frame_id

@@ -21,5 +21,5 @@ class EpisodeServices(ArmControl):
         """Id of the new baseline. Raises VitalError when there is none, CANCELLED once ``abandon`` says so."""
         answer = call(self._baseline, TakeBaseline.Request(), timeout_s=ANSWER_S, abandon=abandon)
         if not answer.success:
-            raise VitalError(ErrorCode(answer.error_code or ErrorCode.SENSOR_FAULT), answer.message)
+            raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.SENSOR_FAULT), answer.message)
         return int(answer.baseline_id)

@@ -13,7 +13,6 @@ from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.time import Time
 
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
@@ -21,6 +20,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.expiry import check_in_time
 from vital_core.gate_watch import GateWatch
 from vital_core.long_action import GoalEnd, LongAction
+from vital_core.message_check import stamp_ns
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
 from vital_core.ros_qos import LATCHED
@@ -89,10 +89,10 @@ class PolicyNode(Node):
         """End the episode at once when the gate has stopped, or the arm has another owner."""
         self._gate_owner = gate.owner
         episode, since_ns = self._episode, self._owner_since_ns
-        if episode is None or since_ns is None or Time.from_msg(gate.header.stamp).nanoseconds < since_ns:
+        if episode is None or since_ns is None or stamp_ns(gate.header.stamp) < since_ns:
             return
         if gate.mode == GateState.LATCHED:
-            episode.end(EpisodeEnd(False, ErrorCode(gate.stop_code or ErrorCode.STOPPED), gate.stop_reason))
+            episode.end(EpisodeEnd(False, ErrorCode.told(gate.stop_code, ErrorCode.STOPPED), gate.stop_reason))
         elif self._learning is not None and gate.owner in (OWNER, PERSON, NOBODY):
             self._learning.owned_by(gate.owner)
         elif gate.owner != OWNER:
@@ -214,7 +214,7 @@ class PolicyNode(Node):
 
     def _health(self) -> Health:
         episode = self._episode
-        counts: dict[str, object] = {**self._counts, "images_refused": self._sensors.images_refused}
+        counts: dict[str, object] = dict(self._counts)
         if self._inbox is not None:
             counts |= {"weights_refused": self._inbox.refused, "weights_age_s": self._inbox.age_s}
             if self._inbox.problem:

@@ -7,6 +7,7 @@ from rclpy.node import Node
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.ros_boundary import subscribe
 from vital_interfaces.msg import ResidualWeights
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import from_bytes
@@ -21,7 +22,7 @@ class WeightsInbox:
         self._node, self._policy = node, policy
         self.refused, self.problem = 0, ""
         self._taken_s: float | None = None
-        node.create_subscription(ResidualWeights, TOPIC, self._on_weights, qos)
+        subscribe(node, ResidualWeights, TOPIC, self._on_weights, qos)
 
     @property
     def ready(self) -> bool:

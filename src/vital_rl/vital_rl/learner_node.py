@@ -22,6 +22,7 @@ from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import be_nice
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import call
 from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
@@ -61,7 +62,7 @@ class LearnerNode(Node):
         self._read = self.create_client(ReadReplay, "/vital/replay/read")
         self._weights = self.create_publisher(ResidualWeights, TOPIC, LATCHED)
         self._state = self.create_publisher(LearnerState, "/vital/learner_state", 10)
-        self.create_subscription(ReplayState, "/vital/replay_state", self._on_replay, LATCHED)
+        subscribe(self, ReplayState, "/vital/replay_state", self._on_replay, LATCHED)
         self.create_timer(1.0, self._tell)
         self._diagnostics = Diagnostics(self, self._health)
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -148,7 +149,7 @@ class LearnerNode(Node):
     def _ask(self, request: ReadReplay.Request) -> ReadReplay.Response:
         answer = call(self._read, request, ANSWER_S, self._stopping.is_set)
         if not answer.success:
-            raise VitalError(ErrorCode(answer.error_code or ErrorCode.INTERNAL), answer.message)
+            raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), answer.message)
         return answer
 
     def _read_one(self, number: int) -> Any:
@@ -179,6 +180,8 @@ class LearnerNode(Node):
                 episode, rows = stored_episode(message)
                 if episode.number not in known:
                     self._learner.take(episode, rows)
+            if answer.cursor <= self._cursor:
+                self._wanted = self._cursor  # somebody promised more than the replay has
             self._cursor = answer.cursor
 
     def _update(self) -> None:

@@ -15,13 +15,16 @@ from std_msgs.msg import Header
 from vital_core import schema
 from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.message_check import no_longer
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_boundary import serve
 from vital_core.ros_qos import LATCHED
 from vital_core.schema import Name, Source
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
 from vital_policy.replay_messages import from_message
 from vital_policy.residual import Plain
+from vital_policy.rollout import ReplayStep
 from vital_rl.replay_messages import stored_message
 from vital_rl.replay_store import DEFAULT_CAPACITY, LabelVerdict, ReplayStore
 
@@ -31,6 +34,7 @@ MOST_ABOUT_BYTES = 20_000
 ABOUT = Source(
     "what the request says about the episode", ErrorCode.BAD_PARAMETER, "give plain text and numbers by name"
 )
+MOST_READ = 100  # episodes in an answer
 
 
 class ReplayNode(Node):
@@ -52,14 +56,14 @@ class ReplayNode(Node):
         self._open_episode = NONE
         self._problem = VitalError(ErrorCode.OK, "")
         self._state = self.create_publisher(ReplayState, "/vital/replay_state", LATCHED)
-        for kind, name, answer in (
-            (OpenEpisode, "/vital/replay/open", self._on_open),
-            (AppendStep, "/vital/replay/append", self._on_append),
-            (CloseEpisode, "/vital/replay/close", self._on_close),
-            (ReadReplay, "/vital/replay/read", self._on_read),
+        for kind, name, answer, read in (
+            (OpenEpisode, "/vital/replay/open", self._on_open, about_of),
+            (AppendStep, "/vital/replay/append", self._on_append, step_of),
+            (CloseEpisode, "/vital/replay/close", self._on_close, None),
+            (ReadReplay, "/vital/replay/read", self._on_read, few_of),
         ):
-            self.create_service(kind, name, _answering(answer, self._failed))
-        self.create_service(LabelEpisode, "/vital/label_episode", self._on_label)
+            serve(self, kind, name, _answering(answer, self._failed), read=read)
+        serve(self, LabelEpisode, "/vital/label_episode", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
         self._tell()
         if self._store.lost_bytes:
@@ -71,18 +75,17 @@ class ReplayNode(Node):
         self.get_logger().error(str(error))
         self._tell()
 
-    def _on_open(self, request: OpenEpisode.Request, response: OpenEpisode.Response) -> None:
+    def _on_open(self, about: dict[str, Any], response: OpenEpisode.Response) -> None:
         if self._open_episode != NONE:
             # Whoever had it open has gone: one policy writes at a time.
             self._close(self._open_episode, "interrupted", terminated=False)
-        given = schema.from_json(request.about or "{}", dict[Name, Plain], ABOUT, MOST_ABOUT_BYTES)
-        about = given | {"task": request.task, "seed": request.seed}
         response.steps_before = self._store.transitions
         self._open_episode = response.episode = self._store.open_episode(about)
         self._problem = VitalError(ErrorCode.OK, "")
         self._tell()
 
-    def _on_append(self, request: AppendStep.Request, _response: AppendStep.Response) -> None:
+    def _on_append(self, asked: tuple[AppendStep.Request, ReplayStep], _response: AppendStep.Response) -> None:
+        request, step = asked
         episode = self._store.episode(request.episode)
         known = 0 if episode is None else len(episode.steps)
         if episode is not None and not episode.closed and request.index < known:
@@ -91,7 +94,7 @@ class ReplayNode(Node):
             raise VitalError(
                 ErrorCode.BAD_PARAMETER, f"step {request.index} of episode {request.episode} came, expected {known}"
             )
-        self._store.append(request.episode, from_message(request.step))
+        self._store.append(request.episode, step)
 
     def _on_close(self, request: CloseEpisode.Request, _response: CloseEpisode.Response) -> None:
         self._close(request.episode, request.reason or "closed", terminated=request.terminated)
@@ -121,7 +124,7 @@ class ReplayNode(Node):
             found = [e for number in request.episodes if (e := self._store.episode(number)) is not None]
             response.cursor = request.cursor
         else:
-            released = self._store.read_since(request.cursor, max(1, request.limit))
+            released = self._store.read_since(request.cursor, min(max(1, request.limit), MOST_READ))
             found, response.cursor = list(released.episodes), released.cursor
         response.found = [stored_message(episode, self._store.read_records(episode.number)) for episode in found]
 
@@ -154,6 +157,23 @@ class ReplayNode(Node):
         self._store.close()
 
 
+def about_of(request: OpenEpisode.Request) -> dict[str, Any]:
+    """What is kept with an episode. Raises VitalError(BAD_PARAMETER) when it is no JSON object of plain values."""
+    given = schema.from_json(request.about or "{}", dict[Name, Plain], ABOUT, MOST_ABOUT_BYTES)
+    return given | {"task": request.task, "seed": request.seed}
+
+
+def step_of(request: AppendStep.Request) -> tuple[AppendStep.Request, ReplayStep]:
+    """The request and the step in it. Raises VitalError when a value cannot be."""
+    return request, from_message(request.step)
+
+
+def few_of(request: ReadReplay.Request) -> ReadReplay.Request:
+    """No more episodes than an answer can hold."""
+    no_longer("episodes", request.episodes, MOST_READ)
+    return request
+
+
 def _answering(work: Callable[[Any, Any], None], failed: Callable[[VitalError], None]) -> Callable[[Any, Any], Any]:
     """A service's callback: what ``work`` refuses is in the answer, with its code."""
 
@@ -164,9 +184,6 @@ def _answering(work: Callable[[Any, Any], None], failed: Callable[[VitalError], 
         except VitalError as error:
             failed(error)
             response.success, response.error_code, response.message = False, int(error.code), error.message
-        except ValueError as error:
-            response.success, response.error_code = False, int(ErrorCode.BAD_PARAMETER)
-            response.message = f"the request cannot be read ({error})"
         return response
 
     return answer

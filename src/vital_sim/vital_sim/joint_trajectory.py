@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core.errors import shortened
+
 HALT_RAD_S2 = 20.0  # the fastest joint's deceleration when the controller stops by itself
+# What no controller is told in earnest.
+FARTHEST_RAD, FASTEST_RAD_S = 100.0, 100.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def read_points(
 ) -> Points | str:
     """The points with joints in the ``expected`` order, or why they are refused."""
     if sorted(names) != sorted(expected):
-        return f"joints are {list(names)}, expected {list(expected)} in any order"
+        return f"joints are {shortened(list(names))}, expected {list(expected)} in any order"
     if not positions:
         return "the trajectory has no points"
     if any(len(p) != len(expected) for p in positions):
@@ -45,8 +49,10 @@ def read_points(
     v = np.asarray(velocities, dtype=float)[:, order] if any(given) else None
     if not (np.isfinite(q).all() and np.isfinite(t).all() and (v is None or np.isfinite(v).all())):
         return "a value is not finite"
+    if np.abs(q).max() > FARTHEST_RAD or (v is not None and np.abs(v).max() > FASTEST_RAD_S):
+        return f"a value is too large, expected at most {FARTHEST_RAD:g} rad and {FASTEST_RAD_S:g} rad/s"
     if t[0] < 0.0 or (np.diff(t) <= 0.0).any():
-        return f"times from start are {t.tolist()} s, expected to rise from 0 or more"
+        return f"times from start are {shortened(t.tolist())} s, expected to rise from 0 or more"
     return Points(q, t, v)
 
 

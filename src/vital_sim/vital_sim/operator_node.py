@@ -6,7 +6,9 @@ from std_msgs.msg import Header
 
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
+from vital_core.message_check import one_of, refusal
 from vital_core.node_main import exit_with, run_node
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_qos import LATCHED
 from vital_core.task import load_task
 from vital_core.xarm7 import BASE_FRAME
@@ -41,14 +43,14 @@ class OperatorNode(Node):
         self._shown = 0
         self._input = self.create_publisher(OperatorInput, "/vital/operator_input", 10)
         self._intended = self.create_publisher(PoseStamped, "/vital/tcp_intended", 10)
-        self.create_subscription(SimTruth, "/sim/truth", self._on_truth, 1)
-        self.create_subscription(SessionState, "/vital/session_state", self._on_session, LATCHED)
+        subscribe(self, SimTruth, "/sim/truth", self._on_truth, 1, read=sim_messages.seeded_truth)
+        subscribe(self, SessionState, "/vital/session_state", self._on_session, LATCHED, read=known_session)
         self.create_timer(PERIOD_S, self._tick)
         self._diagnostics = Diagnostics(self, self._health)
 
-    def _on_truth(self, message: SimTruth) -> None:
-        self._truth = sim_messages.truth_of(message)
-        self._truth_seed, self._truth_s = message.seed, steady_s()
+    def _on_truth(self, known: tuple[int, Truth]) -> None:
+        self._truth_seed, self._truth = known
+        self._truth_s = steady_s()
 
     def _on_session(self, message: SessionState) -> None:
         self._session = message
@@ -88,6 +90,16 @@ class OperatorNode(Node):
         if steady_s() - self._truth_s > TRUTH_AGE_S:
             return Health(WARN, "no truth: is the simulator there?", values)
         return Health(OK, "watching", values)
+
+
+def known_session(message: SessionState) -> SessionState:
+    """A session of a task that there is."""
+    one_of("phase", message.phase, range(SessionState.FINISHED + 1))
+    if message.seed < -1:
+        raise refusal(f"seed is {message.seed}, expected 0 or more, or -1 for none")
+    if message.task:
+        load_task(message.task)
+    return message
 
 
 def main(args: list[str] | None = None) -> None:

@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core import pose as pose_of
+from vital_core.message_check import pose_in, refusal, within
 from vital_core.observation import MAGNETOMETERS
 from vital_core.pose import Pose
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
@@ -114,34 +115,33 @@ def truth_message(truth: Truth, task: str, seed: int, episode: int, stamp: Any) 
     )
 
 
-def pose_of_message(message: PoseMessage) -> Pose:
-    """4x4 pose of a geometry_msgs/Pose."""
-    p, q = message.position, message.orientation
-    return pose_of.from_quaternion((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
-
-
 def truth_of(message: SimTruth) -> Truth:
-    """The simulator's knowledge out of its message."""
+    """The simulator's knowledge out of its message. Raises VitalError(BAD_MESSAGE) when it cannot be known."""
+    figures = ("depth_m", "lateral_m", "travel_m", "contact_force_n", "penetration_m")
     return Truth(
         success=message.success,
-        depth_m=message.depth_m,
-        lateral_m=message.lateral_m,
-        travel_m=message.travel_m,
-        contact_force_n=message.contact_force_n,
-        penetration_m=message.penetration_m,
-        t_base_target=pose_of_message(message.target),
-        t_base_tip=pose_of_message(message.tip),
-        t_base_tcp=pose_of_message(message.tcp),
-        t_tcp_object=pose_of_message(message.in_hand),
+        **{name: float(within(name, getattr(message, name))) for name in figures},
+        t_base_target=pose_in("target", message.target),
+        t_base_tip=pose_in("tip", message.tip),
+        t_base_tcp=pose_in("tcp", message.tcp),
+        t_tcp_object=pose_in("in_hand", message.in_hand),
     )
 
 
-def points_of(message: JointTrajectory, expected: tuple[str, ...]) -> Points | str:
-    """The points of a trajectory message, or why it is refused."""
-    return read_points(
+def seeded_truth(message: SimTruth) -> tuple[int, Truth]:
+    """The scene's seed and `truth_of` it."""
+    return message.seed, truth_of(message)
+
+
+def points_of(message: JointTrajectory, expected: tuple[str, ...]) -> Points:
+    """The points of a trajectory message. Raises VitalError(BAD_MESSAGE) when it cannot be carried out."""
+    points = read_points(
         message.joint_names,
         [list(p.positions) for p in message.points],
         [list(p.velocities) for p in message.points],
         [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points],
         expected,
     )
+    if isinstance(points, str):
+        raise refusal(f"trajectory: {points}")
+    return points

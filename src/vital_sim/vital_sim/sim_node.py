@@ -1,5 +1,9 @@
 """The simulated robot as a ROS node: joint trajectories in, sensors out, at real time."""
 
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
 import numpy as np
 from control_msgs.msg import JointTrajectoryControllerState
 from rclpy.experimental.events_executor import EventsExecutor
@@ -15,14 +19,17 @@ from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import be_nice
+from vital_core.ros_boundary import serve, subscribe
 from vital_core.ros_qos import LATCHED, PICTURES
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_sim import sim_messages as to
+from vital_sim.joint_trajectory import Points
 from vital_sim.sim_session import SimSession, Sinks
 
 ANSWER_S = 20.0
+MOST_BASELINE_SAMPLES = 500  # 5 s
 # It stands for hardware, which nobody on this machine holds up.
 NICENESS = -10
 ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
@@ -38,13 +45,13 @@ class SimNode(Node):
         declare = self.declare_parameter
         task, seed = declare("task", "usb_insertion").value, declare("seed", 0).value
         background = declare("background", "green").value
-        self._refused, self._halted = 0, False
+        self._halted = False
         self._advertise()
         self.session = SimSession(task, seed, background, self._sinks())
-        self.create_subscription(JointTrajectory, ARM_TOPIC, self._on_trajectory, 1)
-        self.create_subscription(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", self._on_gripper, 1)
-        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
-        self.create_service(ResetScene, "/vital/reset_scene", self._on_reset)
+        self._listen(ARM_TOPIC, JOINT_NAMES, self.session.follow)
+        self._listen("/xarm_gripper_traj_controller/joint_trajectory", (to.GRIPPER_JOINT,), self._on_gripper)
+        serve(self, TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
+        serve(self, ResetScene, "/vital/reset_scene", self._on_reset)
         self._diagnostics = Diagnostics(self, self._health)
 
     def _advertise(self) -> None:
@@ -133,38 +140,36 @@ class SimNode(Node):
         self._depth.publish(image_message.to_message(depth_mm, "16UC1", header))
         self._colour.publish(image_message.to_message(colour, "rgb8", header))
 
-    def _on_trajectory(self, message: JointTrajectory) -> None:
-        points = to.points_of(message, JOINT_NAMES)
-        if isinstance(points, str):
-            self._refused += 1
-            self.get_logger().error(f"joint trajectory refused: {points}")
-        else:
-            self.session.follow(points)
+    def _listen(self, topic: str, joints: tuple[str, ...], follow: Callable[[Points], Any]) -> None:
+        subscribe(self, JointTrajectory, topic, follow, 1, read=lambda message: to.points_of(message, joints))
 
-    def _on_gripper(self, message: JointTrajectory) -> None:
-        points = to.points_of(message, (to.GRIPPER_JOINT,))
-        if isinstance(points, str):
-            self._refused += 1
-            self.get_logger().error(f"gripper trajectory refused: {points}")
-        else:
-            self.session.grip(float(points.positions[-1, 0]) / to.GRIPPER_CLOSED_RAD)
+    def _on_gripper(self, points: Points) -> None:
+        self.session.grip(float(points.positions[-1, 0]) / to.GRIPPER_CLOSED_RAD)
 
     def _on_baseline(self, request: TakeBaseline.Request, response: TakeBaseline.Response) -> TakeBaseline.Response:
-        baseline = self.session.take_baseline(request.samples or 5).result(ANSWER_S)
+        if request.samples > MOST_BASELINE_SAMPLES:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                f"a baseline of {request.samples} readings, expected at most {MOST_BASELINE_SAMPLES}",
+            )
+        baseline = self._answer_of(self.session.take_baseline(request.samples or 5))
         response.success, response.message = True, "median of the readings taken"
         response.baseline_id, response.baseline_ut = self.session.baseline_id, baseline.tolist()
         return response
 
     def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
-        try:
-            response.episode = self.session.reset(request.task, request.seed).result(ANSWER_S)
-            response.success = True
-            response.message = f"scene {request.seed} of {self.session.task}"
-        except VitalError as error:
-            response.error_code, response.message = int(error.code), error.message
-        except TimeoutError:
-            response.error_code, response.message = int(ErrorCode.TIMEOUT), "the simulation did not answer"
+        if request.seed < 0:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"seed is {request.seed}, expected 0 or more")
+        response.episode = self._answer_of(self.session.reset(request.task, request.seed))
+        response.success, response.message = True, f"scene {request.seed} of {self.session.task}"
         return response
+
+    @staticmethod
+    def _answer_of(asked: Future) -> Any:
+        try:
+            return asked.result(ANSWER_S)
+        except TimeoutError as error:
+            raise VitalError(ErrorCode.TIMEOUT, "the simulation did not answer") from error
 
     def _health(self) -> Health:
         s = self.session
@@ -176,7 +181,6 @@ class SimNode(Node):
         values: dict[str, float] = {
             "real_time_factor": s.real_time_factor,
             "frames_dropped": s.frames_dropped,
-            "trajectories_refused": self._refused,
             "episode": s.episode,
         }
         return Health(WARN if slow else OK, message, {**values, **counts})

@@ -1,5 +1,7 @@
 """One device, one stream of `/vital/command` at 30 Hz, for as long as the clutch is closed and the arm is ours."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.duration import Duration
@@ -11,16 +13,17 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from vital_core import kinematics
-from vital_core import pose as pose_of
 from vital_core.clock import steady_s
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import VitalError
 from vital_core.gate_watch import GateWatch
+from vital_core.message_check import joint_positions, one_of, pose_in, within
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
 from vital_core.priority import go_first
+from vital_core.ros_boundary import subscribe
 from vital_core.task import load_task
-from vital_core.xarm7 import JOINT_NAMES, TCP_FRAME
+from vital_core.xarm7 import TCP_FRAME
 from vital_interfaces.msg import EndEffectorDelta, GateState, OperatorInput, TeleopEvent, TeleopState
 from vital_interfaces.srv import AcquireControl, Stop
 from vital_teleop.device import Button, Device, DeviceSample
@@ -41,6 +44,8 @@ OPEN_AGAIN_S = 1.0
 VALID_S = 0.1
 # The same button again within this time is a bounce.
 BOUNCE_S = 0.3
+# No hand is faster, m/s or rad/s, and no gripper wider open than 0 or closer than 1, but for rounding.
+FASTEST, WIDEST_GRIPPER = 20.0, 1.1
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
@@ -91,17 +96,15 @@ class TeleopNode(Node):
         self._state = self.create_publisher(TeleopState, "/vital/teleop_state", 10)
         self._control = self.create_client(AcquireControl, "/vital/acquire_control")
         self._stop = self.create_client(Stop, "/vital/stop")
-        self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
+        subscribe(self, JointState, "/joint_states", self._on_joints, NEWEST, read=joint_positions)
         self._watch = GateWatch(self, self._on_gate)
         if isinstance(self._device, Remote):
-            self.create_subscription(OperatorInput, "/vital/operator_input", self._on_input, 10)
+            subscribe(self, OperatorInput, "/vital/operator_input", self._on_input, 10, read=hand_of)
 
     # What comes in.
 
-    def _on_joints(self, message: JointState) -> None:
-        positions = dict(zip(message.name, message.position, strict=False))
-        if all(name in positions for name in JOINT_NAMES):
-            self._joints = np.array([positions[name] for name in JOINT_NAMES]), steady_s()
+    def _on_joints(self, positions: NDArray[np.float64]) -> None:
+        self._joints = positions, steady_s()
 
     def _on_gate(self, message: GateState) -> None:
         taken = self._owner and (message.owner != OWNER or message.mode == GateState.LATCHED)
@@ -114,15 +117,9 @@ class TeleopNode(Node):
         self._operation.forfeit()
         self._say(f"control lost: {why}; open the clutch")
 
-    def _on_input(self, message: OperatorInput) -> None:
+    def _on_input(self, hand: dict[str, Any]) -> None:
         assert isinstance(self._device, Remote)
-        self._device.put(
-            clutch=message.clutch,
-            pose=_pose_of(message) if message.kind == OperatorInput.POSE else None,
-            twist=_twist_of(message) if message.kind == OperatorInput.TWIST else None,
-            gripper=message.gripper,
-            button=message.event,
-        )
+        self._device.put(**hand)
 
     # Thirty times a second.
 
@@ -250,14 +247,18 @@ class TeleopNode(Node):
         self._device.close()
 
 
-def _pose_of(message: OperatorInput) -> Pose:
-    p, q = message.pose.position, message.pose.orientation
-    return pose_of.from_quaternion((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
-
-
-def _twist_of(message: OperatorInput) -> NDArray[np.float64]:
+def hand_of(message: OperatorInput) -> dict[str, Any]:
+    """What a hand does, as `Remote.put` takes it."""
+    one_of("kind", message.kind, (OperatorInput.NONE, OperatorInput.POSE, OperatorInput.TWIST))
     v, w = message.twist.linear, message.twist.angular
-    return np.array([v.x, v.y, v.z, w.x, w.y, w.z])
+    twist = (v.x, v.y, v.z, w.x, w.y, w.z)
+    return {
+        "clutch": message.clutch,
+        "pose": pose_in("the hand", message.pose) if message.kind == OperatorInput.POSE else None,
+        "twist": within("twist", twist, FASTEST) if message.kind == OperatorInput.TWIST else None,
+        "gripper": float(within("gripper", message.gripper, WIDEST_GRIPPER)),
+        "button": message.event,
+    }
 
 
 def main(args: list[str] | None = None) -> None:

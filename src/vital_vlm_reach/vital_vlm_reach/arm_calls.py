@@ -19,8 +19,9 @@ from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.gate_watch import GateWatch
+from vital_core.message_check import joint_positions
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import Cancelling, in_executor, send_goal
-from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
 from vital_vlm_reach.reach_messages import trajectory_message
@@ -40,15 +41,15 @@ class JointReadings:
         self._node = node
         self._changed = threading.Condition()
         self._count, self._positions = 0, np.zeros(7)
-        self._subscription = node.create_subscription(JointState, "/joint_states", self._take, qos_profile_sensor_data)
+        self._subscription = subscribe(
+            node, JointState, "/joint_states", self._take, qos_profile_sensor_data, read=joint_positions
+        )
 
-    def _take(self, message: JointState) -> None:
-        positions = dict(zip(message.name, message.position, strict=False))
-        if all(name in positions for name in JOINT_NAMES):
-            with self._changed:
-                self._positions = np.array([positions[name] for name in JOINT_NAMES])
-                self._count += 1
-                self._changed.notify_all()
+    def _take(self, positions: NDArray[np.float64]) -> None:
+        with self._changed:
+            self._positions = positions
+            self._count += 1
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Stop listening."""
@@ -102,7 +103,7 @@ class GateCalls(ArmControl):
             return
         if cancelled.is_set():
             raise VitalError(ErrorCode.CANCELLED, "cancelled while moving; the arm is at rest")
-        code = ErrorCode(result.error_code or ErrorCode.GATE_REFUSED)
+        code = ErrorCode.told(result.error_code, ErrorCode.GATE_REFUSED)
         if result.verdict != GateState.ACCEPTED and code is ErrorCode.GATE_REFUSED:
             code = ErrorCode.TRAJECTORY_REFUSED
         raise VitalError(code, f"the gate did not carry out the trajectory: {result.message}")

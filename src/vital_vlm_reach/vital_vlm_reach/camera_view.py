@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.task import Future
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.image_message import from_message
+from vital_core.message_check import stamp_ns, within
+from vital_core.ros_boundary import subscribe
 from vital_core.ros_qos import as_offered
 from vital_vlm_reach.lifting import Camera
 
@@ -51,7 +52,7 @@ class CameraView:
         self._too_old_s: dict[str, float] = {}
         self.arrived: Future = Future()
         self._subscriptions = [
-            node.create_subscription(kind, topic, partial(self._take, name), as_offered(node, topic))
+            subscribe(node, kind, topic, partial(self._take, name), as_offered(node, topic))
             for name, (kind, topic) in TOPICS.items()
         ]
         self._timer = node.create_timer(timeout_s, self._finish)
@@ -59,7 +60,7 @@ class CameraView:
     def _take(self, name: str, message: Image | CameraInfo) -> None:
         if self.arrived.done():
             return
-        age_s = (self._node.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds * 1e-9
+        age_s = (self._node.get_clock().now().nanoseconds - stamp_ns(message.header.stamp)) * 1e-9
         if age_s > MAX_AGE_S:
             self._too_old_s[name] = age_s
             return
@@ -74,9 +75,7 @@ class CameraView:
             self._finish()
 
     def _apart_s(self) -> float:
-        stamps = [
-            Time.from_msg(self._latest[name].header.stamp).nanoseconds for name in ("colour image", "aligned depth")
-        ]
+        stamps = [stamp_ns(self._latest[name].header.stamp) for name in ("colour image", "aligned depth")]
         return abs(stamps[0] - stamps[1]) * 1e-9
 
     def _finish(self) -> None:
@@ -112,6 +111,6 @@ class CameraView:
                 ErrorCode.NO_CALIBRATION,
                 f"camera_info is for {info.width}x{info.height}, the picture is {rgb.shape[1]}x{rgb.shape[0]}",
             )
-        camera = Camera(info.width, info.height, np.array(info.k).reshape(3, 3), tuple(info.d))
+        camera = Camera(info.width, info.height, np.array(info.k).reshape(3, 3), tuple(within("distortion", info.d)))
         depth = from_message(self._latest["aligned depth"], "16UC1")
         return View(rgb, depth, camera, info.header.frame_id)

@@ -1,10 +1,14 @@
 """Fixed frames from `/tf_static`, and the way from one to another."""
 
 from collections import deque
+from collections.abc import Sequence
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.message_check import refusal
 from vital_core.pose import Pose
+
+MOST_FRAMES = 1000
 
 
 class FixedFrames:
@@ -15,6 +19,14 @@ class FixedFrames:
 
     def __len__(self) -> int:
         return len(self._neighbours)
+
+    def take(self, transforms: Sequence[tuple[str, str, Pose]]) -> None:
+        """`add` each. Raises VitalError(BAD_MESSAGE) when there would be too many frames to search, and adds none."""
+        frames = set(self._neighbours).union(*(names[:2] for names in transforms))
+        if len(frames) > MOST_FRAMES:
+            raise refusal(f"/tf_static names {len(frames)} frames, expected at most {MOST_FRAMES}")
+        for transform in transforms:
+            self.add(*transform)
 
     def add(self, parent: str, child: str, t_parent_child: Pose) -> None:
         """Take in one transform; a newer one between the same frames takes its place."""

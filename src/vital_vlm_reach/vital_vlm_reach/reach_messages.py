@@ -4,13 +4,17 @@ import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import PointStamped, PoseStamped, TransformStamped
 from numpy.typing import NDArray
+from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.message_check import FARTHEST_M, no_longer, rigid_pose
 from vital_core.pose import Pose
 from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_vlm_reach.timing import JointMotion
+
+MOST_TRANSFORMS = 300
 
 
 def trajectory_message(motion: JointMotion) -> JointTrajectory:
@@ -56,12 +60,17 @@ def point_message(point_m: NDArray[np.float64], stamp: Time) -> PointStamped:
 
 
 def point_of(message: PointStamped) -> NDArray[np.float64]:
-    """(3,) m. Raises VitalError(BAD_PARAMETER) when it is not given in `link_base`."""
+    """(3,) m. Raises VitalError(BAD_PARAMETER) when it is not given in `link_base`, or no place."""
     if message.header.frame_id not in (BASE_FRAME, ""):
         raise VitalError(
             ErrorCode.BAD_PARAMETER, f"the point is in '{message.header.frame_id}', expected '{BASE_FRAME}'"
         )
-    return np.array([message.point.x, message.point.y, message.point.z])
+    point = np.array([message.point.x, message.point.y, message.point.z])
+    if not (np.abs(point) <= FARTHEST_M).all():
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER, f"the point is {point} m, expected finite values of at most {FARTHEST_M:g} in size"
+        )
+    return point
 
 
 def pose_message(t_base: Pose, stamp: Time) -> PoseStamped:
@@ -76,6 +85,15 @@ def pose_message(t_base: Pose, stamp: Time) -> PoseStamped:
 
 def transform_of(message: TransformStamped) -> tuple[str, str, Pose]:
     """Parent, child, and the child's pose in the parent; frame names without a leading slash."""
-    t, r = message.transform.translation, message.transform.rotation
-    pose = pose_of.from_quaternion((t.x, t.y, t.z), (r.x, r.y, r.z, r.w))
-    return message.header.frame_id.lstrip("/"), message.child_frame_id.lstrip("/"), pose
+    parent, child = message.header.frame_id.lstrip("/"), message.child_frame_id.lstrip("/")
+    return (
+        parent,
+        child,
+        rigid_pose(f"'{child}' in '{parent}'", message.transform.translation, message.transform.rotation),
+    )
+
+
+def transforms_of(message: TFMessage) -> list[tuple[str, str, Pose]]:
+    """`transform_of` each. Raises VitalError(BAD_MESSAGE) when one is none: a message is taken whole or not at all."""
+    no_longer("transforms", message.transforms, MOST_TRANSFORMS)
+    return [transform_of(transform) for transform in message.transforms]

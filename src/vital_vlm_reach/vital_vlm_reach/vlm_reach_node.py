@@ -5,7 +5,7 @@ Pointing and planning have threads of their own; camera and joint states are hea
 
 from typing import Any, TypeAlias
 
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -15,7 +15,10 @@ from tf2_msgs.msg import TFMessage
 from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.expiry import check_in_time
+from vital_core.message_check import sound
 from vital_core.node_main import exit_with, run_node
+from vital_core.pose import Pose
+from vital_core.ros_boundary import refusals_of, serve, subscribe
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget
 from vital_interfaces.srv import LocalizeTarget
@@ -28,7 +31,7 @@ from vital_vlm_reach.localization import Located, localize
 from vital_vlm_reach.planners import make_planner
 from vital_vlm_reach.pointing import PointingModel
 from vital_vlm_reach.pointing_models import load_pointing_model
-from vital_vlm_reach.reach_messages import point_of, transform_of
+from vital_vlm_reach.reach_messages import point_of, transforms_of
 from vital_vlm_reach.reach_parameters import declare
 from vital_vlm_reach.reach_run import ReachOutcome, ReachRun
 from vital_vlm_reach.request_answers import fill_located, reach_result
@@ -53,20 +56,27 @@ class VlmReachNode(Node):
         self._work: Work | None = None
         self._counts = {"localized": 0, "not_localized": 0, "reached": 0, "not_reached": 0}
         self._last, self._level = "nothing asked yet", OK
-        self.create_subscription(TFMessage, "/tf_static", self._on_frames, LATCHED)
+        subscribe(self, TFMessage, "/tf_static", self._on_frames, LATCHED, read=transforms_of)
         # A request that awaits something would keep everything else in its group from running.
         requests = ReentrantCallbackGroup()
-        self.create_service(LocalizeTarget, "/vital/localize_target", self._on_localize, callback_group=requests)
+        serve(self, LocalizeTarget, "/vital/localize_target", self._on_localize, callback_group=requests)
         self._server = ActionServer(
-            self, ReachTarget, "/vital/reach_target", self._execute, cancel_callback=self._on_cancel,
-            callback_group=requests,
+            self, ReachTarget, "/vital/reach_target", self._execute, goal_callback=self._judge_goal,
+            cancel_callback=self._on_cancel, callback_group=requests,
         )  # fmt: skip
         self._diagnostics = Diagnostics(self, lambda: Health(self._level, self._last, self._counts))
         self.get_logger().info(f"ready: pointing {self._given.pointing_model}, planning {self._given.planner}")
 
-    def _on_frames(self, message: TFMessage) -> None:
-        for transform in message.transforms:
-            self._frames.add(*transform_of(transform))
+    def _on_frames(self, transforms: list[tuple[str, str, Pose]]) -> None:
+        self._frames.take(transforms)
+
+    def _judge_goal(self, goal: ReachTarget.Goal) -> GoalResponse:
+        try:
+            sound(goal)
+        except VitalError as error:
+            refusals_of(self).note("/vital/reach_target", error)
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
 
     async def _on_localize(self, request: LocalizeTarget.Request, response: Answer) -> Answer:
         try:
