@@ -17,9 +17,10 @@ from vital_control.ownership import Answer
 from vital_control.sole_mover import refuse_beside_another
 from vital_control.trajectory import Trajectory
 from vital_core.clock import steady_s
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.errors import ErrorCode, VitalError, shortened
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
+from vital_core.ros_boundary import serve, subscribe
 from vital_core.task import load_task
 from vital_interfaces.msg import EndEffectorDelta, SceneReset, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
@@ -57,14 +58,14 @@ class GateNode(Node):
         self._listen()
 
     def _listen(self) -> None:
-        self.create_subscription(JointState, "/joint_states", self._on_joints, NEWEST)
-        self.create_subscription(JointTrajectoryControllerState, REFERENCE_TOPIC, self._on_reference, NEWEST)
-        self.create_subscription(SceneReset, "/vital/scene_reset", self._on_scene_reset, 1)
-        self.create_subscription(TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
-        self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 1)
-        self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
-        self.create_service(Stop, "/vital/stop", self._on_stop)
-        self.create_service(ClearStop, "/vital/clear_stop", self._on_clear)
+        subscribe(self, JointState, "/joint_states", self._on_joints, NEWEST)
+        subscribe(self, JointTrajectoryControllerState, REFERENCE_TOPIC, self._on_reference, NEWEST)
+        subscribe(self, SceneReset, "/vital/scene_reset", self._on_scene_reset, 1)
+        subscribe(self, TactileArray, "/anyskin/tactile", self._on_tactile, NEWEST)
+        subscribe(self, EndEffectorDelta, "/vital/command", self._on_command, 1)
+        serve(self, AcquireControl, "/vital/acquire_control", self._on_acquire)
+        serve(self, Stop, "/vital/stop", self._on_stop, whatever=True)
+        serve(self, ClearStop, "/vital/clear_stop", self._on_clear)
         self.create_timer(WATCHDOG_PERIOD_S, self._on_tick)
 
     def _issue(self, trajectory: Trajectory) -> None:
@@ -114,7 +115,7 @@ class GateNode(Node):
         return self.gate.acquire(request.owner, task, steady_s(), token=request.token, take_over=request.take_over)
 
     def _on_stop(self, request: Stop.Request, response: Stop.Response) -> Stop.Response:
-        answer = self.gate.latch(ErrorCode.STOPPED, request.reason or "no reason given", steady_s())
+        answer = self.gate.latch(ErrorCode.STOPPED, shortened(request.reason) or "no reason given", steady_s())
         response.success, response.message = answer.granted, answer.text
         self._reports.say_change()
         return response
