@@ -25,9 +25,17 @@ from vital_policy.residual import to_bytes
 from vital_policy.transformer import TransformerConfig
 
 TASK = "usb_insertion"
-HEADER = Header(stamp=Time(sec=1_700_000_000), frame_id="link_base")
-UPRIGHT = Pose(orientation=Quaternion(w=1.0))
 K = [600.0, 0.0, 64.0, 0.0, 600.0, 64.0, 0.0, 0.0, 1.0]
+
+
+def header() -> Header:
+    """Of a moment in 2023."""
+    return Header(stamp=Time(sec=1_700_000_000), frame_id="link_base")
+
+
+def upright() -> Pose:
+    """No rotation, at the origin."""
+    return Pose(orientation=Quaternion(w=1.0))
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def image(encoding: str = "rgb8", side: int = 128) -> Image:
     """A grey picture."""
     width = {"rgb8": 3, "mono8": 1, "16UC1": 2}[encoding]
     return Image(
-        header=HEADER,
+        header=header(),
         encoding=encoding,
         height=side,
         width=side,
@@ -64,7 +72,7 @@ def trajectory(names: tuple[str, ...], positions: list[float]) -> JointTrajector
 
 def transform() -> TransformStamped:
     """A camera's place."""
-    message = TransformStamped(header=HEADER, child_frame_id="camera_color_optical_frame")
+    message = TransformStamped(header=header(), child_frame_id="camera_color_optical_frame")
     message.transform.rotation.w = 1.0
     return message
 
@@ -81,28 +89,28 @@ GOOD_BY_TOPIC: dict[str, Callable[[], Any]] = {
 }
 GOOD: dict[type, Callable[[], Any]] = {
     JointState: lambda: JointState(
-        header=HEADER, name=list(JOINT_NAMES), position=HOME_RAD.tolist(), velocity=[0.0] * 7
+        header=header(), name=list(JOINT_NAMES), position=HOME_RAD.tolist(), velocity=[0.0] * 7
     ),
     Image: image,
     CameraInfo: lambda: CameraInfo(
-        header=HEADER, width=128, height=128, k=K, distortion_model="plumb_bob", d=[0.0] * 5
+        header=header(), width=128, height=128, k=K, distortion_model="plumb_bob", d=[0.0] * 5
     ),
     TFMessage: lambda: TFMessage(transforms=[transform()]),
     JointTrajectory: lambda: trajectory(JOINT_NAMES, HOME_RAD.tolist()),
     msg.TactileArray: lambda: msg.TactileArray(
-        header=HEADER, magnetometers=5, field_ut=[1.0] * 15, valid=[True] * 5, baseline_ut=[0.5] * 15, baseline_id=1
+        header=header(), magnetometers=5, field_ut=[1.0] * 15, valid=[True] * 5, baseline_ut=[0.5] * 15, baseline_id=1
     ),
-    msg.GateState: lambda: msg.GateState(header=HEADER, owner="policy", mode=1, joint_state_age_s=0.01),
+    msg.GateState: lambda: msg.GateState(header=header(), owner="policy", mode=1, joint_state_age_s=0.01),
     msg.OperatorInput: lambda: msg.OperatorInput(
-        header=HEADER, device="x", kind=msg.OperatorInput.POSE, pose=UPRIGHT, clutch=True, gripper=1.0
+        header=header(), device="x", kind=msg.OperatorInput.POSE, pose=upright(), clutch=True, gripper=1.0
     ),
     msg.SimTruth: lambda: msg.SimTruth(
-        header=HEADER, task=TASK, episode=1, seed=3, target=UPRIGHT, tip=UPRIGHT, tcp=UPRIGHT, in_hand=UPRIGHT
+        header=header(), task=TASK, episode=1, seed=3, target=upright(), tip=upright(), tcp=upright(), in_hand=upright()
     ),
-    msg.SessionState: lambda: msg.SessionState(header=HEADER, phase=1, task=TASK, attempt=1, seed=3),
-    msg.TeleopEvent: lambda: msg.TeleopEvent(header=HEADER, device="x", kind=2),
-    msg.TeleopState: lambda: msg.TeleopState(header=HEADER, device="x", mode=1),
-    msg.ResidualWeights: lambda: msg.ResidualWeights(header=HEADER, task=TASK, version=3, sha256="a" * 64),
+    msg.SessionState: lambda: msg.SessionState(header=header(), phase=1, task=TASK, attempt=1, seed=3),
+    msg.TeleopEvent: lambda: msg.TeleopEvent(header=header(), device="x", kind=2),
+    msg.TeleopState: lambda: msg.TeleopState(header=header(), device="x", mode=1),
+    msg.ResidualWeights: lambda: msg.ResidualWeights(header=header(), task=TASK, version=3, sha256="a" * 64),
     srv.AcquireControl.Request: lambda: srv.AcquireControl.Request(owner="reset", task=TASK, take_over=True),
     srv.ResetScene.Request: lambda: srv.ResetScene.Request(task=TASK, seed=3),
     srv.TakeBaseline.Request: lambda: srv.TakeBaseline.Request(samples=5),

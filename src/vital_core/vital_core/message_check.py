@@ -20,7 +20,7 @@ from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.msg import GateState, TactileArray
 
 MOST_CHARACTERS = 10_000
-MOST_ENTRIES = 10_000  # of a list of texts or of messages
+MOST_ENTRIES = 10_000  # of a list that is no array of numbers
 MOST_JOINTS = 100
 MOST_MAGNETOMETERS = 100
 # Further than any joint turns and than any frame of a robot cell is away: such a number is a fault, not a place.
@@ -36,8 +36,8 @@ def refusal(text: str) -> VitalError:
 
 
 def sound(message: Any) -> None:
-    """What holds for a message of any type, nested ones too: stamps that a clock can show, texts and lists of texts
-    or messages of a bearable length."""
+    """What holds for a message of any type, nested ones too: stamps that a clock can show, texts and lists of a
+    bearable length (arrays of numbers excepted)."""
     kind: Any = type(message)
     for question in _questions(kind):
         question(message)
@@ -64,7 +64,7 @@ def _questions(kind: Any) -> tuple[Callable[[Any], None], ...]:
     for name, field_type in kind.get_fields_and_field_types().items():
         element, many = field_parts(field_type)
         asked = _question_of(element)
-        if many and (asked is not None or "/" in element or element.startswith("string")):
+        if many and (asked is not None or "/" in element or element == "boolean"):
             found.append(partial(_ask_each, name, asked))
         elif asked is not None:
             found.append(partial(_ask_one, name, asked))
