@@ -19,9 +19,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_data.normalisation import Normaliser
 from vital_interfaces import action, msg, srv
-from vital_policy.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
+from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
 from vital_policy.policy import Policy, PolicyConfig
-from vital_policy.residual import to_bytes
 from vital_policy.transformer import TransformerConfig
 
 TASK = "usb_insertion"
@@ -231,6 +230,12 @@ def teleop(_folder: Path) -> Node:
     return TeleopNode()
 
 
+def closed_clutch(node: Any) -> list[Any]:
+    """The arm is the teleoperation's, so that it follows the hand."""
+    node._owner = True
+    return []
+
+
 def operator(_folder: Path) -> Node:
     from vital_sim.operator_node import OperatorNode
 
@@ -302,7 +307,7 @@ NODES: dict[str, Fuzzed] = {
         learner, lambda folder: {"folder": folder / "learner", "checkpoint": save_checkpoint_in(folder), "steps": 100}
     ),
     "recorder": Fuzzed(recorder, lambda folder: {"session": folder / "session"}),
-    "teleop_node": Fuzzed(teleop, lambda _: {"device": "remote"}),
+    "teleop_node": Fuzzed(teleop, lambda _: {"device": "remote"}, closed_clutch),
     "scripted_operator": Fuzzed(operator),
     "vital_sim": Fuzzed(simulator),
     "vlm_reach_node": Fuzzed(reach, lambda _: {"camera_timeout_s": 0.1}, while_asked),
@@ -310,13 +315,3 @@ NODES: dict[str, Fuzzed] = {
     "wrist_camera": Fuzzed(wrist_camera, lambda _: {"device": "/dev/vital_no_such_camera"}),
     "calibration_recorder": Fuzzed(calibration_recorder),
 }
-
-
-def residual_weights(folder: Path) -> bytes:
-    """Weights that fit the checkpoint of `save_checkpoint_in`."""
-    from vital_policy.residual import feature_size
-    from vital_rl.learning import ResidualLearner, configure
-
-    checkpoint = load_checkpoint(folder / f"{TASK}.safetensors", task=TASK, rate_hz=6.0)
-    config = configure(feature_size(checkpoint), steps=100)
-    return to_bytes(ResidualLearner(config, checkpoint, folder, lambda: None).residual())

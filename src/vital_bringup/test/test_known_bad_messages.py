@@ -23,8 +23,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vital_core.errors import ErrorCode
 from vital_core.ros_qos import LATCHED
 from vital_core.xarm7 import JOINT_NAMES
-from vital_interfaces.msg import OperatorInput, ReplayState, SimTruth, TactileArray
+from vital_interfaces.msg import GateState, OperatorInput, ReplayState, SessionState, SimTruth, TactileArray
 from vital_interfaces.srv import OpenEpisode, ReadReplay, ResetScene, TakeBaseline
+from vital_policy.episode import Episode
 
 NO_ROTATION = Quaternion(x=0.0, y=0.0, z=0.0, w=0.0)
 BEFORE_ALL_TIME = Time(sec=-1)
@@ -51,6 +52,14 @@ def nan_quaternion(message: TFMessage) -> None:
 
 def no_rotation(message: OperatorInput) -> None:
     message.pose.orientation = NO_ROTATION
+
+
+def unknown_mode(message: GateState) -> None:
+    message.mode = 17
+
+
+def stopped_for_a_reason_unknown(message: GateState) -> None:
+    message.mode, message.stop_code = GateState.LATCHED, 999
 
 
 def unplaced_target(message: SimTruth) -> None:
@@ -121,6 +130,31 @@ def test_a_text_that_is_no_text_is_heard_as_another_joint(tmp_path: Path):
         data = serialize_message(good(JointState, "")).replace(b"joint7\x00", b"\xff\xfe\xff\xfe\xff\xfe\x00")
         sender.publish(data)
         here.until(lambda: here.refused("/joint_states") == 1)
+
+
+def test_a_gate_that_stops_for_a_reason_unknown_ends_the_episode_as_stopped(tmp_path: Path):
+    with spun("policy_node", tmp_path, EventsExecutor) as here:
+        node: Any = here.node
+        node._episode, node._owner_since_ns = Episode(node._tick, 0.1, 3), 0
+        sender = hears(here, "/vital/gate_state", GateState)
+        sender.publish(changed("", GateState, unknown_mode))
+        here.until(lambda: here.refused("/vital/gate_state") == 1)
+        sender.publish(changed("", GateState, stopped_for_a_reason_unknown))
+        here.until(lambda: node._episode._ended_by is not None)
+        assert node._episode._ended_by.code is ErrorCode.STOPPED
+
+
+def test_a_session_of_no_task_does_not_end_the_scripted_operator(tmp_path: Path):
+    with spun("scripted_operator", tmp_path) as here:
+        session = hears(here, "/vital/session_state", SessionState)
+        truth = hears(here, "/sim/truth", SimTruth)
+        truth.publish(good(SimTruth, ""))
+        for count, task in enumerate(("", "make_tea"), 1):
+            session.publish(SessionState(phase=SessionState.READY, task=task, attempt=1, seed=3))
+            here.until(lambda count=count: here.refused("/vital/session_state") == count)
+        here.run_timers()
+        session.publish(good(SessionState, ""))
+        here.until(lambda: here.node._session.task == "usb_insertion")
 
 
 def test_a_parameter_of_no_known_type_is_refused_by_any_node(tmp_path: Path):

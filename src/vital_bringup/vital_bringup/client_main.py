@@ -17,6 +17,7 @@ from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.network import refuse_outside_sockets
 from vital_core.node_main import EXIT_REFUSED, join_network
+from vital_core.ros_boundary import guard_parameter_services
 
 EXIT_FAULT = 1
 WORD_EVERY_S = 10.0
@@ -90,6 +91,7 @@ def run_client(
     try:
         node = make()
         refuse_outside_sockets(network)
+        guard_parameter_services(node)
         executor = EventsExecutor()
         executor.add_node(node)
         spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)

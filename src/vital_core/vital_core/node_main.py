@@ -18,6 +18,7 @@ from vital_core.clock import steady_s
 from vital_core.errors import VitalError
 from vital_core.network import NetworkSettings, apply_network_settings, refuse_outside_sockets
 from vital_core.process_end import exit_with
+from vital_core.ros_boundary import guard_parameter_services
 from vital_core.shared_memory import free_dead_segments
 
 __all__ = ["EXIT_REFUSED", "exit_with", "join_network", "run_node"]
@@ -98,6 +99,7 @@ def run_node(
         asked = _Asked(executor)
         node = make_node()
         refuse_outside_sockets(network)
+        guard_parameter_services(node)
         asked.working = True
         executor.add_node(node)
         while rclpy.ok() and not asked.to_end(node):

@@ -29,7 +29,7 @@ from rclpy.subscription import Subscription
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError, shortened
-from vital_core.message_check import sound
+from vital_core.message_check import refusal, sound
 
 SAID_EVERY_S = 5.0
 SETTERS = (SetParameters, SetParametersAtomically)
@@ -181,7 +181,7 @@ def _guarded(name: str, answer: Callable[[Any, Any], Any], refusals: Refusals) -
             sound(request)
             return answer(request, response)
         except Exception as error:  # each parameter is set whole or not at all
-            refusals.note(name, error)
+            refusals.note(name, refusal(shortened(error)))
             return _nothing_set(request, type(response)(), shortened(error))
 
     return answer_or_refuse

@@ -23,7 +23,7 @@ from vital_core import kinematics, safe_file, schema
 from vital_core import pose as pose_of
 from vital_core.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.message_check import FARTHEST_M, joint_positions, sound, stamp_ns, within
+from vital_core.message_check import FARTHEST_M, joint_positions, refusal, sound, stamp_ns, within
 from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
 from vital_core.ros_boundary import serve, subscribe
@@ -66,6 +66,14 @@ OUTCOMES = {
 def kind_of(message: type) -> str:
     """package/msg/Type of a message class."""
     return f"{message.__module__.split('.')[0]}/msg/{message.__name__}"
+
+
+def whole_message(data: bytes, kind: type) -> Any:
+    """The message in the bytes that came. Raises VitalError(BAD_MESSAGE) when there is none."""
+    try:
+        return deserialize_message(data, kind)
+    except RuntimeError as error:
+        raise refusal(f"{len(data)} bytes came that are no {kind.__name__}, expected a whole message") from error
 
 
 def delta_of(message: EndEffectorDelta) -> Pose:
@@ -115,7 +123,7 @@ class RecorderNode(Node):
         value_of, derive = self._derived.get(topic, (lambda _: None, lambda _value, _stamp: None))
 
         def read(data: bytes) -> tuple[bytes, Any, Any]:
-            message = deserialize_message(data, kind)
+            message = whole_message(data, kind)
             sound(message)
             kept = _without_token(bytes(data)) if topic == COMMAND else bytes(data)
             return kept, message.header.stamp, value_of(message)

@@ -25,6 +25,7 @@ EVENTS = {
     Button.SUCCESS: TeleopEvent.SUCCESS,
     Button.FAILURE: TeleopEvent.FAILURE,
 }
+SHOWN_IN = (SessionState.READY, SessionState.RECORDING)
 # Older truth than this is not acted on: the hand stands still.
 TRUTH_AGE_S = 0.3
 
@@ -73,8 +74,7 @@ class OperatorNode(Node):
     def _gesture(self) -> Gesture | None:
         """What the hand does now; None for nothing but a sign of life."""
         session = self._session
-        wanted = session.phase in (SessionState.READY, SessionState.RECORDING)
-        if not wanted or self._truth is None or steady_s() - self._truth_s > TRUTH_AGE_S:
+        if session.phase not in SHOWN_IN or self._truth is None or steady_s() - self._truth_s > TRUTH_AGE_S:
             return None
         if session.attempt != self._attempt:
             if session.phase != SessionState.READY or self._truth_seed != session.seed:
@@ -93,11 +93,11 @@ class OperatorNode(Node):
 
 
 def known_session(message: SessionState) -> SessionState:
-    """A session of a task that there is."""
+    """A session of a task that there is, where it wants to be shown something."""
     one_of("phase", message.phase, range(SessionState.FINISHED + 1))
     if message.seed < -1:
         raise refusal(f"seed is {message.seed}, expected 0 or more, or -1 for none")
-    if message.task:
+    if message.phase in SHOWN_IN:
         load_task(message.task)
     return message
 
