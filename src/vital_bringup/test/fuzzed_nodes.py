@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from builtin_interfaces.msg import Time
+from control_msgs.msg import JointTrajectoryControllerState
 from geometry_msgs.msg import Point, Pose, Quaternion, TransformStamped
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -96,6 +97,12 @@ GOOD: dict[type, Callable[[], Any]] = {
     ),
     TFMessage: lambda: TFMessage(transforms=[transform()]),
     JointTrajectory: lambda: trajectory(JOINT_NAMES, HOME_RAD.tolist()),
+    JointTrajectoryControllerState: lambda: JointTrajectoryControllerState(
+        header=header(), joint_names=list(JOINT_NAMES), reference=JointTrajectoryPoint(positions=HOME_RAD.tolist())
+    ),
+    msg.SceneReset: lambda: msg.SceneReset(
+        header=header(), task=TASK, episode=1, joint_names=list(JOINT_NAMES), position_rad=HOME_RAD.tolist()
+    ),
     msg.TactileArray: lambda: msg.TactileArray(
         header=header(), magnetometers=5, field_ut=[1.0] * 15, valid=[True] * 5, baseline_ut=[0.5] * 15, baseline_id=1
     ),
