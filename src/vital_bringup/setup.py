@@ -31,6 +31,7 @@ setup(
             "frames = vital_bringup.frames_node:main",
             "run_video = vital_bringup.run_video_node:main",
             "xarm_gripper = vital_bringup.xarm_gripper_node:main",
+            "chaos = vital_bringup.chaos.chaos_main:main",
         ]
     },
 )

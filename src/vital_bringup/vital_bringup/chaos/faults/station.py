@@ -1,0 +1,87 @@
+"""What stations share: a disk that is small, a client of the node at stake, and its end."""
+
+import contextlib
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from vital_bringup.chaos.faults.kind import Found
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.ros_calls import call
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
+    """A file system of ``size_bytes`` at ``folder``. Raises VitalError where it cannot be mounted."""
+    folder.mkdir(parents=True)
+    options = f"size={size_bytes}"
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "chaos", str(folder)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            f"no small disk can be mounted at {folder} ({done.stderr.strip()}): run as root, or leave the disk kinds "
+            "out with --kinds",
+        )
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+class Client:
+    """A node of the station's own that calls services."""
+
+    def __init__(self, domain: int) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = Node("chaos_station", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._clients: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    def ask(self, kind: type, name: str, request: Any, timeout_s: float = 10.0) -> Any:
+        """A service's answer."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        return call(self._clients[name], request, timeout_s)
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self._context.try_shutdown()
+        self._thread.join(2.0)
+        self.node.destroy_node()
+
+
+def end_in_order(process: subprocess.Popen) -> int:
+    """The exit code after SIGINT; of a process that does not heed it, that of SIGKILL."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(10.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5.0)
+        return -signal.SIGKILL
+
+
+def found(parameters: dict[str, Any], violations: Sequence[str | None], log: str) -> Found:
+    """What came of a station whose log is ``log``."""
+    said = [v for v in violations if v]
+    if "Traceback" in log:
+        said.append("a traceback was logged: " + log.strip().splitlines()[-1][:200])
+    return Found(parameters, "violated" if said else "nothing lost", tuple(said))
