@@ -148,4 +148,4 @@ def test_killed_replay_has_lost_nothing_and_a_step_that_is_not_there_is_found(tm
     monkeypatch.setattr(replay_faults.Appending, "lost", judge_twice)
     found = replay_faults.replay_killed(tmp_path / "station", DOMAIN, random.Random(5))
     assert judged == [None]
-    assert any("steps were acknowledged" in violation for violation in found.violations)
+    assert any("steps were acknowledged" in violation for violation in found.judgement.violations)

@@ -2,14 +2,16 @@
 
 import math
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vital_bringup.chaos import verdict
-from vital_bringup.chaos.faults.kind import Kind, Scene, Station
-from vital_bringup.chaos.faults.kinds import BY_NAME
+from vital_bringup.chaos.faults.kind import Found, Kind, Parameters, Scene, Station
+from vital_bringup.chaos.faults.kinds import BY_NAME, AnyKind
+from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.ledger import Entry, Ledger, Plan
 from vital_bringup.chaos.live import Live
 from vital_bringup.chaos.stack import NODES
@@ -105,12 +107,17 @@ class Campaign:
 
     def _at_station(self, number: int, kind: Station, draw: random.Random) -> None:
         folder, domain = self._room()
-        start = steady_s()
-        found = kind.run(folder, domain, draw)
-        held = {"kept": not found.violations}
-        seconds = steady_s() - start
-        entry = Entry(number, kind.name, found.parameters, found.outcome, dict(held), found.violations, seconds, False)
-        self._note(entry)
+        start, judgement = steady_s(), Judgement()
+        try:
+            found = kind.run(folder, domain, draw)
+        except VitalError as error:
+            if error.code is ErrorCode.BAD_PARAMETER:
+                raise
+            judgement.note("answered", str(error))
+            found = Found({}, "violated", judgement)
+        self._note(_entry(number, kind, found.parameters, found.outcome, found.judgement, steady_s() - start, False))
+        if not found.judgement.violations:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _inject(self, number: int, kind: Kind, draw: random.Random) -> None:
         start = steady_s()
@@ -123,18 +130,7 @@ class Campaign:
         if ending is None and (outcome != "goes on" or injected.expect is not verdict.Expect.GOES_ON):
             judgement.note("task ended", live.settle())
         live.faults += 1
-        entry = Entry(
-            number,
-            kind.name,
-            injected.parameters,
-            outcome,
-            judgement.invariants,
-            tuple(judgement.violations),
-            steady_s() - start,
-            moving,
-            judgement.figures,
-        )
-        self._note(entry)
+        self._note(_entry(number, kind, injected.parameters, outcome, judgement, steady_s() - start, moving))
         if ending is not None:
             live.closed(ending)
             self._put_away(live)
@@ -183,3 +179,12 @@ class Campaign:
         self._live = None
         if self._spotless:
             live.forget()
+
+
+def _entry(
+    number: int, kind: AnyKind, parameters: Parameters, outcome: str, judgement: Judgement, seconds: float, moved: bool
+) -> Entry:
+    violations = tuple(judgement.violations)
+    return Entry(
+        number, kind.name, parameters, outcome, judgement.invariants, violations, seconds, moved, judgement.figures
+    )

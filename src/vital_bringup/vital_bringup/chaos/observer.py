@@ -37,12 +37,8 @@ class Observer(Node):
         heard = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
         self.create_subscription(JointState, "/joint_states", self._on_joints, heard)  # type: ignore[arg-type]
         reliable = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
-        self.create_subscription(
-            JointTrajectory,
-            "/xarm7_traj_controller/joint_trajectory",
-            self._on_trajectory,
-            reliable,  # type: ignore[arg-type]
-        )
+        topic = "/xarm7_traj_controller/joint_trajectory"
+        self.create_subscription(JointTrajectory, topic, self._on_sent, reliable)  # type: ignore[arg-type]
 
     def _write(self, kind: str, about: Mapping[str, int], **values: object) -> None:
         late_s = time.time() - about["source_timestamp"] * 1e-9
@@ -61,7 +57,7 @@ class Observer(Node):
             JOINTS, about, positions=[message.position[i] for i in order], speeds=[message.velocity[i] for i in order]
         )
 
-    def _on_trajectory(self, message: JointTrajectory, about: Mapping[str, int]) -> None:
+    def _on_sent(self, message: JointTrajectory, about: Mapping[str, int]) -> None:
         points = message.points
         self._write(
             SENT,

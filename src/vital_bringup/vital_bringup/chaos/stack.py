@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -154,6 +155,15 @@ class Stack:
 
 def _segment_of(name: str) -> str:
     return name.removeprefix("sem.").removesuffix("_mutex").removesuffix("_el")
+
+
+def traceback_in(log: str) -> str | None:
+    """The error that a traceback in a log ends with; None without one."""
+    if "Traceback" not in log:
+        return None
+    after = log[log.index("Traceback") :].splitlines()
+    errors = [line for line in after if re.search(r"\b[A-Z]\w*(Error|Exception|Exit|Interrupt)\b", line)]
+    return (errors or after)[0].strip()[:200]
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float) -> bool:

@@ -2,13 +2,14 @@
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from vital_bringup.chaos import motion
 from vital_bringup.chaos.driver import IN_ORDER
 from vital_bringup.chaos.faults.kind import Expect, Injected
+from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.live import Live
-from vital_bringup.chaos.stack import Ending, wait_until
+from vital_bringup.chaos.stack import Ending, traceback_in, wait_until
 from vital_core.clock import steady_s
 from vital_core.task import load_task
 
@@ -17,33 +18,6 @@ WATCHED_S = 1.6  # after a fault, at least
 NAMED_WITHIN_S = 1.5  # after that
 REST_SEEN_S = 0.4  # for how long at rest
 COUNTER = re.compile(r"([^,;]+?) (-?\d+)(?=[,;]|$)")
-INVARIANTS = {
-    "safe": "no commanded step beyond the limits",
-    "rest": "at rest within 1 s",
-    "went on": "the run goes on in order",
-    "answered": "the answers were right",
-    "named": "a line names the fault",
-    "quiet": "no traceback",
-    "task ended": "the task ends with a code",
-    "ended": "ends in time with the right code",
-    "clean": "no process, file or shared memory left",
-}
-
-
-@dataclass
-class Judgement:
-    """Invariants by name, and what did not hold in words."""
-
-    invariants: dict[str, bool | None] = field(default_factory=lambda: dict.fromkeys(INVARIANTS))
-    violations: list[str] = field(default_factory=list)
-    figures: dict[str, float] = field(default_factory=dict)
-
-    def note(self, name: str, problem: str | None) -> None:
-        """An invariant held unless there is a ``problem``."""
-        held = self.invariants[name] is not False and problem is None
-        self.invariants[name] = held
-        if problem is not None:
-            self.violations.append(f"{name}: {problem}")
 
 
 def counters(diagnostics: dict[str, str], words: tuple[str, ...]) -> int:
@@ -96,13 +70,8 @@ def judge_words(judgement: Judgement, live: Live, injected: Injected, was: Befor
         expected = " or ".join(injected.named) or "a line"
         also = ", nor did a counter in /diagnostics grow" if injected.in_diagnostics else ""
         judgement.note("named", None if named else f"no line matches {expected}{also}")
-    log = live.stack.log_since(was.log_bytes)
-    if "Traceback" in log:
-        last = [line for line in log.splitlines() if line.strip()]
-        errors = [line for line in last if re.search(r"\b\w*(Error|Exception)\b", line)]
-        judgement.note("quiet", f"a traceback: {(errors or last)[-1][:200]}")
-    else:
-        judgement.note("quiet", None)
+    error = traceback_in(live.stack.log_since(was.log_bytes))
+    judgement.note("quiet", error and f"a traceback: {error}")
 
 
 def judge_ending(judgement: Judgement, ending: Ending, injected: Injected) -> None:

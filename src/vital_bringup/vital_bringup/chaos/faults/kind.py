@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vital_bringup.chaos.driver import Driver
+from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.stack import Stack
 
 Parameters = dict[str, Any]
@@ -67,11 +68,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of a fault at a station, which needs no stack: parameters, outcome, violations."""
+    """What came of a fault at a station, which needs no stack."""
 
     parameters: Parameters
     outcome: str
-    violations: tuple[str, ...]
+    judgement: Judgement
 
 
 @dataclass(frozen=True)

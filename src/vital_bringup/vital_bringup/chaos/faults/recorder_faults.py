@@ -1,6 +1,5 @@
 """The recorder killed and its disk full: an episode that was acknowledged must be whole afterwards."""
 
-import os
 import random
 import signal
 import subprocess
@@ -9,7 +8,17 @@ import time
 from pathlib import Path
 
 from vital_bringup.chaos.faults.kind import Found
-from vital_bringup.chaos.faults.station import Client, end_in_order, found, small_disk
+from vital_bringup.chaos.faults.station import (
+    BALLAST,
+    Client,
+    end_in_order,
+    fill,
+    found,
+    note_disk_full,
+    note_end,
+    small_disk,
+)
+from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.stack import Stack
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
@@ -19,7 +28,7 @@ from vital_interfaces.srv import FinishEpisode, StartEpisode
 
 START_S = 20.0
 IMAGES = "/wrist_camera/image_raw"
-SESSION_DISK_BYTES = 12_000_000
+SESSION_DISK_BYTES = 240_000_000  # a recorder begins with 200 MB free
 
 
 class Recording:
@@ -72,17 +81,16 @@ class Recording:
         self.acknowledged[answer.episode] = answer.frames
         return None
 
-    def refuses(self, seconds: float) -> str | None:
-        """An episode for which there is no room: a refusal with DISK_FULL, at its begin or at its end."""
-        request = StartEpisode.Request(task="usb_insertion", operator_name="chaos", device="remote", seed=-1)
-        answer = self._client.ask(StartEpisode, "/vital/record/start", request)
+    def refuses(self) -> str | None:
+        """End an episode without room: acknowledged (`lost` then reads it), or refused with DISK_FULL."""
+        answer = self.finish()
         if answer.success:
-            time.sleep(seconds)
-            answer = self.finish()
-        if answer.success:
-            return "an episode without room on the disk was acknowledged"
-        if answer.error_code != ErrorCode.DISK_FULL:
-            return f"a full disk was answered with code {answer.error_code}, expected {ErrorCode.DISK_FULL:d}"
+            self.acknowledged[answer.episode] = answer.frames
+        elif answer.error_code != ErrorCode.DISK_FULL:
+            return (
+                f"a full disk was answered with code {answer.error_code} ({answer.message}), "
+                f"expected {ErrorCode.DISK_FULL:d}"
+            )
         return None
 
     def lost(self) -> str | None:
@@ -116,49 +124,50 @@ def _record(folder: Path, domain: int, session: Path) -> tuple[Stack, subprocess
 def recorder_killed(folder: Path, domain: int, draw: random.Random) -> Found:
     """SIGKILL to the recorder while it records a second episode: the first is whole, the second is had back."""
     session = Recording(folder / "session", domain)
-    violations: list[str | None] = []
+    judgement = Judgement()
     stack, sensors = _record(folder, domain, session.folder)
     seconds = draw.uniform(0.2, 1.5)
     try:
-        violations.append(session.record(1.5))
-        violations.append(session.begin())
+        judgement.note("kept", session.record(1.5))
+        judgement.note("answered", session.begin())
         time.sleep(seconds)
         stack.signal(stack.launch.pid, signal.SIGKILL)
         stack.launch.wait(5.0)
         again = stack.start(_recorder_command(session.folder))
         session.met_again()
-        violations.append(session.record(1.5))
-        violations.append(None if end_in_order(again) == 0 else f"exit code {again.returncode} at the end, expected 0")
-        violations.append(session.lost())
+        judgement.note("kept", session.record(1.5))
+        note_end(judgement, again)
+        judgement.note("kept", session.lost())
     finally:
         session.close()
         end_in_order(sensors)
         stack.ended(steady_s(), 5.0)
-    return found({"killed_after_s": seconds, "saved": session.saved}, violations, stack.log.read_text())
+    return found({"killed_after_s": seconds, "saved": session.saved}, judgement, stack.log.read_text())
 
 
 def recorder_disk_full(folder: Path, domain: int, draw: random.Random) -> Found:
     """The disk of a session gets full while an episode is recorded: it is refused with a code, the ones before stay."""
-    violations: list[str | None] = []
+    judgement = Judgement()
     with small_disk(folder / "disk", SESSION_DISK_BYTES) as disk:
         session = Recording(disk / "session", domain)
         stack, sensors = _record(folder, domain, session.folder)
         try:
-            violations.append(session.record(1.5))
-            free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-            (disk / "ballast").write_bytes(bytes(max(0, free - draw.randint(0, 400_000))))
-            violations.append(session.refuses(3.0))
+            judgement.note("kept", session.record(1.5))
+            judgement.note("answered", session.begin())
+            time.sleep(draw.uniform(0.0, 1.0))
+            fill(disk, draw.randint(0, 400_000))
+            time.sleep(2.0)
+            judgement.note("answered", session.refuses())
             if stack.launch.poll() is not None:
-                violations.append(f"the recorder ended with exit code {stack.launch.returncode}")
-            (disk / "ballast").unlink()
-            violations.append(session.record(1.5))
-            violations.append(session.lost())
+                judgement.note("went on", f"the recorder ended with exit code {stack.launch.returncode}")
+            (disk / BALLAST).unlink()
+            judgement.note("kept", session.record(1.5))
+            judgement.note("kept", session.lost())
         finally:
             session.close()
             end_in_order(sensors)
             end_in_order(stack.launch)
             stack.ended(steady_s(), 5.0)
     log = stack.log.read_text()
-    if "DISK_FULL" not in log:
-        violations.append("no line in the log says DISK_FULL")
-    return found({"saved": session.saved}, violations, log)
+    note_disk_full(judgement, log)
+    return found({"saved": session.saved}, judgement, log)

@@ -10,17 +10,29 @@ from pathlib import Path
 import numpy as np
 
 from vital_bringup.chaos.faults.kind import Found
-from vital_bringup.chaos.faults.station import Client, end_in_order, found, small_disk
+from vital_bringup.chaos.faults.station import (
+    BALLAST,
+    Client,
+    end_in_order,
+    fill,
+    found,
+    note_disk_full,
+    note_end,
+    small_disk,
+)
+from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.stack import Stack
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
 from vital_policy.replay_messages import to_message
 from vital_policy.rollout import ReplayStep
+from vital_rl.replay_log import CHUNK_BYTES
 from vital_rl.replay_messages import stored_episode
 
 SMALL_DISK_BYTES = 3_000_000
 STEPS = 80
+NEW_CHUNK_SHARE = 0.3
 START_S = 20.0
 
 
@@ -94,7 +106,7 @@ def replay_killed(folder: Path, domain: int, draw: random.Random) -> Found:
     store, log = folder / "replay", folder / "log.txt"
     number = draw.choice((signal.SIGKILL, signal.SIGTERM))
     steps = draw.randint(1, STEPS // 2)
-    violations: list[str | None] = []
+    judgement = Judgement()
     stack = Stack(folder, domain, _replay_command(store))
     client = Client(domain)
     try:
@@ -105,55 +117,70 @@ def replay_killed(folder: Path, domain: int, draw: random.Random) -> Found:
             while appending.append():
                 if len(appending.acknowledged) == steps:
                     killer.start()
+        if killer.ident is None:
+            refused = appending.refused or "nothing"
+            raise VitalError(ErrorCode.INTERNAL, f"the replay took {len(appending.acknowledged)} steps, then {refused}")
         killer.join()
         code = stack.launch.wait(10.0)
-        if number is signal.SIGTERM and code != 0:
-            violations.append(f"exit code {code} after SIGTERM, expected 0")
+        if number is signal.SIGTERM:
+            judgement.note("ended", None if code == 0 else f"exit code {code} after SIGTERM, expected 0")
         again = stack.start(_replay_command(store))
         # A client that never met the dead one, whose endpoints stay known for a while.
         client.close()
         client = Client(domain)
-        violations.append(appending.lost(client))
-        violations.append(None if end_in_order(again) == 0 else f"exit code {again.returncode} at the end, expected 0")
+        judgement.note("kept", appending.lost(client))
+        note_end(judgement, again)
     finally:
         client.close()
         stack.ended(steady_s(), 5.0)
     parameters = {"signal": number.name, "acknowledged": len(appending.acknowledged)}
-    return found(parameters, violations, log.read_text())
+    return found(parameters, judgement, log.read_text())
 
 
 def replay_disk_full(folder: Path, domain: int, draw: random.Random) -> Found:
-    """The disk of the replay gets full; it refuses with a code, lives on, and takes steps again when there is room."""
-    log = folder / "log.txt"
-    violations: list[str | None] = []
-    with small_disk(folder / "disk", SMALL_DISK_BYTES) as disk:
-        ballast = disk / "ballast"
-        ballast.write_bytes(bytes(draw.randint(0, SMALL_DISK_BYTES // 2)))
+    """The disk of the replay gets full, in a chunk or just when it begins a new one; it refuses with a code, lives on,
+    and takes steps again when there is room."""
+    log, judgement = folder / "log.txt", Judgement()
+    new_chunk = draw.random() < NEW_CHUNK_SHARE
+    acknowledged = 0
+    with small_disk(folder / "disk", (CHUNK_BYTES if new_chunk else 0) + SMALL_DISK_BYTES) as disk:
         stack = Stack(folder, domain, _replay_command(disk / "replay"))
         client = Client(domain)
+        appending = Appending(client, draw.getrandbits(30))
         try:
-            appending = Appending(client, draw.getrandbits(30))
             appending.open()
-            while appending.append() and len(appending.acknowledged) < STEPS:
+            target_bytes = CHUNK_BYTES if new_chunk else draw.randint(0, SMALL_DISK_BYTES // 2)
+            while _bytes_in(disk / "replay") < target_bytes and appending.append():
                 pass
-            refused = [code for code, _ in appending.refused]
-            if refused != [ErrorCode.DISK_FULL]:
-                violations.append(
-                    f"a full disk was answered with {refused}, expected DISK_FULL ({ErrorCode.DISK_FULL:d})"
-                )
+            fill(disk, 0 if new_chunk else draw.randint(0, 100_000))
+            _until_refused(appending, judgement)
+            acknowledged = len(appending.acknowledged)
             if stack.launch.poll() is not None:
-                violations.append(f"the replay ended with exit code {stack.launch.returncode}")
-            ballast.unlink()
-            with contextlib.suppress(VitalError):
-                if not appending.append():
-                    violations.append("with room again a step is still refused: " + appending.refused[-1][1])
-            violations.append(appending.lost(client))
+                judgement.note("went on", f"the replay ended with exit code {stack.launch.returncode}")
+            (disk / BALLAST).unlink()
+            if not appending.append():
+                judgement.note("went on", "with room again a step is still refused: " + appending.refused[-1][1])
+            judgement.note("kept", appending.lost(client))
         except VitalError as error:
-            violations.append(f"the replay does not answer any more ({error})")
+            judgement.note("went on", f"the replay does not answer any more ({error})")
         finally:
             client.close()
             end_in_order(stack.launch)
             stack.ended(steady_s(), 5.0)
-    if "DISK_FULL" not in log.read_text():
-        violations.append("no line in the log says DISK_FULL")
-    return found({"acknowledged": len(appending.acknowledged)}, violations, log.read_text())
+    note_disk_full(judgement, log.read_text())
+    return found({"new_chunk": new_chunk, "acknowledged": acknowledged}, judgement, log.read_text())
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("chunk_*.log"))
+
+
+def _until_refused(appending: Appending, judgement: Judgement) -> None:
+    """Append until a step is refused, which must be with DISK_FULL."""
+    for _ in range(STEPS):
+        if not appending.append():
+            break
+    refused = [code for code, _ in appending.refused]
+    right = refused == [ErrorCode.DISK_FULL]
+    expected = f"expected DISK_FULL ({ErrorCode.DISK_FULL:d})"
+    judgement.note("answered", None if right else f"a full disk was answered with {refused}, {expected}")

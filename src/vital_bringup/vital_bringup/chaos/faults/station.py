@@ -1,10 +1,11 @@
 """What stations share: a disk that is small, a client of the node at stake, and its end."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from vital_bringup.chaos.faults.kind import Found
+from vital_bringup.chaos.judgement import Judgement
+from vital_bringup.chaos.stack import traceback_in
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_calls import call
+
+BALLAST = "ballast"
 
 
 @contextlib.contextmanager
@@ -34,6 +39,15 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def fill(disk: Path, but_bytes: int) -> None:
+    """Take all room of a disk ``but_bytes``, by the file `BALLAST`."""
+    room = os.statvfs(disk)
+    size = room.f_bavail * room.f_frsize - but_bytes
+    with (disk / BALLAST).open("wb") as ballast:
+        if size > 0:
+            os.posix_fallocate(ballast.fileno(), 0, size)
 
 
 class Client:
@@ -79,9 +93,19 @@ def end_in_order(process: subprocess.Popen) -> int:
         return -signal.SIGKILL
 
 
-def found(parameters: dict[str, Any], violations: Sequence[str | None], log: str) -> Found:
+def found(parameters: dict[str, Any], judgement: Judgement, log: str) -> Found:
     """What came of a station whose log is ``log``."""
-    said = [v for v in violations if v]
-    if "Traceback" in log:
-        said.append("a traceback was logged: " + log.strip().splitlines()[-1][:200])
-    return Found(parameters, "violated" if said else "nothing lost", tuple(said))
+    error = traceback_in(log)
+    judgement.note("quiet", error and f"a traceback: {error}")
+    return Found(parameters, "violated" if judgement.violations else "nothing lost", judgement)
+
+
+def note_end(judgement: Judgement, process: subprocess.Popen) -> None:
+    """End a process that lives in order, and note with which code."""
+    code = end_in_order(process)
+    judgement.note("ended", None if code == 0 else f"exit code {code} after Ctrl-C, expected 0")
+
+
+def note_disk_full(judgement: Judgement, log: str) -> None:
+    """Whether a line says that the disk is full."""
+    judgement.note("named", None if "DISK_FULL" in log else "no line in the log says DISK_FULL")
