@@ -157,9 +157,12 @@ class Campaign:
         if self._live is None:
             return
         live, start = self._live, steady_s()
+        lived = live.stack.running
         ending = live.close()
         problems = []
-        if ending.code != 0:
+        if not lived:
+            problems.append(f"went on: the stack had died with exit code {ending.code} after the last fault was judged")
+        elif ending.code != 0:
             problems.append(f"ended: exit code {ending.code} after Ctrl-C, expected 0")
         if ending.seconds > END_WITHIN_S:
             problems.append(f"ended: took {ending.seconds:.1f} s, at most {END_WITHIN_S:.0f} s")

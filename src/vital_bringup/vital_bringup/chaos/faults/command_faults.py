@@ -14,6 +14,8 @@ from vital_interfaces.msg import EndEffectorDelta
 
 TOPIC = "/vital/command"
 RATE_HZ, FOR_S = 20.0, 0.5
+# Of an owner: a line a second is logged of refusals, and others may come before.
+OWNER_FOR_S = 1.3
 FIRST_SEQ = 1_000_000
 Change = Callable[[EndEffectorDelta, Scene], None]
 
@@ -66,7 +68,7 @@ def _hostile(scene: Scene, change: Change, verdict: str) -> Injected:
         taken = scene.driver.acquire("teleop", take_over=True)
         owner, token = "teleop", 0 if taken is None else taken
     first = FIRST_SEQ
-    for i in range(round(RATE_HZ * FOR_S)):
+    for i in range(round(RATE_HZ * (OWNER_FOR_S if as_owner else FOR_S))):
         message = command(scene.driver, owner, token, first + i)
         change(message, scene)
         publisher.publish(message)

@@ -19,9 +19,10 @@ from vital_bringup.chaos.faults.station import (
     small_disk,
 )
 from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.stack import Stack
+from vital_bringup.chaos.stack import Stack, wait_until
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.node_main import EXIT_REFUSED
 from vital_data.episode_reader import read_episode
 from vital_data.session import Session
 from vital_interfaces.srv import FinishEpisode, StartEpisode
@@ -145,8 +146,14 @@ def recorder_killed(folder: Path, domain: int, draw: random.Random) -> Found:
     return found({"killed_after_s": seconds, "saved": session.saved}, judgement, stack.log.read_text())
 
 
+def _note_refused_end(judgement: Judgement, code: int | None) -> None:
+    """A recorder may end when it cannot write, with the code of a refusal."""
+    judgement.note("ended", None if code == EXIT_REFUSED else f"exit code {code}, expected {EXIT_REFUSED}")
+
+
 def recorder_disk_full(folder: Path, domain: int, draw: random.Random) -> Found:
-    """The disk of a session gets full while an episode is recorded: it is refused with a code, the ones before stay."""
+    """The disk of a session gets full while an episode is recorded: that is refused with a code, or the recorder ends
+    with one; the episodes before stay, and with room again it goes on."""
     judgement = Judgement()
     with small_disk(folder / "disk", SESSION_DISK_BYTES) as disk:
         session = Recording(disk / "session", domain)
@@ -156,13 +163,18 @@ def recorder_disk_full(folder: Path, domain: int, draw: random.Random) -> Found:
             judgement.note("answered", session.begin())
             time.sleep(draw.uniform(0.0, 1.0))
             fill(disk, draw.randint(0, 400_000))
-            time.sleep(2.0)
-            judgement.note("answered", session.refuses())
-            if stack.launch.poll() is not None:
-                judgement.note("went on", f"the recorder ended with exit code {stack.launch.returncode}")
+            if wait_until(lambda: stack.launch.poll() is not None, steady_s() + 2.0):
+                _note_refused_end(judgement, stack.launch.returncode)
+            else:
+                judgement.note("answered", session.refuses())
             (disk / BALLAST).unlink()
+            recorder = stack.launch
+            if recorder.poll() is not None:
+                recorder = stack.start(_recorder_command(session.folder))
+                session.met_again()
             judgement.note("kept", session.record(1.5))
             judgement.note("kept", session.lost())
+            note_end(judgement, recorder)
         finally:
             session.close()
             end_in_order(sensors)

@@ -27,6 +27,7 @@ JOINTS, TOUCH, WRIST, COLOUR = (
 )
 DISTRUST = (r"(?i)(joint state|joint[1-7]|jump|apart|displaced|put elsewhere|SENSOR_FAULT|TRAJECTORY_REFUSED)",)
 TOUCH_NAMED = (r"FORCE_LIMIT", r"SENSOR_FAULT", r"(?i)magnetometer")
+REFUSED = r"refused on /"
 COUNTED = ("unusable", "unreadable", "malformed", "bad messages", "ignored", "refused")
 NEGATIVE = Time(sec=-100, nanosec=5)
 
@@ -109,7 +110,7 @@ def joints_malformed(scene: Scene) -> Injected:
         return message
 
     at_s, until_s, _ = publish_for(_joints_publisher(scene), make, 0.5, 50.0)
-    named = () if what == "stamp" else (r"(?i)joint state",)
+    named = () if what == "stamp" else (r"(?i)joint state", REFUSED)
     return Injected({"what": what}, Expect.GOES_ON, at_s, until_s, named=named, in_diagnostics=COUNTED)
 
 
@@ -167,7 +168,9 @@ def transform_not_a_number(scene: Scene) -> Injected:
     publisher = scene.driver.publisher(TFMessage, topic, qos)
     at_s, until_s, _ = publish_for(publisher, lambda _: message, 0.3, 50.0)
     parameters = {"topic": topic, "child": child, "quaternion": str(value)}
-    return Injected(parameters, Expect.GOES_ON, at_s, until_s, named=(r"(?i)transform|/tf",), in_diagnostics=COUNTED)
+    return Injected(
+        parameters, Expect.GOES_ON, at_s, until_s, named=(r"(?i)transform|/tf", REFUSED), in_diagnostics=COUNTED
+    )
 
 
 def stamps_before_the_epoch(scene: Scene) -> Injected:
@@ -183,7 +186,7 @@ def stamps_before_the_epoch(scene: Scene) -> Injected:
         message.header.stamp = NEGATIVE
     publisher = scene.driver.publisher(kind, topic, qos_profile_sensor_data)
     at_s, until_s, _ = publish_for(publisher, lambda _: message, 0.5, 30.0)
-    return Injected({"topic": topic}, Expect.GOES_ON, at_s, until_s, in_diagnostics=COUNTED)
+    return Injected({"topic": topic}, Expect.GOES_ON, at_s, until_s, named=(REFUSED,), in_diagnostics=COUNTED)
 
 
 def image_message(width: int, height: int) -> Image:
