@@ -33,7 +33,7 @@ def step(offset_rad=0.0, duration_s=0.5, joint=0, at_s=SENT_S, start=HOME_RAD):
 
 
 def found(*sent, **options):
-    return motion.unsafe(recording(*sent, **options), TASK, 9.0, 14.0)
+    return motion.unsafe(recording(*sent, **options), TASK, 9.0, 9.0, 14.0)
 
 
 def test_motion_within_all_limits_is_safe():
@@ -110,7 +110,7 @@ def test_trajectory_that_is_none_is_named(change, words):
 
 
 def test_only_what_was_sent_since_the_fault_counts():
-    assert motion.unsafe(recording(step(1.0, 0.3)), TASK, 10.5, 14.0) == []
+    assert motion.unsafe(recording(step(1.0, 0.3)), TASK, 10.5, 10.5, 14.0) == []
 
 
 def test_arm_at_rest_is_at_rest_and_a_moving_one_is_named():
@@ -132,4 +132,4 @@ def test_arm_measured_faster_than_it_may_be_is_named():
 
 def test_joint_states_that_cannot_be_trusted_are_left_out():
     blind = recording(step(0.2)).unseen_from(9.5)
-    assert blind.measured(10.5) is None and motion.unsafe(blind, TASK, 9.0, 14.0) == []
+    assert blind.measured(10.5) is None and motion.unsafe(blind, TASK, 9.0, 9.0, 14.0) == []

@@ -20,6 +20,7 @@ from vital_core.errors import ErrorCode, VitalError
 
 FAULTS_PER_STACK = 25
 TRIES = 3
+IDLE_SHARE = 0.2  # of faults that come while nobody owns the arm
 END_OF_STACK = "stack_ended"
 NOT_USABLE = "stack_not_usable"
 END_WITHIN_S = 10.0
@@ -122,15 +123,19 @@ class Campaign:
     def _inject(self, number: int, kind: Kind, draw: random.Random) -> None:
         start = steady_s()
         live = self._stack_for(kind, draw)
-        goal = live.at_work(draw)
-        was, moving = verdict.before(live), live.driver.owned and goal.running
+        idle = kind.also_idle and draw.random() < IDLE_SHARE
+        if idle:
+            live.idle(draw)
+        else:
+            live.at_work(draw)
+        was = verdict.before(live)
         injected = kind.inject(Scene(live.stack, live.driver, draw, live.folder))
         live.driver.withdraw()
         judgement, outcome, ending = verdict.judge(live, injected, was)
         if ending is None and (outcome != "goes on" or injected.expect is not verdict.Expect.GOES_ON):
             judgement.note("task ended", live.settle())
         live.faults += 1
-        self._note(_entry(number, kind, injected.parameters, outcome, judgement, steady_s() - start, moving))
+        self._note(_entry(number, kind, injected.parameters, outcome, judgement, steady_s() - start, not idle))
         if ending is not None:
             live.closed(ending)
             self._put_away(live)

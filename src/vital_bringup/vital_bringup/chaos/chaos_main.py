@@ -27,6 +27,7 @@ from vital_core.errors import ErrorCode, VitalError
 
 EXIT_VIOLATED, EXIT_REFUSED = 1, 2
 DOMAINS = 10
+EACH = 30
 ROOM = "VITAL_CHAOS_ROOM"
 UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -45,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("what", nargs="?", choices=("run", "report", "list"), default="run")
     parser.add_argument("ledgers", nargs="*", type=Path, help="report: ledgers and summaries to tell of")
-    parser.add_argument("--faults", type=int, default=1200, help="how many (default 1200: thirty of each kind)")
+    parser.add_argument(
+        "--faults", type=int, default=EACH * len(BY_NAME), help=f"how many (default: {EACH} of each kind)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything is drawn from it (default 0)")
     parser.add_argument("--kinds", nargs="+", default=list(BY_NAME), metavar="KIND", help="these only; see `list`")
     parser.add_argument("--task", default="usb_insertion")

@@ -2,17 +2,19 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vital_bringup.chaos import motion, processes
 from vital_bringup.chaos.driver import IN_ORDER
 from vital_bringup.chaos.live import Live
-from vital_bringup.chaos.stack import wait_until
 from vital_core import safe_file
 from vital_core.clock import steady_s
+from vital_core.errors import VitalError
 from vital_core.task import load_task
 
 Say = Callable[[str], None]
@@ -64,79 +66,103 @@ class Memory:
         }
 
 
+class Trials:
+    """Trials one after the other on a living stack, with memory watched."""
+
+    def __init__(self, live: Live, task: str) -> None:
+        self._live, self._task, self._draw = live, task, random.Random(0)
+        self._start_s, self._next_sample_s = steady_s(), 0.0
+        self.memory = Memory()
+        self.ends: Counter[str] = Counter()
+        self.unsafe: list[str] = []
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the first began."""
+        return steady_s() - self._start_s
+
+    def run_one(self) -> str:
+        """One trial from a fresh scene; how it ended, in words."""
+        live, begun_s, seed = self._live, steady_s(), self._draw.randrange(1_000_000)
+        try:
+            live.driver.fresh_scene(seed)
+            goal = live.driver.begin(seed)
+            while goal.running and steady_s() < begun_s + TASK_WITHIN_S and live.stack.whole():
+                self._watch()
+                time.sleep(0.1)
+            end, words = ("HUNG" if goal.running else goal.code.name), goal.words()
+        except VitalError as error:
+            end, words = error.code.name, str(error)
+        self.ends[end] += 1
+        self.unsafe += motion.unsafe(live.recording(), load_task(self._task), begun_s, begun_s, steady_s())
+        live.tail.forget_before(steady_s() - 5.0)
+        return words
+
+    def _watch(self) -> None:
+        if self.elapsed_s >= self._next_sample_s:
+            self._next_sample_s = self.elapsed_s + EVERY_S
+            self.memory.sample(self._live, self.elapsed_s)
+
+    def summary(self) -> dict[str, object]:
+        """For the report."""
+        in_order = sum(self.ends[code.name] for code in IN_ORDER)
+        ran = {"seconds": self.elapsed_s, "trials": self.ends.total(), "in_order": in_order, "ends": dict(self.ends)}
+        return {"soak": ran, "nodes": self.memory.summary(), "unsafe": self.unsafe}
+
+
 def soak(out: Path, domain: int, task: str, seconds: float, about: dict[str, str], say: Say) -> int:
     """Trials one after the other for ``seconds``; the exit code. Writes soak.json into ``out``."""
     live = Live(out / f"soak_{time.strftime('%d_%H%M%S')}", domain, task)
-    memory, start, draw = Memory(), steady_s(), random.Random(0)
-    ends: dict[str, int] = {}
-    unsafe: list[str] = []
-    next_sample_s = 0.0
+    trials = Trials(live, task)
     try:
-        while (elapsed := steady_s() - start) < seconds and live.stack.whole():
-            trial_s = steady_s()
-            seed = draw.randrange(1_000_000)
-            live.driver.fresh_scene(seed)
-            goal = live.driver.begin(seed)
-            while goal.running and steady_s() < trial_s + TASK_WITHIN_S and live.stack.whole():
-                if (at_s := steady_s() - start) >= next_sample_s:
-                    memory.sample(live, at_s)
-                    next_sample_s = at_s + EVERY_S
-                time.sleep(0.1)
-            end = "HUNG" if goal.running else goal.code.name
-            ends[end] = ends.get(end, 0) + 1
-            unsafe += motion.unsafe(live.recording(), load_task(task), trial_s, steady_s())
-            live.tail.forget_before(steady_s() - 5.0)
-            say(f"[{elapsed / 60:.1f} of {seconds / 60:.0f} min] trial {sum(ends.values())}: {goal.words()}")
-        whole = live.stack.whole()
+        while trials.elapsed_s < seconds and live.stack.whole():
+            words = trials.run_one()
+            say(f"[{trials.elapsed_s / 60:.1f} of {seconds / 60:.0f} min] trial {trials.ends.total()}: {words}")
+        whole, summary = live.stack.whole(), trials.summary()
     finally:
         ending = live.close()
-    nodes = memory.summary()
-    growing = {name: row["slope_mb_per_h"] for name, row in nodes.items() if row["slope_mb_per_h"] > FLAT_MB_PER_H}
-    in_order = sum(n for name, n in ends.items() if name in {code.name for code in IN_ORDER})
-    summary = {
-        "soak": {"seconds": steady_s() - start, "trials": sum(ends.values()), "in_order": in_order, "ends": ends},
-        "about": about,
-        "nodes": nodes,
-        "unsafe": unsafe,
-        "whole": whole,
-        "left": ending.left(),
-        "exit_code": ending.code,
-    }
-    safe_file.write_json(out / "soak.json", summary)
+    last = {"about": about, "whole": whole, "left": ending.left(), "exit_code": ending.code}
+    safe_file.write_json(out / "soak.json", {**summary, **last})
+    nodes = trials.memory.summary()
     for name, row in nodes.items():
         say(f"{name:16} {row['warm_mb']:.0f} to {row['last_mb']:.0f} MB, {row['slope_mb_per_h']:+.1f} MB/h")
-    return 1 if growing or unsafe or not whole or ending.left() or ending.code != 0 else 0
+    flat = all(row["slope_mb_per_h"] <= FLAT_MB_PER_H for row in nodes.values())
+    return 0 if flat and whole and not trials.unsafe and not ending.left() and ending.code == 0 else 1
 
 
 def bring_ups(out: Path, domain: int, task: str, count: int, about: dict[str, str], say: Say) -> int:
     """Bring the stack up and end it ``count`` times in one domain; the exit code. Writes bringups.json."""
-    rows: list[dict[str, object]] = []
+    rows = []
     shared = len(list(processes.SHARED.iterdir()))
     for number in range(count):
-        live = Live(out / f"bringup_{time.strftime('%d_%H%M%S')}_{number}", domain, task)
-        usage = processes.usage(live.stack.launch.pid)
-        log_bytes = live.stack.log_size()
-        wait_until(live.stack.whole, steady_s() + 1.0)
-        ending = live.close()
-        held = ending.code == 0 and ending.left() is None
-        rows.append(
-            {
-                "up_s": live.up_s,
-                "end_s": ending.seconds,
-                "code": ending.code,
-                "left": ending.left(),
-                "launch_files": 0 if usage is None else usage.files,
-                "log_bytes": log_bytes,
-            }
-        )
+        row = _bring_up(out / f"bringup_{time.strftime('%d_%H%M%S')}_{number}", domain, task)
+        rows.append(row)
         say(
-            f"[{number + 1}/{count}] up after {live.up_s:.1f} s, ended after {ending.seconds:.1f} s with code "
-            f"{ending.code}, {'nothing left' if ending.left() is None else 'LEFT ' + str(ending.left())}"
+            f"[{number + 1}/{count}] up after {row['up_s']:.1f} s, ended after {row['end_s']:.1f} s with code "
+            f"{row['code']}, left {row['left'] or 'nothing'}"
         )
-        if held:
-            live.forget()
     grown = len(list(processes.SHARED.iterdir())) - shared
-    held_all = all(row["code"] == 0 and row["left"] is None for row in rows)
     summary = {"bringups": count, "about": about, "rows": rows, "shared_memory_names_more": grown}
     safe_file.write_json(out / "bringups.json", summary)
-    return 0 if held_all else 1
+    return 0 if all(row["code"] == 0 and row["left"] is None for row in rows) else 1
+
+
+def _bring_up(folder: Path, domain: int, task: str) -> dict[str, Any]:
+    """Once: times in s, exit code, what was left, and how many files the launch had open."""
+    start = steady_s()
+    try:
+        live = Live(folder, domain, task)
+    except VitalError as error:
+        return {"up_s": steady_s() - start, "end_s": 0.0, "code": None, "left": str(error), "launch_files": 0}
+    usage = processes.usage(live.stack.launch.pid)
+    ending = live.close()
+    if ending.code == 0 and ending.left() is None:
+        live.forget()
+    files = 0 if usage is None else usage.files
+    return {
+        "up_s": live.up_s,
+        "end_s": ending.seconds,
+        "code": ending.code,
+        "left": ending.left(),
+        "launch_files": files,
+    }

@@ -32,7 +32,7 @@ class Entry:
     invariants: dict[str, bool | None]
     violations: tuple[str, ...]
     seconds: float
-    moved: bool = True  # whether the arm was moving, or was owned, when it came
+    moved: bool = True  # whether a task had the arm when it came
     figures: dict[str, float] = field(default_factory=dict)
 
     @property

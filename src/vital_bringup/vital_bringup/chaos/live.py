@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from vital_bringup.chaos.clocks import node_clock
-from vital_bringup.chaos.driver import Driver, Goal
+from vital_bringup.chaos.driver import Driver
 from vital_bringup.chaos.recording import Recording, Tail
 from vital_bringup.chaos.stack import NODES, Ending, Stack, wait_until
 from vital_core.clock import steady_s
@@ -42,6 +42,7 @@ class Live:
             self.close()
             raise
         self.up_s = steady_s() - start
+        self.judged_s = steady_s()  # what was sent until then has been judged
         self.faults = 0
 
     def _observe(self, domain: int) -> subprocess.Popen:
@@ -73,15 +74,23 @@ class Live:
         """What the observer has seen."""
         return self.tail.read() if (self.folder / "observed.jsonl").exists() else Recording.empty()
 
-    def at_work(self, draw: random.Random) -> Goal:
+    def at_work(self, draw: random.Random) -> None:
         """A task under way with the arm owned, at a moment that is drawn."""
         goal = self.driver.goal
         if goal is None or not goal.running or not self.driver.owned:
-            goal = self._new_task(draw)
+            self._new_task(draw)
         time.sleep(draw.uniform(0.0, MOST_WAIT_S))
-        return goal
 
-    def _new_task(self, draw: random.Random) -> Goal:
+    def idle(self, draw: random.Random) -> None:
+        """A fresh scene without a task: nobody owns the arm."""
+        self.settle()
+        self.driver.goal = None
+        self.driver.fresh_scene(draw.randrange(1_000_000))
+        if not wait_until(lambda: not self.driver.owned, steady_s() + TASK_ENDS_WITHIN_S):
+            raise VitalError(ErrorCode.BUSY, f"the arm is still owned {TASK_ENDS_WITHIN_S:.0f} s after the task ended")
+        time.sleep(draw.uniform(0.0, MOST_WAIT_S))
+
+    def _new_task(self, draw: random.Random) -> None:
         self.settle()
         seed = draw.randrange(1_000_000)
         self.driver.fresh_scene(seed)
@@ -90,7 +99,6 @@ class Live:
             raise VitalError(ErrorCode.TIMEOUT, f"nobody has taken the arm {OWNED_WITHIN_S:.0f} s after the task began")
         if not goal.running:
             raise VitalError(goal.code, f"the task ended before the arm moved: {goal.words()}")
-        return goal
 
     def settle(self) -> str | None:
         """End the task under way, if there is one; why it did not end."""

@@ -79,8 +79,8 @@ def form_problem(sent: Sent) -> str | None:
     return None if last <= LAST_SPEED_RAD_S else f"ends at {last:.3f} rad/s, expected rest"
 
 
-def unsafe(recording: Recording, task: Task, from_s: float, to_s: float) -> list[str]:
-    """What was wrong with the trajectories sent between two moments, one line each."""
+def unsafe(recording: Recording, task: Task, from_s: float, at_s: float, to_s: float) -> list[str]:
+    """What was wrong with the trajectories sent from ``from_s`` to ``to_s``, one line each; of a fault at ``at_s``."""
     found: list[str] = []
     path: Path | None = None
     for sent in recording.sent:
@@ -95,7 +95,7 @@ def unsafe(recording: Recording, task: Task, from_s: float, to_s: float) -> list
         else:
             problem = form
         if problem is not None and sent.at_s >= from_s:
-            found.append(f"trajectory at {sent.at_s - from_s:+.2f} s {problem}")
+            found.append(f"trajectory at {sent.at_s - at_s:+.2f} s {problem}")
     return found
 
 

@@ -41,11 +41,12 @@ def before(live: Live) -> Before:
 
 
 def judge_motion(judgement: Judgement, live: Live, injected: Injected, to_s: float) -> None:
-    """Unsafe commands since the fault, and rest where it must be."""
+    """Unsafe commands since the fault before, and rest where it must be."""
     recording, at_s = live.recording(), injected.at_s
+    from_s, live.judged_s = min(at_s, live.judged_s), to_s
     if not injected.joints_trusted:
         recording = recording.unseen_from(at_s)
-    lines = motion.unsafe(recording, load_task(live.driver.task), at_s, to_s)
+    lines = motion.unsafe(recording, load_task(live.driver.task), from_s, at_s, to_s)
     judgement.note("safe", f"{len(lines)} unsafe, the first: {lines[0]}" if lines else None)
     judgement.note("safe", motion.too_fast(recording, at_s, to_s))
     if injected.expect in (Expect.STOPS, Expect.ENDS):
@@ -87,12 +88,13 @@ def judge_ending(judgement: Judgement, ending: Ending, injected: Injected) -> No
 def judge_course(judgement: Judgement, live: Live, injected: Injected) -> str:
     """Whether the stack lives, and the task goes on or has ended as it should; the outcome in words."""
     goal = live.driver.goal
-    assert goal is not None
     if not live.stack.whole():
         judgement.note(
             "went on", f"the stack died (launch {live.stack.launch.poll()}, alive {list(live.stack.nodes())})"
         )
         return "stack died"
+    if goal is None:
+        return "stays idle"
     in_order = goal.running or goal.code in IN_ORDER
     if injected.expect is Expect.GOES_ON:
         judgement.note("went on", None if in_order else f"the task {goal.words()}")

@@ -57,13 +57,14 @@ class Injected:
 @dataclass(frozen=True)
 class Kind:
     """A kind of fault. words: for the table; family: of the comparison with others' systems. jumps: the stack
-    must be started with a node whose clock can jump."""
+    must be started with a node whose clock can jump; also_idle: it may come while nobody owns the arm."""
 
     name: str
     family: str
     words: str
     inject: Callable[[Scene], Injected]
     jumps: bool = False
+    also_idle: bool = True
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ IMAGES = "/wrist_camera/image_raw"
 SESSION_DISK_BYTES = 240_000_000  # a recorder begins with 200 MB free
 
 
-class Recording:
+class RecordedSession:
     """A session that is recorded, and what of it was acknowledged. Methods return a violation or None."""
 
     def __init__(self, folder: Path, domain: int) -> None:
@@ -124,7 +124,7 @@ def _record(folder: Path, domain: int, session: Path) -> tuple[Stack, subprocess
 
 def recorder_killed(folder: Path, domain: int, draw: random.Random) -> Found:
     """SIGKILL to the recorder while it records a second episode: the first is whole, the second is had back."""
-    session = Recording(folder / "session", domain)
+    session = RecordedSession(folder / "session", domain)
     judgement = Judgement()
     stack, sensors = _record(folder, domain, session.folder)
     seconds = draw.uniform(0.2, 1.5)
@@ -156,7 +156,7 @@ def recorder_disk_full(folder: Path, domain: int, draw: random.Random) -> Found:
     with one; the episodes before stay, and with room again it goes on."""
     judgement = Judgement()
     with small_disk(folder / "disk", SESSION_DISK_BYTES) as disk:
-        session = Recording(disk / "session", domain)
+        session = RecordedSession(disk / "session", domain)
         stack, sensors = _record(folder, domain, session.folder)
         try:
             judgement.note("kept", session.record(1.5))

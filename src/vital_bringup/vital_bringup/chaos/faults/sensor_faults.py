@@ -2,6 +2,7 @@
 
 import array
 import math
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -70,6 +71,20 @@ def joints_jump(scene: Scene) -> Injected:
         _joints_publisher(scene), lambda _: joints_message(scene, list(there)), seconds, 400.0
     )
     return Injected({"for_s": seconds, "to_rad": list(there), "sent": sent}, Expect.SAFE, at_s, until_s, named=DISTRUST)
+
+
+def joints_stray(scene: Scene) -> Injected:
+    """One joint state that is false, and then none at all for 0.2 s: the simulator is stopped meanwhile."""
+    there = [scene.draw.uniform(-2.0, 2.0) for _ in range(7)]
+    publisher, simulator = _joints_publisher(scene), scene.stack.nodes()["sim_node"]
+    at_s = steady_s()
+    scene.stack.signal(simulator, signal.SIGSTOP)
+    try:
+        publisher.publish(joints_message(scene, there))
+        time.sleep(0.2)
+    finally:
+        scene.stack.signal(simulator, signal.SIGCONT)
+    return Injected({"to_rad": there}, Expect.SAFE, at_s, steady_s())
 
 
 def joints_lie(scene: Scene) -> Injected:
