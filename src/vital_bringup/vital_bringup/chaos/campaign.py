@@ -128,6 +128,8 @@ class Campaign:
             live.idle(draw)
         else:
             live.at_work(draw)
+        if not live.stack.whole():
+            raise VitalError(ErrorCode.NODE_LOST, "the stack died before the fault came: of the one before?")
         was = verdict.before(live)
         injected = kind.inject(Scene(live.stack, live.driver, draw, live.folder))
         live.driver.withdraw()

@@ -71,27 +71,26 @@ PEERS: dict[str, Peers] = {
     "malformed message": Peers(
         "JTC refuses the message with an error line (`validate_trajectory_msg`); sensors do not come as messages.",
         "Data whose stamp is older than `source_timeout` is ignored with a warning (`source.cpp`, sourceValid).",
-        "Not known.",
+        NOT_KNOWN,
     ),
-    "touch": Peers("No counterpart.", "The collision monitor stops at what is inside a polygon.", "No counterpart."),
+    "touch": Peers(nav2="The collision monitor stops at what is inside a polygon (`polygon.cpp`); touch is not known."),
     "doubled": Peers(
         "A controller of a name that is loaded already is refused (`controller_manager.cpp`); a second manager on the "
         "same topics: not known.",
         NOT_KNOWN,
-        "Not known.",
+        NOT_KNOWN,
     ),
     "cancel": Peers(
         "JTC accepts it at once and holds where it is, or slows down where that is set (`goal_cancelled_callback`).",
-        "Not read.",
+        "The controller server asks the controller to cancel, then sends zero velocity (`controller_server.cpp`, "
+        "onGoalExit); a controller that has not finished is asked again.",
         "No action interface; Ctrl-C ends the loop.",
     ),
     "clock": Peers(
         "The loop is paced by a steady clock (`ros2_control_node.cpp`, next_iteration_time), and JTC samples by the "
-        "manager's trigger clock.",
+        "manager's trigger clock, which is steady outside simulated time (`controller_manager.cpp`, trigger_clock_).",
         "Ages are ROS time: `source_timeout` counts from stamps (`source.cpp`), so a jump forward ignores sources.",
         "LeKiwi's watchdog counts `time.time()` (`lekiwi_host.py`): a jump back keeps it from stopping.",
     ),
-    "disk": Peers(
-        "Nothing is written.", "Nothing is written while it drives.", "Not known: no handling of a full disk was found."
-    ),
+    "disk": Peers(lerobot="Not known: no handling of a full disk was found in `src/lerobot`."),
 }
