@@ -67,6 +67,8 @@ class Driver:
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
         self.node = Node("chaos", context=self._context)
+        # Nobody spins it: its publishers may go while the other node's executor waits.
+        self._sender = Node("chaos_sender", context=self._context)
         self.goal: Goal | None = None
         self.gate: GateState | None = None
         self.joints: JointState | None = None
@@ -102,6 +104,7 @@ class Driver:
         self._executor.shutdown(timeout_sec=1.0)
         self._context.try_shutdown()
         self._thread.join(2.0)
+        self._sender.destroy_node()
         self.node.destroy_node()
 
     def _keep(self, name: str) -> Callable[[Any], None]:
@@ -136,7 +139,7 @@ class Driver:
     def publisher(self, kind: type, topic: str, qos: Any = 10) -> Any:
         """A publisher, made once."""
         if topic not in self._publishers:
-            self._publishers[topic] = self.node.create_publisher(kind, topic, qos)
+            self._publishers[topic] = self._sender.create_publisher(kind, topic, qos)
             # Discovery: what is sent before the subscriber is known is lost.
             publisher = self._publishers[topic]
             wait_until(lambda: publisher.get_subscription_count() > 1, steady_s() + 1.0)
@@ -145,7 +148,7 @@ class Driver:
     def withdraw(self) -> None:
         """Take back all publishers: what they offered once must not be seen by whoever comes later."""
         for publisher in self._publishers.values():
-            self.node.destroy_publisher(publisher)
+            self._sender.destroy_publisher(publisher)
         self._publishers.clear()
 
     def acquire(self, owner: str, *, take_over: bool = False) -> int | None:
