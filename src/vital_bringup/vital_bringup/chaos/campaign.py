@@ -164,7 +164,7 @@ class Campaign:
         if self._live is None:
             return
         live, start = self._live, steady_s()
-        lived = live.stack.running
+        lived = live.stack.whole()
         ending = live.close()
         problems = []
         if not lived:
