@@ -1,11 +1,12 @@
 """The ledger of a campaign goes on where it was cut off; the plan follows from its seed; the page from ledgers."""
 
+import argparse
 import json
 from dataclasses import asdict, replace
 
 import pytest
 
-from vital_bringup.chaos import ledger, report
+from vital_bringup.chaos import chaos_main, clocks, ledger, report
 from vital_bringup.chaos.campaign import schedule
 from vital_bringup.chaos.faults.kinds import BY_NAME, KINDS
 from vital_bringup.chaos.ledger import Entry, Ledger, Plan
@@ -102,3 +103,17 @@ def test_page_without_markers_and_a_run_without_figures_are_refused(tmp_path, pa
     bare.write_text("# Title\n")
     with pytest.raises(VitalError, match="needs the lines"):
         report.write(bare, [page])
+
+
+def test_kinds_that_cannot_be_injected_here_are_refused_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(clocks, "LIBRARIES", (f"{tmp_path}/nothing.so",))
+    with pytest.raises(VitalError, match="apt-get install libfaketime"):
+        chaos_main.check_tools([BY_NAME["clock_jump"]], tmp_path)
+    chaos_main.check_tools([BY_NAME["node_killed"]], tmp_path)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90.0), ("90s", 90.0), ("10min", 600.0), ("1h", 3600.0)])
+def test_durations_are_read_with_their_unit(text, seconds):
+    assert chaos_main.duration_s(text) == seconds
+    with pytest.raises(argparse.ArgumentTypeError, match="no time"):
+        chaos_main.duration_s("soon")

@@ -15,13 +15,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vital_bringup.chaos import endurance, report
+from vital_bringup.chaos import clocks, endurance, report
 from vital_bringup.chaos.campaign import Campaign, Progress
-from vital_bringup.chaos.faults.kinds import BY_NAME
+from vital_bringup.chaos.faults.kind import Station
+from vital_bringup.chaos.faults.kinds import BY_NAME, AnyKind
+from vital_bringup.chaos.faults.station import small_disk
 from vital_bringup.chaos.ledger import Ledger, Plan
 from vital_core.errors import ErrorCode, VitalError
 
@@ -75,12 +78,23 @@ def about() -> dict[str, str]:
     return {"commit": commit, "machine": machine, "date": time.strftime("%Y-%m-%d")}
 
 
+def check_tools(kinds: Sequence[AnyKind], folder: Path) -> None:
+    """Refuse before anything starts what could not be injected later. Raises VitalError that says what is missing."""
+    if any(kind.jumps for kind in kinds):
+        clocks.library()
+    if any(isinstance(kind, Station) and kind.small_disk for kind in kinds):
+        with tempfile.TemporaryDirectory(dir=folder) as room, small_disk(Path(room) / "disk", 4096):
+            pass
+
+
 def _campaign(options: argparse.Namespace, domains: Sequence[int]) -> int:
     unknown = [name for name in options.kinds if name not in BY_NAME]
     if unknown:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no kind {', '.join(unknown)}; there are: {', '.join(BY_NAME)}")
     if options.faults < 1:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"--faults {options.faults}: expected at least 1")
+    options.out.mkdir(parents=True, exist_ok=True)
+    check_tools([BY_NAME[name] for name in options.kinds], options.out)
     plan = Plan(options.seed, options.faults, tuple(options.kinds), options.task)
     ledger = Ledger(options.out / "ledger.jsonl", plan, about(), resume=options.resume)
     progress = Progress(options.faults, _say)

@@ -84,4 +84,5 @@ class Station:
     family: str
     words: str
     run: Callable[[Path, int, random.Random], Found]
+    small_disk: bool = False  # which root alone may mount
     jumps: bool = field(default=False, init=False)

@@ -48,9 +48,9 @@ KINDS: tuple[AnyKind, ...] = (
     Kind("task_cancelled", "cancel", "RunTask cancelled", graph.cancelled, also_idle=False),
     Kind("clock_jump", "clock", "one node's clock jumps by an hour", graph.clock_jumps, jumps=True),
     Station("replay_killed", "disk", "the replay killed while it appends", replay.replay_killed),
-    Station("replay_disk_full", "disk", "the replay's disk full", replay.replay_disk_full),
+    Station("replay_disk_full", "disk", "the replay's disk full", replay.replay_disk_full, small_disk=True),
     Station("recorder_killed", "disk", "the recorder killed while it records", recorder.recorder_killed),
-    Station("recorder_disk_full", "disk", "the recorder's disk full", recorder.recorder_disk_full),
-    Station("report_disk_full", "disk", "no room for the report", reports.report_disk_full),
+    Station("recorder_disk_full", "disk", "the recorder's disk full", recorder.recorder_disk_full, small_disk=True),
+    Station("report_disk_full", "disk", "no room for the report", reports.report_disk_full, small_disk=True),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
