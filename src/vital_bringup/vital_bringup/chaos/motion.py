@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 
-from vital_bringup.chaos.recording import Array, Recording, Sent
+from vital_bringup.chaos.recording import Array, Measured, Recording, Sent
 from vital_core import kinematics
 from vital_core.task import Task
 from vital_core.xarm7 import (
@@ -48,16 +48,21 @@ class Path:
         return self.spline(t), speeds
 
 
-def _start(before: Path | None, measured: Array | None, sent: Sent) -> tuple[Array, Array]:
+def _start(before: Path | None, measured: Measured | None, sent: Sent) -> tuple[Array, Array]:
     """Where the controller begins: its own last command, or the arm where that has been put elsewhere."""
     if before is not None:
         position, speed = before.state(sent.at_s)
-        if measured is None or np.abs(position - measured).max() <= FOLLOWING_RAD:
+        if measured is None or np.abs(position - measured.joints_rad).max() <= _may_be_apart(measured):
             return position, speed
-    return (sent.positions_rad[0] if measured is None else measured), np.zeros(7)
+    return (sent.positions_rad[0] if measured is None else measured.joints_rad), np.zeros(7)
 
 
-def path_of(before: Path | None, measured: Array | None, sent: Sent) -> Path:
+def _may_be_apart(measured: Measured) -> float:
+    """How far the arm may be from where it was measured: it lags behind its command, and has gone on since."""
+    return FOLLOWING_RAD + PLANNING_JOINT_SPEED_RAD_S * measured.age_s
+
+
+def path_of(before: Path | None, measured: Measured | None, sent: Sent) -> Path:
     """The path that a well-formed trajectory is carried out on."""
     position, speed = _start(before, measured, sent)
     first = 1 if sent.times_s[0] < 1e-9 and len(sent.times_s) > 1 else 0
@@ -99,7 +104,7 @@ def unsafe(recording: Recording, task: Task, from_s: float, at_s: float, to_s: f
     return found
 
 
-def path_problem(path: Path, measured: Array | None, sent: Sent, task: Task) -> str | None:
+def path_problem(path: Path, measured: Measured | None, sent: Sent, task: Task) -> str | None:
     """The first limit that a path breaks: continuity, speed, range of a joint, box of the TCP."""
     times = np.union1d(np.arange(0.0, path.duration_s, SPACING_S), path.spline.x)
     positions, speeds = path.spline(times), np.abs(path.spline(times, 1))
@@ -112,11 +117,11 @@ def path_problem(path: Path, measured: Array | None, sent: Sent, task: Task) -> 
     )
 
 
-def _jump(path: Path, measured: Array | None) -> str | None:
+def _jump(path: Path, measured: Measured | None) -> str | None:
     if measured is None:
         return None
-    apart = np.abs(path.spline(path.first_s) - measured)
-    most = FOLLOWING_RAD + PLANNING_JOINT_SPEED_RAD_S * path.first_s
+    apart = np.abs(path.spline(path.first_s) - measured.joints_rad)
+    most = _may_be_apart(measured) + PLANNING_JOINT_SPEED_RAD_S * path.first_s
     joint = int(apart.argmax())
     if apart[joint] <= most:
         return None

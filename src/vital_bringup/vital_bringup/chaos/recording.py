@@ -27,6 +27,14 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Joints (7,) as they were measured ``age_s`` before the moment that is asked about."""
+
+    joints_rad: Array
+    age_s: float
+
+
+@dataclass(frozen=True)
 class Recording:
     """Joint states (times_s (n,), positions_rad (n, 7), speeds_rad_s (n, 7)) and the trajectories that were sent.
     Times are steady time, s."""
@@ -52,13 +60,12 @@ class Recording:
         sent = tuple(s for s in self.sent if s.at_s <= to_s)
         return Recording(self.times_s[rows], self.positions_rad[rows], self.speeds_rad_s[rows], sent)
 
-    def measured(self, at_s: float, max_age_s: float = 0.5) -> Array | None:
-        """The newest joints (7,) that were measured before ``at_s``."""
+    def measured(self, at_s: float, max_age_s: float = 0.5) -> Measured | None:
+        """Where the arm was last measured before ``at_s``."""
         row = int(np.searchsorted(self.times_s, at_s, side="right")) - 1
         if row < 0 or at_s - self.times_s[row] > max_age_s:
             return None
-        joints: Array = self.positions_rad[row]
-        return joints
+        return Measured(self.positions_rad[row], float(at_s - self.times_s[row]))
 
 
 def sent_of(values: dict[str, Any]) -> Sent:

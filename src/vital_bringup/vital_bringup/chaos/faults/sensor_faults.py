@@ -1,10 +1,11 @@
 """Sensors that lie, freeze, double or send what no sensor sends, and floods of them."""
 
 import array
+import contextlib
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -63,27 +64,36 @@ def _joints_publisher(scene: Scene) -> Any:
     return scene.driver.publisher(JointState, JOINTS, qos_profile_sensor_data)
 
 
+@contextlib.contextmanager
+def silent_simulator(scene: Scene) -> Iterator[None]:
+    """The simulator stopped for as long as this lasts: nobody says where the arm really is."""
+    simulator = scene.stack.nodes()["sim_node"]
+    scene.stack.signal(simulator, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        scene.stack.signal(simulator, signal.SIGCONT)
+
+
 def joints_jump(scene: Scene) -> Injected:
-    """A second publisher says that the arm is somewhere else altogether, for 0.05 to 0.6 s at 400 Hz."""
-    seconds = scene.draw.uniform(0.05, 0.6)
+    """Somebody says that the arm is somewhere else altogether, for 0.05 to 0.6 s at 400 Hz: a second publisher between
+    the true readings, or the only one while the simulator is stopped."""
+    seconds, alone = scene.draw.uniform(0.05, 0.6), scene.draw.random() < 0.5
     there = scene.draw.choice(([0.0] * 7, [scene.draw.uniform(-4.0, 4.0) for _ in range(7)]))
-    at_s, until_s, sent = publish_for(
-        _joints_publisher(scene), lambda _: joints_message(scene, list(there)), seconds, 400.0
-    )
-    return Injected({"for_s": seconds, "to_rad": list(there), "sent": sent}, Expect.SAFE, at_s, until_s, named=DISTRUST)
+    publisher = _joints_publisher(scene)
+    with silent_simulator(scene) if alone else contextlib.nullcontext():
+        at_s, until_s, _ = publish_for(publisher, lambda _: joints_message(scene, list(there)), seconds, 400.0)
+    parameters = {"for_s": seconds, "alone": alone, "to_rad": list(there)}
+    return Injected(parameters, Expect.SAFE, at_s, until_s, named=DISTRUST)
 
 
 def joints_stray(scene: Scene) -> Injected:
     """One joint state that is false, and then none at all for 0.2 s: the simulator is stopped meanwhile."""
     there = [scene.draw.uniform(-2.0, 2.0) for _ in range(7)]
-    publisher, simulator = _joints_publisher(scene), scene.stack.nodes()["sim_node"]
-    at_s = steady_s()
-    scene.stack.signal(simulator, signal.SIGSTOP)
-    try:
+    publisher, at_s = _joints_publisher(scene), steady_s()
+    with silent_simulator(scene):
         publisher.publish(joints_message(scene, there))
         time.sleep(0.2)
-    finally:
-        scene.stack.signal(simulator, signal.SIGCONT)
     return Injected({"to_rad": there}, Expect.SAFE, at_s, steady_s())
 
 
