@@ -144,7 +144,8 @@ def test_no_message_of_very_many_ends_the_node(name: str, tmp_path: Path) -> Non
 
 
 def sources() -> list[Path]:
-    return list(SOURCES.glob("vital_*/vital_*/**/*.py"))
+    """Of what runs on a robot: the campaign's witness hears everything as it is, and ends with the campaign."""
+    return [path for path in SOURCES.glob("vital_*/vital_*/**/*.py") if "chaos" not in path.parts]
 
 
 def test_every_node_of_the_project_is_fuzzed() -> None:
