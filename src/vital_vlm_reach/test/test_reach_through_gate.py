@@ -11,6 +11,7 @@ from vital_core import kinematics
 from vital_core import pose as pose_of
 from vital_core.task import load_task, task_names
 from vital_core.xarm7 import HOME_RAD
+from vital_interfaces.action import ExecuteTrajectory
 from vital_vlm_reach.embedded_planner import EmbeddedPlanner
 from vital_vlm_reach.planner import ReachProblem
 from vital_vlm_reach.reach_messages import motion_of, trajectory_message
@@ -26,7 +27,8 @@ def test_the_gate_accepts_what_the_planner_gives(task, speed_scale):
     in_the_socket = kinematics.solve(pose_of.point_down(SOCKET + np.array([0, 0, 0.03])), HOME_RAD)
     for seed, start in enumerate([HOME_RAD, in_the_socket, *(HOME_RAD + rng.normal(0, 0.1, (4, 7)))]):
         plan = planner.plan(ReachProblem(task, start, sample_start_pose(task, SOCKET, seed), SOCKET, seed))
-        trajectory = to_trajectory(request_of("reach", trajectory_message(plan.motion)), start, limits)
+        goal = ExecuteTrajectory.Goal(owner="reach", trajectory=trajectory_message(plan.motion))
+        trajectory = to_trajectory(request_of(goal), start, limits)
         assert isinstance(trajectory, Trajectory), trajectory
         assert problem(trajectory, limits, limits.max_joint_acceleration_rad_s2) is None
 

@@ -50,7 +50,8 @@ class Observer(Node):
         if LIE in message.name:
             return
         rows = {name: i for i, name in enumerate(message.name)}
-        if not all(name in rows for name in JOINT_NAMES) or len(message.velocity) < len(message.name):
+        whole = len(message.position) == len(message.velocity) == len(message.name)
+        if not whole or not all(name in rows for name in JOINT_NAMES):
             return
         order = [rows[name] for name in JOINT_NAMES]
         self._write(
