@@ -46,7 +46,7 @@ def test_picture_that_says_it_is_huge_is_refused_before_it_is_decoded(tmp_path, 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4), cut=st.integers(0, 700))
 def test_changed_picture_is_a_picture_or_refused(tmp_path, changes, cut):
     data = bytearray(encoded(".png"))

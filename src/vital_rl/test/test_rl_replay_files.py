@@ -180,7 +180,7 @@ PAYLOADS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(kind=st.sampled_from([OPEN, STEP, CLOSE, LABEL, EVICT, 0, 77]), payload=PAYLOADS)
 def test_record_of_other_content_is_taken_or_refused_but_never_a_crash(tmp_path_factory, kind, payload):
     folder = tmp_path_factory.mktemp("replay")
@@ -194,7 +194,7 @@ def test_record_of_other_content_is_taken_or_refused_but_never_a_crash(tmp_path_
         assert error.code in (ErrorCode.BAD_RECORDING, ErrorCode.BAD_OBSERVATION)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(at=st.integers(0, STEP_BYTES - 1), value=st.integers(0, 255), cut=st.integers(0, STEP_BYTES))
 def test_changed_step_is_a_step_or_refused(at, value, cut):
     data = bytearray(to_bytes(3, 1, some_step(1)))
