@@ -98,7 +98,9 @@ def running_gate(machine: Machine, domain: str, **environment: str) -> Iterator[
     command = [sys.executable, "-m", "vital_control.gate_node"]
     process = machine.start(command, {"ROS_DOMAIN_ID": domain, **environment})
     try:
-        assert machine.look(domain, FINDS_WITHIN_S)["answered"], "the gate did not come up"
+        if not machine.look(domain, FINDS_WITHIN_S)["answered"]:
+            process.kill()
+            pytest.fail(f"the gate did not come up: {process.communicate()[1]}")
         yield process
     finally:
         process.send_signal(signal.SIGINT)
