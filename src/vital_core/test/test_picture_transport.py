@@ -82,10 +82,17 @@ def test_five_pictures_with_depth_wait_in_shared_memory_while_nobody_takes_them(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process of another user, or with its own /dev/shm")
-@pytest.mark.parametrize("prefix", [AS_NOBODY, WITH_DOCKERS_MEMORY], ids=["another user", "a container's /dev/shm"])
-@pytest.mark.parametrize("stranger", ["listen", "send"])
+@pytest.mark.parametrize(
+    ("stranger", "prefix"),
+    [
+        pytest.param("listen", AS_NOBODY, id="to another user"),
+        pytest.param("send", WITH_DOCKERS_MEMORY, id="from a container"),
+        pytest.param("send", AS_NOBODY, id="from another user", marks=pytest.mark.slow),
+        pytest.param("listen", WITH_DOCKERS_MEMORY, id="to a container", marks=pytest.mark.slow),
+    ],
+)
 def test_pictures_reach_and_come_from_a_process_that_does_not_share_our_memory(
-    start: Start, prefix: list[str], stranger: str
+    start: Start, stranger: str, prefix: list[str]
 ):
     ours = start("send" if stranger == "listen" else "listen")
     assert wait_for_segment(ours), "the process with shared memory did not come up"
@@ -116,17 +123,17 @@ def delivered(*options: str) -> dict:
     return json.loads(done.stdout)
 
 
-def best_of_three(count: int, user: str = "") -> list[int]:
+def best_of_three(count: int, enough: int, user: str = "") -> list[int]:
     """Colour pictures that arrived in each try: on a shared machine others' load comes on top."""
     tries: list[int] = []
-    while len(tries) < 3 and count not in tries:
+    while len(tries) < 3 and max(tries, default=0) < enough:
         received = delivered(f"--count={count}", "--rate=10", "--depth=5", "--busy=4", f"--user={user}")
         tries.append(received["colour"]["received"])
     return tries
 
 
 def test_pictures_arrive_at_ten_hertz_beside_four_busy_processes():
-    assert max(tries := best_of_three(20)) >= 18, tries
+    assert max(tries := best_of_three(20, enough=18)) >= 18, tries
 
 
 @pytest.mark.slow
@@ -134,4 +141,4 @@ def test_pictures_arrive_at_ten_hertz_beside_four_busy_processes():
 def test_every_picture_arrives_beside_four_busy_processes(user: str):
     if user and (os.geteuid() != 0 or not shutil.which("setpriv")):
         pytest.skip("only root can start a process of another user, with setpriv (util-linux)")
-    assert 200 in (tries := best_of_three(200, user)), tries
+    assert 200 in (tries := best_of_three(200, enough=200, user=user)), tries
