@@ -31,7 +31,7 @@ from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 
 PERIOD_S = 1 / 6
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class ArmNode(Node):
