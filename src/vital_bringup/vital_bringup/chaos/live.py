@@ -17,7 +17,7 @@ from vital_bringup.chaos.stack import NODES, Ending, Stack, wait_until
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 
-UP_WITHIN_S = 60.0
+UP_WITHIN_S = 120.0
 OWNED_WITHIN_S = 15.0
 TASK_ENDS_WITHIN_S = 5.0
 MOST_WAIT_S = 1.5

@@ -27,7 +27,7 @@ from vital_data.episode_reader import read_episode
 from vital_data.session import Session
 from vital_interfaces.srv import FinishEpisode, StartEpisode
 
-START_S = 20.0
+START_S = 60.0
 IMAGES = "/wrist_camera/image_raw"
 SESSION_DISK_BYTES = 240_000_000  # a recorder begins with 200 MB free
 

@@ -33,7 +33,7 @@ from vital_rl.replay_messages import stored_episode
 SMALL_DISK_BYTES = 3_000_000
 STEPS = 80
 NEW_CHUNK_SHARE = 0.3
-START_S = 20.0
+START_S = 60.0
 
 
 def _replay_command(folder: Path) -> list[str]:

@@ -71,6 +71,8 @@ class Client:
         """A service's answer."""
         if name not in self._clients:
             self._clients[name] = self.node.create_client(kind, name)
+        # A node may take as long to come up as it may take to answer.
+        self._clients[name].wait_for_service(timeout_sec=timeout_s)
         return call(self._clients[name], request, timeout_s)
 
     def close(self) -> None:
