@@ -133,3 +133,14 @@ def test_arm_measured_faster_than_it_may_be_is_named():
 def test_joint_states_that_cannot_be_trusted_are_left_out():
     blind = recording(step(0.2)).unseen_from(9.5)
     assert blind.measured(10.5) is None and motion.unsafe(blind, TASK, 9.0, 9.0, 14.0) == []
+
+
+def test_arm_that_the_simulator_has_put_elsewhere_goes_on_from_there():
+    """A reset moves it less than it may lag behind: only the announcement tells the two apart."""
+    home = HOME_RAD.copy()
+    away = home + 0.1
+    first = Sent(9.2, np.array([0.5]), away[None], np.zeros((1, 7)))
+    again = Sent(SENT_S, np.array([0.02, 0.5]), np.stack([home, home]), np.zeros((2, 7)))
+    seen = recording(first, again, joints=home)
+    assert "rad/s" in str(motion.unsafe(seen, TASK, 9.5, 9.5, 14.0))
+    assert motion.unsafe(replace(seen, resets_s=(9.9,)), TASK, 9.5, 9.5, 14.0) == []

@@ -93,6 +93,8 @@ def unsafe(recording: Recording, task: Task, from_s: float, at_s: float, to_s: f
             break
         form = form_problem(sent)
         measured = recording.measured(sent.at_s)
+        if path is not None and recording.was_reset(path.start_s, sent.at_s):
+            path = None
         if form is None:
             new = path_of(path, measured, sent)
             problem = path_problem(new, measured, sent, task)
@@ -199,9 +201,11 @@ def _commanded_moving(recording: Recording, from_s: float) -> str | None:
     for sent in recording.sent:
         if sent.at_s > from_s:
             break
+        if path is not None and recording.was_reset(path.start_s, sent.at_s):
+            path = None
         if form_problem(sent) is None:
             path = path_of(path, recording.measured(sent.at_s), sent)
-    if path is None or path.start_s + path.duration_s <= from_s:
+    if path is None or path.start_s + path.duration_s <= from_s or recording.was_reset(path.start_s, from_s):
         return None
     times = np.arange(from_s - path.start_s, path.duration_s, SPACING_S)
     fastest = float(np.abs(path.spline(times, 1)).max()) if len(times) else 0.0

@@ -1,4 +1,4 @@
-"""An independent witness in a process of its own: every trajectory that the arm is sent, and every joint state.
+"""An independent witness in a process of its own: every trajectory that the arm is sent, joint state and reset.
 
     python -m vital_bringup.chaos.observer FILE
 
@@ -22,9 +22,10 @@ from trajectory_msgs.msg import JointTrajectory
 from vital_core.clock import steady_s
 from vital_core.node_main import exit_with, run_node
 from vital_core.xarm7 import JOINT_NAMES
+from vital_interfaces.msg import SceneReset
 
 LIE = "made_up_by_chaos"
-JOINTS, SENT = "joints", "sent"
+JOINTS, SENT, RESET = "joints", "sent", "reset"
 BELIEVED_S = 0.5  # on its way
 
 
@@ -39,6 +40,10 @@ class Observer(Node):
         reliable = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
         topic = "/xarm7_traj_controller/joint_trajectory"
         self.create_subscription(JointTrajectory, topic, self._on_sent, reliable)  # type: ignore[arg-type]
+        self.create_subscription(SceneReset, "/vital/scene_reset", self._on_reset, reliable)  # type: ignore[arg-type]
+
+    def _on_reset(self, message: SceneReset, about: Mapping[str, int]) -> None:
+        self._write(RESET, about, episode=message.episode)
 
     def _write(self, kind: str, about: Mapping[str, int], **values: object) -> None:
         late_s = time.time() - about["source_timestamp"] * 1e-9

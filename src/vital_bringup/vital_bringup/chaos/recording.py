@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_bringup.chaos.observer import JOINTS, SENT
+from vital_bringup.chaos.observer import JOINTS, RESET, SENT
 from vital_core.xarm7 import JOINT_NAMES
 
 Array = NDArray[np.float64]
@@ -37,12 +37,13 @@ class Measured:
 @dataclass(frozen=True)
 class Recording:
     """Joint states (times_s (n,), positions_rad (n, 7), speeds_rad_s (n, 7)) and the trajectories that were sent.
-    Times are steady time, s."""
+    resets_s: when the simulator put the arm elsewhere. Times are steady time, s."""
 
     times_s: Array
     positions_rad: Array
     speeds_rad_s: Array
     sent: tuple[Sent, ...]
+    resets_s: tuple[float, ...] = ()
 
     @classmethod
     def empty(cls) -> "Recording":
@@ -52,13 +53,19 @@ class Recording:
     def unseen_from(self, at_s: float) -> "Recording":
         """Without the joint states since ``at_s``: they cannot be trusted."""
         rows = self.times_s < at_s
-        return Recording(self.times_s[rows], self.positions_rad[rows], self.speeds_rad_s[rows], self.sent)
+        return Recording(
+            self.times_s[rows], self.positions_rad[rows], self.speeds_rad_s[rows], self.sent, self.resets_s
+        )
 
     def between(self, from_s: float, to_s: float) -> "Recording":
         """The joint states of a span of time, and all trajectories up to its end."""
         rows = (self.times_s >= from_s) & (self.times_s <= to_s)
         sent = tuple(s for s in self.sent if s.at_s <= to_s)
-        return Recording(self.times_s[rows], self.positions_rad[rows], self.speeds_rad_s[rows], sent)
+        return Recording(self.times_s[rows], self.positions_rad[rows], self.speeds_rad_s[rows], sent, self.resets_s)
+
+    def was_reset(self, from_s: float, to_s: float) -> bool:
+        """Whether the arm was put elsewhere between two moments."""
+        return any(from_s < at_s <= to_s for at_s in self.resets_s)
 
     def measured(self, at_s: float, max_age_s: float = 0.5) -> Measured | None:
         """Where the arm was last measured before ``at_s``."""
@@ -88,6 +95,7 @@ class Tail:
         self._path, self._offset = path, 0
         self._joints: list[tuple[float, list[float], list[float]]] = []
         self._sent: list[Sent] = []
+        self._resets_s: list[float] = []
 
     def read(self) -> Recording:
         """Everything so far."""
@@ -100,7 +108,7 @@ class Tail:
                 self._take(json.loads(line))
         times = np.array([t for t, _, _ in self._joints])
         positions, speeds = (np.array([row[i] for row in self._joints], dtype=float).reshape(-1, 7) for i in (1, 2))
-        return Recording(times, positions, speeds, tuple(self._sent))
+        return Recording(times, positions, speeds, tuple(self._sent), tuple(self._resets_s))
 
     def forget_before(self, at_s: float) -> None:
         """Let go of joint states before ``at_s`` and of trajectories but the last before it."""
@@ -113,3 +121,5 @@ class Tail:
             self._joints.append((values["at_s"], values["positions"], values["speeds"]))
         elif values["kind"] == SENT:
             self._sent.append(sent_of(values))
+        elif values["kind"] == RESET:
+            self._resets_s.append(values["at_s"])
