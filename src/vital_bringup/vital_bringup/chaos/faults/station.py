@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -109,5 +110,6 @@ def note_end(judgement: Judgement, process: subprocess.Popen) -> None:
 
 
 def note_disk_full(judgement: Judgement, log: str) -> None:
-    """Whether a line says that the disk is full."""
-    judgement.note("named", None if "DISK_FULL" in log else "no line in the log says DISK_FULL")
+    """Whether a line with a code says that the disk is full."""
+    named = re.search(r"\[[A-Z_]+ \d+\].*No space left|DISK_FULL", log)
+    judgement.note("named", None if named else "no line in the log says DISK_FULL, or a code and that no space is left")
