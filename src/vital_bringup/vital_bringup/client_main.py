@@ -16,7 +16,7 @@ from vital_core import process_end
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.network import refuse_outside_sockets
-from vital_core.node_main import EXIT_REFUSED, join_network
+from vital_core.node_main import EXIT_REFUSED, join_network, take_down
 from vital_core.ros_boundary import guard_parameter_services
 
 EXIT_FAULT = 1
@@ -102,7 +102,7 @@ def run_client(
         # In this order: an executor that outlives its context complains when it is collected.
         executor.remove_node(node)
         executor.shutdown(timeout_sec=1.0)
-        node.destroy_node()
+        take_down(node)
     except VitalError as error:
         rclpy.logging.get_logger(name).fatal(str(error))
         code = EXIT_REFUSED

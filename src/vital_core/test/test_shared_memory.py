@@ -43,6 +43,19 @@ def killed(process: subprocess.Popen) -> None:
     process.wait()
 
 
+def test_node_that_is_taken_down_leaves_no_segment_though_it_has_an_action_server():
+    process = started()
+    try:
+        (segment,) = segments_of(process)
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "down\n"
+        assert not segment.exists() and process.poll() is None
+    finally:
+        killed(process)
+
+
 def test_segment_of_a_killed_process_is_freed_and_that_of_a_living_one_is_not():
     living, dead = started(), started()
     try:

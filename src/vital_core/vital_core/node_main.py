@@ -21,7 +21,7 @@ from vital_core.process_end import exit_with
 from vital_core.ros_boundary import guard_parameter_services
 from vital_core.shared_memory import free_dead_segments
 
-__all__ = ["EXIT_REFUSED", "exit_with", "join_network", "run_node"]
+__all__ = ["EXIT_REFUSED", "exit_with", "join_network", "run_node", "take_down"]
 
 EXIT_REFUSED = 2
 SPIN_S = 0.2  # a signal is seen between two spins
@@ -116,12 +116,22 @@ def run_node(
     return 0
 
 
+def take_down(node: Node) -> None:
+    """Destroy the node whole. rclpy leaves out its action servers and clients, and while one of them lives so does the
+    DDS participant, whose shared memory then outlives the process."""
+    for waitable in list(node.waitables):
+        destroy = getattr(waitable, "destroy", None)
+        if destroy is not None:
+            destroy()
+    node.destroy_node()
+
+
 def _say_goodbye(node: Node | None, executor: Executor) -> None:
     if node is not None:
         on_exit = getattr(node, "on_exit", None)
         if on_exit is not None and rclpy.ok():
             on_exit()
         executor.remove_node(node)
-        node.destroy_node()
+        take_down(node)
     executor.shutdown(timeout_sec=1.0)
     rclpy.try_shutdown()
