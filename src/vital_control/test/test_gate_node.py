@@ -352,6 +352,14 @@ def test_arm_that_nobody_owns_is_not_sent_to_where_joint_states_say(arm: ArmNode
     assert arm.wait_for_mode(GateState.IDLE) and arm.arm_messages == []
 
 
+def test_second_publisher_and_second_node_of_a_name_are_named(arm: ArmNode, gate: subprocess.Popen) -> None:
+    other = Node("arm", context=arm.context)
+    other.create_publisher(JointState, "/joint_states", 1)
+    said = "2 publishers on /joint_states, expected one; 2 nodes are called /arm"
+    wait_until(lambda: any(said in d.status[0].message for d in list(arm.diagnostics)))
+    other.destroy_node()
+
+
 def test_token_is_in_no_state_and_no_log(arm: ArmNode, gate: subprocess.Popen) -> None:
     own(arm)
     token = str(arm.token)

@@ -31,7 +31,7 @@ class Arm:
 
     def __init__(self, limits: Limits, issue: Callable[[Trajectory], None]) -> None:
         self.limits = limits
-        self.unusable_readings = 0
+        self.unusable_readings = self.stray_readings = 0
         self.measured: Array | None = None
         self._measured_s = -np.inf
         self._base: Array | None = None
@@ -72,6 +72,7 @@ class Arm:
             self._apart_since_s, self._apart_readings = None, 0
             return
         self._apart_readings += 1
+        self.stray_readings += 1
         if self._apart_since_s is None:
             self._apart_since_s = now_s
 

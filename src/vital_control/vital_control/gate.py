@@ -54,7 +54,7 @@ class Gate:
         self.mode = Mode.IDLE
         self.stop_code = ErrorCode.OK
         self.stop_reason = ""
-        self.hold_reason = ""
+        self.hold_code, self.hold_reason = ErrorCode.OK, ""
         self.holds = self.stalls = self.gaps = 0
         self.last_gap_s = 0.0
         self.execution: Execution | None = None
@@ -391,13 +391,14 @@ class Gate:
             self._hold(now_s, f"{text} (for {age_s:.1f} s)", ErrorCode.SENSOR_FAULT)
             self.holds += 1
         elif not self._stalled:
-            self._stalled, self.mode, self.hold_reason = True, Mode.HOLDING, text
+            self._stalled, self.mode = True, Mode.HOLDING
+            self.hold_code, self.hold_reason = ErrorCode.SENSOR_FAULT, text
             self.stalls += 1
             self.arm.pause(now_s)
 
     def _hold(self, now_s: float, reason: str, code: ErrorCode) -> None:
         self._come_to_rest(now_s, reason, code)
-        self.hold_reason, self._last_motion_s = reason, now_s
+        self.hold_code, self.hold_reason, self._last_motion_s = code, reason, now_s
         if self.mode is Mode.MOVING:
             self.mode = Mode.HOLDING
 

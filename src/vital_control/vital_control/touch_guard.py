@@ -6,6 +6,7 @@ change since the pad was last known to be at rest, against twice that, so that n
 under load makes the load the zero; and its absolute value, against the chip's saturation.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from vital_core.errors import ErrorCode
 
 Array = NDArray[np.float64]
 FROM_REST = 2.0  # times the task's limit, over however many acquisitions
+UNREAD_READINGS, UNREAD_WITHIN_S = 5, 0.5  # so many with a magnetometer missing are no single glitch
 MIXED_FOR_S = 1.0  # for which another layout makes the readings doubtful
 
 
@@ -45,6 +47,7 @@ class TouchGuard:
         self._field: Array | None = None
         self._read_s: Array = np.empty(0)
         self._mixed_s = -np.inf
+        self._unread_s: deque[float] = deque(maxlen=UNREAD_READINGS)
         self._baseline_id: int | None = None
         self._baseline_fault: TouchFault | None = None
         self._after_rest = True
@@ -77,11 +80,25 @@ class TouchGuard:
             return self._other_layout(field_ut.shape[0], now_s)
         usable = valid & np.isfinite(field_ut).all(axis=1)
         saturated: NDArray[np.bool_] = np.any(np.abs(field_ut) >= self.limits.tactile_saturation_ut, axis=1)
-        if not usable.all():
-            self.unusable_readings += 1
         self._take_in(field_ut, usable & ~saturated, now_s)
         fault = self._saturation(field_ut, saturated) or self._follow_baseline(baseline_ut, baseline_id)
-        return fault or self._overload()
+        return fault or self._unread(usable, now_s) or self._overload()
+
+    def _unread(self, usable: NDArray[np.bool_], now_s: float) -> TouchFault | None:
+        """A magnetometer that is missing again and again, for good or between readings in which it is there."""
+        if usable.all():
+            return None
+        self.unusable_readings += 1
+        self._unread_s.append(now_s)
+        if len(self._unread_s) < UNREAD_READINGS or now_s - self._unread_s[0] > UNREAD_WITHIN_S:
+            return None
+        missing = ", ".join(map(str, np.flatnonzero(~usable)))
+        return TouchFault(
+            ErrorCode.SENSOR_FAULT,
+            f"magnetometer {missing} is saturated or not read in {UNREAD_READINGS} readings within "
+            f"{now_s - self._unread_s[0]:.2f} s: nobody can tell how hard the arm presses. Check the pad, its cable, "
+            "and that no other node publishes on /anyskin/tactile",
+        )
 
     def _other_layout(self, magnetometers: int, now_s: float) -> TouchFault:
         self.unusable_readings += 1

@@ -3,11 +3,11 @@
 import sys
 
 import rclpy
-from vital_interfaces.action import RunPolicy
 from rclpy.action import ActionServer
 from rclpy.node import Node
 
 from vital_core.node_main import join_network, take_down
+from vital_interfaces.action import RunPolicy
 
 assert join_network() is not None
 rclpy.init()
