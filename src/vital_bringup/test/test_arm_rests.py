@@ -38,7 +38,7 @@ from vital_bringup import launch_parts as parts
 
 def setup(context):
     parts.hold_domain(context)
-    gate = parts.project_node("gate_node", "vital_control", {"task": "usb_insertion"})
+    gate = parts.project_node("gate_node", "vital_control", {"task": "usb_insertion", **parts.gate_parameters(context)})
     nodes = [*parts.sim_nodes(context), gate]
     return [*parts.required_nodes(nodes), *nodes]
 
@@ -196,7 +196,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., System]]:
     [
         ("launch", signal.SIGINT),
         ("launch", signal.SIGTERM),
-        ("launch", signal.SIGHUP),
+        pytest.param("launch", signal.SIGHUP, marks=pytest.mark.slow),
         ("launch", signal.SIGKILL),
         ("gate_node", signal.SIGKILL),
     ],

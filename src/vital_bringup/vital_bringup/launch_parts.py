@@ -154,7 +154,7 @@ def gate_parameters(context: LaunchContext) -> dict[str, str]:
     """What the gate must know of the bottom: only a simulator's joints may jump, only without a pad touch is none."""
     hardware, tactile = text("hardware", context), text("tactile", context)
     if tactile == "auto":
-        without = hardware == launch_hardware.MOCK and text("mock_sensors", context) != "true"
+        without = hardware == arm_description.MOCK and text("mock_sensors", context) != "true"
         tactile = "none" if without else "required"
     return {"hardware": hardware, "tactile": tactile}
 
