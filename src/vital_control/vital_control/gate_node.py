@@ -27,7 +27,7 @@ from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 
 PRIORITY = 2
 ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
-LOOK_S = 1.0
+LOOK_S = 1.5
 WATCHDOG_PERIOD_S = 0.02
 TICKS_PER_STATE = 5  # the state at 10 Hz
 ACKNOWLEDGE_S = 0.5
