@@ -19,6 +19,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import call, checked
 from vital_core.ros_qos import LATCHED
+from vital_core.stall import wait_out_a_stall
 from vital_core.task import load_task
 from vital_interfaces.msg import GateState, SessionState, TeleopEvent, TeleopState
 from vital_interfaces.srv import ClearStop, FinishEpisode, ResetScene, StartEpisode, TakeBaseline
@@ -131,7 +132,7 @@ class RecordSession(Node):
             self._wait_for_scene(seed)
         located = self._skills.localize(self.task.prompt)
         self._skills.reach(self.task.name, located, seed)
-        checked(call(self._baseline, TakeBaseline.Request()))
+        wait_out_a_stall(lambda: checked(call(self._baseline, TakeBaseline.Request())), self._stopping.is_set)
         self._forget_presses()
 
     def _wait_until_released(self) -> None:

@@ -24,6 +24,7 @@ from vital_core.message_check import stamp_ns
 from vital_core.node_main import exit_with, run_node
 from vital_core.priority import go_first
 from vital_core.ros_qos import LATCHED
+from vital_core.stall import wait_out_a_stall
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState
 from vital_policy import policy_messages
@@ -131,7 +132,10 @@ class PolicyNode(Node):
 
         try:
             self._watch.wait(abandon=lambda: episode.ended)
-            self._sensors.begin(self._ask.take_baseline(abandon=lambda: episode.ended))
+            baseline = wait_out_a_stall(
+                lambda: self._ask.take_baseline(abandon=lambda: episode.ended), lambda: episode.ended
+            )
+            self._sensors.begin(baseline)
             if handle.request.learn:
                 self._learning = self._open_replay(handle.request, episode)
                 replay_episode = self._learning.episode
@@ -145,7 +149,7 @@ class PolicyNode(Node):
             self.executor.create_task(self._end, handle, episode, end, steady_s() - start_s, replay_episode)
 
     def _tick_with_control(self, episode: Episode, duration_s: float, act: Act) -> EpisodeEnd:
-        self._ask.acquire(self._task.name)
+        wait_out_a_stall(lambda: self._ask.acquire(self._task.name), lambda: episode.ended)
         self._owner_since_ns = self.get_clock().now().nanoseconds
         try:
             self._wait_for_readings(episode)

@@ -87,7 +87,7 @@ class Bench(Node):
         super().__init__("bench", context=context)
         self.joints, self.owner, self.owners = HOME_RAD.copy(), "", []
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
-        self.picture_age_s = 0.0
+        self.picture_age_s, self.stalls = 0.0, 0
         self.trajectories = []
         group = ReentrantCallbackGroup()
         self._pictures = {
@@ -168,6 +168,12 @@ class Bench(Node):
 
     def _on_execute(self, handle):
         result = ExecuteTrajectory.Result()
+        if self.stalls and handle.request.owner == self.owner:
+            self.stalls -= 1
+            handle.abort()
+            result.verdict, result.error_code = int(GateState.NO_TACTILE), int(ErrorCode.SENSOR_FAULT)
+            result.message = "tactile reading is 276 ms old"
+            return result
         if self.mode == "refuse" or handle.request.owner != self.owner:
             handle.abort()
             result.verdict, result.error_code = 13, int(ErrorCode.GATE_REFUSED)
@@ -241,7 +247,7 @@ class Session:
         bench = self.bench
         bench.joints, bench.owner, bench.mode = HOME_RAD.copy(), "", "follow"
         bench.seeing = bench.moving = bench.beating = True
-        bench.picture_age_s = 0.0
+        bench.picture_age_s, bench.stalls = 0.0, 0
         bench.depth_mm = bench._socket_depth()
         bench.owners.clear()
         bench.trajectories.clear()
@@ -401,6 +407,15 @@ def test_a_reach_that_cannot_be_done_ends_with_its_code_and_the_arm_given_back(s
     assert result.message
     time.sleep(0.2)
     assert session.bench.owner == ""
+
+
+def test_a_sensor_that_stalls_for_a_moment_is_waited_for_and_one_that_stays_silent_is_told(session):
+    session.bench.stalls = 3
+    assert session.reach().success
+    session.reset()
+    session.bench.stalls = 1000
+    result = session.reach()
+    assert result.error_code == int(ErrorCode.SENSOR_FAULT) and "276 ms old" in result.message
 
 
 def test_a_reach_without_joint_states_is_refused(session):

@@ -22,6 +22,7 @@ from vital_core.gate_watch import GateWatch
 from vital_core.message_check import joint_positions
 from vital_core.ros_boundary import subscribe
 from vital_core.ros_calls import Cancelling, in_executor, send_goal
+from vital_core.stall import RETRY_S, STALL_S
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
 from vital_vlm_reach.reach_messages import trajectory_message
@@ -32,6 +33,8 @@ CANCEL_S = 3.0
 GOAL_VALID_S = 2.0
 EXTRA_MOTION_S = 5.0
 _POLL_S = 0.02
+# Verdicts on a trajectory that was not begun because a sensor is silent just then.
+STALLED = (GateState.NO_JOINT_STATE, GateState.NO_TACTILE)
 
 
 class JointReadings:
@@ -88,17 +91,14 @@ class GateCalls(ArmControl):
         self.watch = GateWatch(node)
 
     def execute(self, motion: JointMotion, cancelled: threading.Event, on_progress: Callable[[float], None]) -> None:
-        """Carry out a motion to its end. Raises VitalError: CANCELLED, TRAJECTORY_REFUSED, the gate's code,
-        REACH_TIMEOUT, NODE_LOST."""
-        name = "/vital/execute_trajectory"
-        if not self._execute.wait_for_server(timeout_sec=ANSWER_S):
-            raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
-        goal = ExecuteTrajectory.Goal(owner=OWNER, token=self.token, trajectory=trajectory_message(motion))
-        goal.valid_until = (self._clock.now() + Duration(seconds=GOAL_VALID_S)).to_msg()
-        handle = send_goal(self._execute, goal, lambda m: on_progress(m.feedback.progress), ANSWER_S)
-        if not handle.accepted:
-            raise VitalError(ErrorCode.TRAJECTORY_REFUSED, f"{name} did not take the trajectory: see the gate's log")
-        result = self._follow(handle, motion.duration_s + EXTRA_MOTION_S, cancelled)
+        """Carry out a motion to its end; one that a sensor's stall keeps from beginning is tried again for a while.
+
+        Raises VitalError: CANCELLED, TRAJECTORY_REFUSED, the gate's code, REACH_TIMEOUT, NODE_LOST.
+        """
+        deadline_s = steady_s() + STALL_S
+        result = self._carried_out(motion, cancelled, on_progress)
+        while result.verdict in STALLED and steady_s() < deadline_s and not cancelled.wait(RETRY_S):
+            result = self._carried_out(motion, cancelled, on_progress)
         if result.success:
             return
         if cancelled.is_set():
@@ -107,6 +107,19 @@ class GateCalls(ArmControl):
         if result.verdict != GateState.ACCEPTED and code is ErrorCode.GATE_REFUSED:
             code = ErrorCode.TRAJECTORY_REFUSED
         raise VitalError(code, f"the gate did not carry out the trajectory: {result.message}")
+
+    def _carried_out(
+        self, motion: JointMotion, cancelled: threading.Event, on_progress: Callable[[float], None]
+    ) -> ExecuteTrajectory.Result:
+        name = "/vital/execute_trajectory"
+        if not self._execute.wait_for_server(timeout_sec=ANSWER_S):
+            raise VitalError(ErrorCode.NODE_LOST, f"nobody offers {name}: is the command gate running?")
+        goal = ExecuteTrajectory.Goal(owner=OWNER, token=self.token, trajectory=trajectory_message(motion))
+        goal.valid_until = (self._clock.now() + Duration(seconds=GOAL_VALID_S)).to_msg()
+        handle = send_goal(self._execute, goal, lambda m: on_progress(m.feedback.progress), ANSWER_S)
+        if not handle.accepted:
+            raise VitalError(ErrorCode.TRAJECTORY_REFUSED, f"{name} did not take the trajectory: see the gate's log")
+        return self._follow(handle, motion.duration_s + EXTRA_MOTION_S, cancelled)
 
     def _follow(self, handle: Any, timeout_s: float, cancelled: threading.Event) -> Any:
         """The action's result; asks the gate to stop on a cancel, or when the time is up."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vital_core import kinematics
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
+from vital_core.stall import wait_out_a_stall
 from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.droppable_planner import DroppablePlanner
@@ -69,7 +70,7 @@ class ReachRun:
 
     def _move(self, task: Task, plan: Plan, on_progress: Progress) -> None:
         on_progress("moving", 0.0)
-        self._gate.acquire(task.name)
+        wait_out_a_stall(lambda: self._gate.acquire(task.name), self._cancelled.is_set)
         try:
             check_wanted(self._cancelled.is_set)
             self._gate.execute(plan.motion, self._cancelled, lambda share: on_progress("moving", share))
