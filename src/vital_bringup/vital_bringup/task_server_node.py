@@ -90,6 +90,8 @@ class TaskServer(Node):
         self._last = done.line(1)
         if done.error_code is ErrorCode.NODE_LOST:
             self.get_logger().error(self._last)
+        elif not (done.completed or cancelled):
+            self.get_logger().warning(self._last)
         result = RunTask.Result(success=done.success, report=trial_message.to_message(done))
         self._goal = None
         self._action.finish(handle, GoalEnd.CANCELED if cancelled else GoalEnd.SUCCEEDED, result)

@@ -18,11 +18,11 @@ from vital_control.limits import Limits
 from vital_control.ownership import NOBODY, Answer, Ownership
 from vital_control.scene_resets import SceneResets
 from vital_control.touch_guard import TouchGuard
-from vital_control.tracking import joined
 from vital_control.trajectory import Array, Trajectory
-from vital_control.trajectory_check import TrajectoryRequest, problem, to_trajectory
+from vital_control.trajectory_check import TrajectoryRequest
+from vital_control.trajectory_plan import expired, plan_trajectory
 from vital_control.verdict import Judgement, Mode, Verdict
-from vital_control.whereabouts import OTHER_REFERENCE_FOR_S, clear_problem, place_problem, start_mismatch, unseen
+from vital_control.whereabouts import OTHER_REFERENCE_FOR_S, clear_problem, place_problem, unseen
 from vital_core.errors import ErrorCode
 from vital_core.task import Task
 
@@ -223,24 +223,15 @@ class Gate:
 
     def _judge_trajectory(self, request: TrajectoryRequest, now_s: float, ros_now_s: float) -> Judgement:
         refusal = check_may_move(request.owner, self._situation(request.owner, request.token, now_s, ros_now_s))
-        refusal = refusal or _expired(request, ros_now_s)
+        refusal = refusal or expired(request, ros_now_s)
         if refusal is None and self.executing:
             refusal = Judgement(Verdict.OUT_OF_ORDER, "another trajectory is being carried out: cancel it first")
         refusal = refusal or self._misplaced(now_s)
         if refusal is not None:
             return refusal
-        commanded, _ = self.arm.commanded(now_s)
-        plan = to_trajectory(request, commanded, self.limits)
-        if isinstance(plan, Judgement):
-            return plan
-        motion = joined(plan, commanded, self.limits.blend_acceleration_rad_s2)
-        refusal = (
-            start_mismatch(self.arm, plan, now_s)
-            or problem(plan, self.limits, self.limits.max_joint_acceleration_rad_s2)
-            or problem(motion, self.limits)
-        )
-        if refusal is not None:
-            return refusal
+        motion = plan_trajectory(request, self.arm, now_s)
+        if isinstance(motion, Judgement):
+            return motion
         self._move(motion, now_s)
         self.execution, self._stalled = Execution(motion.positions_rad[-1], motion.duration_s), False
         return Judgement(Verdict.ACCEPTED, f"trajectory of {motion.duration_s:.2f} s is carried out")
@@ -410,10 +401,3 @@ class Gate:
     def _end_execution(self, code: ErrorCode, reason: str) -> None:
         if self.execution is not None:
             self.execution.end(code, reason)
-
-
-def _expired(request: TrajectoryRequest, ros_now_s: float) -> Judgement | None:
-    late_s = ros_now_s - request.valid_until_s
-    if late_s <= 0.0:
-        return None
-    return Judgement(Verdict.STALE, f"the trajectory came {late_s:.1f} s after its valid_until: plan it again")
