@@ -95,11 +95,11 @@ class Gate:
     def observe_joints(self, joints_rad: Array | None, now_s: float) -> None:
         """Take in measured joint positions (7,); None, when a joint was not in the reading, is only counted."""
         self.arm.observe(joints_rad, now_s)
-        if self._may_follow_a_reset and self.arm.measured is not None:
-            announced = self.resets.confirmed_by(self.arm.measured, now_s)
-            if announced is not None:
-                self.arm.base_on(announced)
-                self.touch.at_rest()
+        if not self._may_follow_a_reset or self.arm.measured is None:
+            return
+        if (announced := self.resets.confirmed_by(self.arm.measured, now_s)) is not None:
+            self.arm.base_on(announced)
+            self.touch.at_rest()
 
     def observe_reference(self, joints_rad: Array | None, now_s: float) -> None:
         """Take in where the trajectory controller holds the arm (7,)."""
@@ -182,8 +182,7 @@ class Gate:
             return Answer(False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm, not '{owner}'")
         self._come_to_rest(now_s, f"'{owner}' gave the arm back", ErrorCode.STOPPED)
         self._ownership.take_back()
-        if self.mode is not Mode.LATCHED:
-            self.mode = Mode.IDLE
+        self.mode = Mode.LATCHED if self.mode is Mode.LATCHED else Mode.IDLE
         return Answer(True, ErrorCode.OK, "nobody owns the arm")
 
     # What may move.
@@ -287,8 +286,7 @@ class Gate:
             return Answer(False, ErrorCode.BAD_PARAMETER, "operator_name is empty: who has looked at the arm?")
         if self.mode is not Mode.LATCHED:
             return Answer(True, ErrorCode.OK, "was not stopped")
-        refusal = clear_problem(self.arm, now_s)
-        if refusal is not None:
+        if (refusal := clear_problem(self.arm, now_s)) is not None:
             return refusal
         assert self.arm.reference is not None
         text = f"{operator_name.strip()} cleared the stop: {self.stop_reason}"
@@ -338,10 +336,9 @@ class Gate:
             return
         patience_s = APART_FOR_S if self.owner else UNOWNED_APART_FOR_S
         apart = self.arm.apart_for_s(now_s) >= patience_s and self.arm.apart(now_s)
-        if apart or self.arm.other_reference_for_s(now_s) > OTHER_REFERENCE_FOR_S:
-            text = place_problem(self.arm, now_s)
-            if text is not None:
-                self.latch(ErrorCode.ARM_DISPLACED, text, now_s)
+        lasts = apart or self.arm.other_reference_for_s(now_s) > OTHER_REFERENCE_FOR_S
+        if lasts and (text := place_problem(self.arm, now_s)) is not None:
+            self.latch(ErrorCode.ARM_DISPLACED, text, now_s)
 
     def _watch_commands(self, now_s: float) -> None:
         self.arm.renew(now_s)
