@@ -35,6 +35,7 @@ ARM = """
 from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 from vital_bringup import launch_parts as parts
+from vital_bringup.launch_arguments import declared
 
 def setup(context):
     parts.hold_domain(context)
@@ -44,7 +45,7 @@ def setup(context):
 
 def generate_launch_description():
     seed = ("seed", "0", "of the scene", None)
-    return LaunchDescription([*parts.declared((*parts.COMMON_ARGUMENTS, seed)), OpaqueFunction(function=setup)])
+    return LaunchDescription([*declared((*parts.COMMON_ARGUMENTS, seed)), OpaqueFunction(function=setup)])
 """
 
 
