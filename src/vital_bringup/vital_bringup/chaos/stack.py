@@ -70,6 +70,8 @@ class Stack:
             "ROS_DOMAIN_ID": str(domain),
             "ROS_LOG_DIR": str(folder / "ros"),
             "TMPDIR": str(self._temporary),
+            # Torch's own cache, made at import and meant to stay; by default it lies among the temporary files.
+            "TORCHINDUCTOR_CACHE_DIR": str(folder / "torch_cache"),
             "PYTHONUNBUFFERED": "1",
         }
         self.launch = self.start(command)
