@@ -41,7 +41,7 @@ def setup(context):
     parts.hold_domain(context)
     gate = parts.project_node("gate_node", "vital_control", {"task": "usb_insertion", **parts.gate_parameters(context)})
     nodes = [*parts.sim_nodes(context), gate]
-    return [*parts.required_nodes(nodes), *nodes]
+    return [*parts.network_actions(context), *parts.required_nodes(nodes), *nodes]
 
 def generate_launch_description():
     seed = ("seed", "0", "of the scene", None)
