@@ -87,24 +87,19 @@ def run_client(
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     stopping = threading.Event()
     process_end.on_stop_signal(stopping.set)
-    code = EXIT_FAULT
+    code, node, executor = EXIT_FAULT, None, EventsExecutor()
     try:
-        node = make()
+        node = made = make()
         refuse_outside_sockets(network)
         guard_parameter_services(node)
-        executor = EventsExecutor()
         executor.add_node(node)
         spinner = threading.Thread(target=_spin, args=(executor, stopping), daemon=True)
         spinner.start()
-        code = _supervise(node, lambda: work(node, stopping), stopping)
+        code = _supervise(node, lambda: work(made, stopping), stopping)
         stopping.set()
         spinner.join(2.0)
-        # In this order: an executor that outlives its context complains when it is collected.
-        executor.remove_node(node)
-        executor.shutdown(timeout_sec=1.0)
-        take_down(node)
     except VitalError as error:
         rclpy.logging.get_logger(name).fatal(str(error))
         code = EXIT_REFUSED
-    rclpy.try_shutdown()
+    take_down(node, executor)
     process_end.exit_with(code)

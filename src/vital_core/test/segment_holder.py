@@ -4,6 +4,7 @@ import sys
 
 import rclpy
 from rclpy.action import ActionServer
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from vital_core.node_main import join_network, take_down
@@ -16,8 +17,7 @@ server = ActionServer(node, RunPolicy, "holds", lambda _: RunPolicy.Result())
 sys.stdout.write("up\n")
 sys.stdout.flush()
 sys.stdin.readline()
-take_down(node)
-rclpy.try_shutdown()
+take_down(node, SingleThreadedExecutor())
 sys.stdout.write("down\n")
 sys.stdout.flush()
 sys.stdin.readline()

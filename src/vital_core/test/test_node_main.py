@@ -16,8 +16,13 @@ LAUNCH = "import os; os.environ['VITAL_LAUNCH_PID'] = str(os.getpid()); " + SHEL
 NODE = """
 import os, sys, threading, time
 from pathlib import Path
+from rclpy.action import ActionClient, ActionServer
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.node_main import exit_with, run_node
+from vital_interfaces.action import ExecuteTrajectory
 out, ways = Path(sys.argv[1]), sys.argv[2:]
 
 class Small(Node):
@@ -28,6 +33,12 @@ class Small(Node):
         if "slow to make" in ways:
             (out / "pid").write_text(str(os.getpid()))
             time.sleep(600)
+        if "acts" in ways:
+            self.server = ActionServer(self, ExecuteTrajectory, "act", lambda goal: None)
+            self.client = ActionClient(self, ExecuteTrajectory, "act")
+        if "refused" in ways:
+            (out / "pid").write_text(str(os.getpid()))
+            raise VitalError(ErrorCode.BUSY, "as a test")
         if "thread" in ways:
             threading.Thread(target=self.write_slowly).start()
     def tick(self):
@@ -57,7 +68,11 @@ if "unarmed" in ways:
     while not (out / "go").exists():
         time.sleep(0.01)
 at_the_interpreters_end = Aborts() if "aborts" in ways else None
-exit_with(run_node(Lingering if "lingers" in ways else Small, args=[]))
+executor = EventsExecutor if "events" in ways else SingleThreadedExecutor
+code = run_node(Lingering if "lingers" in ways else Small, make_executor=executor, args=[])
+threads = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
+(out / "threads").write_text("".join(threads))
+exit_with(code)
 """
 
 
@@ -134,6 +149,16 @@ def test_a_signal_while_the_node_is_being_made_ends_it_at_once(start):
     node.process.send_signal(signal.SIGINT)
     assert node.process.wait(PATIENCE_S) == 0
     assert "Traceback" not in node.errors()
+
+
+@pytest.mark.parametrize("ways", [["acts"], ["acts", "events"], ["refused"], ["refused", "events"]])
+def test_nothing_of_dds_is_left_when_the_process_ends(start, ways):
+    node = start(*ways)
+    if "refused" not in ways:
+        node.process.send_signal(signal.SIGINT)
+    assert node.process.wait(PATIENCE_S) == (2 if "refused" in ways else 0), node.errors()
+    threads = set(node.wait_for("threads").split())
+    assert {name for name in threads if name.startswith("dds.")} <= {"dds.shm.wdog"}
 
 
 def test_what_the_interpreter_takes_down_later_neither_delays_nor_aborts(start):
