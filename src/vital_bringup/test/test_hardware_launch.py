@@ -243,7 +243,7 @@ def test_robot_is_brought_up_with_the_vendors_launch_files_and_our_sensors(syste
     ("victim", "more"),
     [
         ("ros2_control_node", []),
-        ("ros2_control_node", ["launch-prefix:=nice"]),
+        ("ros2_control_node", ["--launch-prefix", "nice"]),
         ("realsense2_camera_node", []),
         ("anyskin_node", []),
     ],
