@@ -20,7 +20,7 @@ Argument = tuple[str, str, str, tuple[str, ...] | None]
 # Words for what is left out: nothing is wanted, or what is usual.
 LEFT_OUT = ("", "none", "auto")
 # What launch itself takes from its command line (ExecuteLocal of launch 3.4).
-OF_LAUNCH = ("sigterm_timeout", "sigkill_timeout", "emulate_tty")
+OF_LAUNCH = ("sigterm_timeout", "sigkill_timeout", "emulate_tty", "launch-prefix", "launch-prefix-filter")
 PACKAGE = "vital_bringup"
 
 
