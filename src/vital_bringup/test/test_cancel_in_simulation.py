@@ -74,7 +74,7 @@ def answer_of(future):
 def person(tmp_path_factory) -> Iterator[Person]:
     folder: Path = tmp_path_factory.mktemp("cancel")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(150 + os.getpid() % 50))
+        patch.setenv("ROS_DOMAIN_ID", str(215 + os.getpid() % 17))
         patch.setenv("ROS_LOG_DIR", str(folder / "log"))
         log = (folder / "launch.txt").open("w+")
         command = ["ros2", "launch", "-n", "vital_bringup", "deploy.launch.py", "trials:=0"]
