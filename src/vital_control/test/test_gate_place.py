@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from vital_control.gate import Gate
+from vital_control.limits import Limits
 from vital_control.verdict import Mode, Verdict
 from vital_core.errors import ErrorCode
 from vital_core.xarm7 import HOME_RAD
@@ -15,6 +17,16 @@ def latched_where_it_was(rig, before: int) -> str:
     assert rig.gate.mode is Mode.LATCHED and rig.gate.stop_code is ErrorCode.ARM_DISPLACED
     assert len(rig.issued) == before
     return rig.gate.stop_reason
+
+
+def test_controller_that_is_heard_before_the_first_joint_state_is_no_reason_to_fail(task):
+    gate = Gate(Limits(task), lambda _: None, lambda _: None)
+    for now_s in (1.0, 1.02):
+        gate.observe_reference(HOME_RAD, now_s)
+        gate.tick(now_s)
+    assert gate.acquire("policy", None, 1.02).code is ErrorCode.SENSOR_FAULT
+    gate.latch(ErrorCode.STOPPED, "operator", 1.03)
+    assert not gate.clear("Ada", 1.03).granted
 
 
 @pytest.mark.parametrize("simulated", [True, False])

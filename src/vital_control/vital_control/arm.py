@@ -89,9 +89,11 @@ class Arm:
     def align_with_controller(self, now_s: float) -> None:
         """At rest and without a path to go on with: what little the controller holds the arm elsewhere is no reason
         to make it step, the next motion begins there. Nothing is sent."""
+        if self._base is None or not self.reference_fresh(now_s):
+            return
         held = self._piece
         settled = held is None or now_s - held.start_s - held.motion.duration_s > SETTLED_S
-        if settled and self.reference_fresh(now_s) and self.reference_apart_rad(now_s) <= REFERENCE_TOLERANCE_RAD:
+        if settled and self.reference_apart_rad(now_s) <= REFERENCE_TOLERANCE_RAD:
             self._base, self._piece, self._stopped = self.reference, None, True
 
     def reference_fresh(self, now_s: float) -> bool:
