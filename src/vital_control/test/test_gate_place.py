@@ -93,6 +93,19 @@ def test_stop_of_an_arm_moved_by_hand_is_cleared_once_its_controller_holds_it_th
     rig.send_expecting(Verdict.ACCEPTED)
 
 
+def test_stop_can_be_cleared_while_the_arm_is_still_coming_to_rest(rig):
+    rig.own()
+    rig.send_expecting(Verdict.ACCEPTED, duration_s=0.5, translation_m=np.array([0.03, 0.0, 0.0]))
+    rig.wait(0.2)
+    rig.gate.latch(ErrorCode.STOPPED, "operator", rig.now_s)
+    assert rig.gate.arm.moving(rig.now_s)
+    assert rig.gate.clear("Ada", rig.now_s).granted
+    rig.own()
+    rig.wait(0.5)
+    rig.send_expecting(Verdict.ACCEPTED)
+    assert np.abs(np.diff(rig.track()[:, 1:], axis=0)).max() < 0.01
+
+
 def test_stop_is_not_cleared_while_the_controller_says_nothing(rig):
     rig.reference = False
     rig.wait(1.1)

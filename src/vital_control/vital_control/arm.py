@@ -180,7 +180,7 @@ class Arm:
         if self.apart(now_s) or self._held_elsewhere(now_s):
             return
         at_s, rate = held.path_time_s(now_s), held.rate(now_s)
-        self._put_in_force(pacing.piece(held.path, at_s, rate, now_s, self._braking))
+        self._put_in_force(pacing.piece(held.path, at_s, rate, now_s, self._braking, self._gap_rad(now_s)))
 
     def pause(self, now_s: float) -> None:
         """Come to rest on the path; `go_on` continues it.
@@ -191,7 +191,7 @@ class Arm:
         held = self._piece
         if held is not None and not self._stopped and held.moving(now_s) and not self._held_elsewhere(now_s):
             at_s, rate = held.path_time_s(now_s), held.rate(now_s)
-            self._put_in_force(pacing.stop(held.path, at_s, rate, now_s, self._braking))
+            self._put_in_force(pacing.stop(held.path, at_s, rate, now_s, self._braking, self._gap_rad(now_s)))
         self._stopped = True
 
     def go_on(self, now_s: float) -> None:
@@ -221,9 +221,13 @@ class Arm:
             return
         self.follow(way, now_s)
 
+    def _gap_rad(self, now_s: float) -> float:
+        """How far the controller says it is from where the gate's motion is; 0 where it says nothing."""
+        return self.reference_apart_rad(now_s) if self.reference_fresh(now_s) else 0.0
+
     def _held_elsewhere(self, now_s: float) -> bool:
         """Whether the controller says that it holds the arm where the gate's motion is not."""
-        return self.reference_fresh(now_s) and self.reference_apart_rad(now_s) > MOVING_REFERENCE_TOLERANCE_RAD
+        return self._gap_rad(now_s) > MOVING_REFERENCE_TOLERANCE_RAD
 
     def base_on(self, joints_rad: Array) -> None:
         """Take ``joints_rad`` (7,) for where the arm was sent and stands; nothing is sent."""

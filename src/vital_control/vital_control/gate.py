@@ -291,7 +291,8 @@ class Gate:
         assert self.arm.reference is not None
         text = f"{operator_name.strip()} cleared the stop: {self.stop_reason}"
         self._end_execution(ErrorCode.STOPPED, text)
-        self.arm.base_on(self.arm.reference)
+        if not self.arm.moving(now_s):  # else the gate's own motion brings it to rest
+            self.arm.base_on(self.arm.reference)
         self.touch.at_rest()
         self._ownership.take_back()
         self.mode, self.stop_code, self.stop_reason = Mode.IDLE, ErrorCode.OK, ""

@@ -14,6 +14,7 @@ from vital_control.trajectory import MIN_KNOT_SPACING_S, MIN_STOP_S, Array, Traj
 HORIZON_S = 0.5  # of a piece, before it slows down to rest
 RENEW_S = 0.2  # after which the next piece takes its place
 KNOT_SPACING_S, STOP_KNOT_SPACING_S = 0.02, 0.01
+NO_GAP_RAD = 0.005
 FIRST_KNOT_S = 0.1  # of a piece that joins one under way: room to fade out what the two were late by
 
 
@@ -52,8 +53,13 @@ class Piece:
         return bool(self.reached_s[-1] >= self.path.duration_s)
 
 
-def piece(path: Trajectory, from_s: float, rate: float, now_s: float, braking_rad_s2: float) -> Piece:
-    """From ``from_s`` of the path, travelled at ``rate`` there, on at the planned pace for a horizon, then to rest."""
+def piece(
+    path: Trajectory, from_s: float, rate: float, now_s: float, braking_rad_s2: float, gap_rad: float = 0.0
+) -> Piece:
+    """From ``from_s`` of the path, travelled at ``rate`` there, on at the planned pace for a horizon, then to rest.
+
+    gap_rad: how far the controller is from there, which is faded out.
+    """
     if from_s == 0.0 and rate == 1.0 and path.duration_s <= HORIZON_S:
         ends = np.array([0.0, path.duration_s])
         return Piece(path, path, now_s, ends, np.ones(2), ends)
@@ -61,18 +67,27 @@ def piece(path: Trajectory, from_s: float, rate: float, now_s: float, braking_ra
     faster_s = (1.0 - rate) * ramp_s
     breaks = np.array([0.0, max(faster_s, 1e-9), max(faster_s, 1e-9) + HORIZON_S, 0.0])
     breaks[3] = breaks[2] + ramp_s
-    first_s = FIRST_KNOT_S if from_s > 0.0 else 0.0
+    first_s = max(FIRST_KNOT_S, _fade_s(gap_rad, braking_rad_s2)) if from_s > 0.0 else 0.0
     return _stretch(path, from_s, now_s, breaks, np.array([rate, 1.0, 1.0, 0.0]), first_s, KNOT_SPACING_S)
 
 
-def stop(path: Trajectory, from_s: float, rate: float, now_s: float, braking_rad_s2: float) -> Piece:
+def stop(
+    path: Trajectory, from_s: float, rate: float, now_s: float, braking_rad_s2: float, gap_rad: float = 0.0
+) -> Piece:
     """From ``from_s`` of the path, travelled at ``rate`` there, to rest without leaving the path.
 
-    A path that was inside the box and the joint limits stays so while it stops.
+    A path that was inside the box and the joint limits stays so while it stops. gap_rad: how far the controller is from
+    there, which is faded out.
     """
     speed = rate * float(np.abs(path.state(from_s)[1]).max())
-    breaks = np.array([0.0, max(MIN_STOP_S, speed / braking_rad_s2)])
-    return _stretch(path, from_s, now_s, breaks, np.array([rate, 0.0]), 0.0, STOP_KNOT_SPACING_S)
+    fade_s = _fade_s(gap_rad, braking_rad_s2)
+    breaks = np.array([0.0, max(MIN_STOP_S, speed / braking_rad_s2, fade_s)])
+    return _stretch(path, from_s, now_s, breaks, np.array([rate, 0.0]), fade_s, STOP_KNOT_SPACING_S)
+
+
+def _fade_s(gap_rad: float, braking_rad_s2: float) -> float:
+    """How long a controller that is apart takes to come onto the path; none for what its own delay explains."""
+    return float(np.sqrt(6 * gap_rad / braking_rad_s2)) if gap_rad > NO_GAP_RAD else 0.0
 
 
 def _ramp_s(path: Trajectory, braking_rad_s2: float) -> float:

@@ -71,6 +71,4 @@ def clear_problem(arm: Arm, now_s: float) -> Answer | None:
             f"{arm.reference[joint]:.3f}, at most {REFERENCE_TOLERANCE_RAD} apart allowed: it would jump. Instead: "
             f"{SAFE_ORDER}",
         )
-    if arm.moving(now_s):
-        return Answer(False, ErrorCode.BUSY, "the arm is still coming to rest: clear again in half a second")
     return None
