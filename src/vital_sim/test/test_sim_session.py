@@ -39,6 +39,8 @@ def session():
         wrist=slow_wrist,
         scene=lambda pictures, stamp: note("scene", [p.shape for p in pictures]),
         truth=lambda truth, seed, episode: note("truth"),
+        reference=lambda positions, velocities: note("reference"),
+        reset=lambda positions: note("reset"),
         wants_wrist=lambda: True,
         wants_foreground=lambda: True,
         wants_scene=lambda: True,

@@ -161,7 +161,7 @@ def test_lost_device_gives_the_arm_back_and_needs_an_open_clutch(hand):
 
 def test_a_frozen_gate_is_noticed_and_the_clutch_must_open_before_the_arm_follows_again(hand):
     hand.sample.clutch = True
-    hand.wait(lambda: hand.teleop.mode == TeleopState.ENGAGED)
+    hand.wait(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
     hand.gate_process.send_signal(signal.SIGSTOP)
     try:
         start_s = time.monotonic()

@@ -88,5 +88,5 @@ def test_state_of_other_settings_is_refused(pictures, tmp_path, monkeypatch):
         train.train(pictures, tmp_path, replace(SETTINGS, steps=6))
     state = tmp_path / "state.safetensors"
     state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(VitalError, match="cannot be read"):
+    with pytest.raises(VitalError, match="is no safetensors file"):
         train.train(pictures, tmp_path, SETTINGS)
