@@ -126,6 +126,7 @@ class Deployment(Node):
     def _fresh_scene(self, seed: int) -> None:
         if self._watch.latched:
             call(self._clear_stop, ClearStop.Request(operator_name="deploy in simulation"))
+        self._watch.wait_until_free()
         answer = call(self._reset_scene, ResetScene.Request(task=self.settings.task, seed=seed), timeout_s=30.0)
         if not answer.success:
             raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), answer.message)

@@ -127,6 +127,7 @@ class RecordSession(Node):
         if self._simulated:
             if self._latched:
                 call(self._clear, ClearStop.Request(operator_name="record in simulation"))
+            self._skills.watch.wait_until_free()
             checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
         else:
             self._wait_for_scene(seed)

@@ -120,6 +120,7 @@ class TrainingNode(Node):
         """As in `TrainingParts`."""
         if self._simulated:
             self._clear_stop("training in simulation")
+            self._skills.watch.wait_until_free()
             checked(call(self._reset, ResetScene.Request(task=self.task.name, seed=seed), timeout_s=30.0))
         else:
             self._wait_for_scene()

@@ -1,8 +1,11 @@
 """The gate's heartbeat: what counts as silence, and what is the listener's own."""
 
+import threading
+
 import pytest
 
-from vital_core.gate_watch import FROZEN_S, SILENT_S, Heartbeat
+from vital_core.gate_watch import FROZEN_S, SILENT_S, GateWatch, Heartbeat
+from vital_interfaces.msg import GateState
 
 
 class Clock:
@@ -55,3 +58,15 @@ def test_short_sleeps_of_the_listener_are_no_excuse():
         clock.now_s += FROZEN_S * 0.9
         heartbeat.wake()
     assert heartbeat.silent_s() > SILENT_S
+
+
+def test_a_scene_waits_for_the_owner_to_give_the_arm_back_and_not_for_ever():
+    watch = GateWatch.__new__(GateWatch)
+    watch.state = GateState(owner="policy")
+    releasing = threading.Timer(0.15, lambda: setattr(watch, "state", GateState(owner="")))
+    releasing.start()
+    watch.wait_until_free(10.0)
+    assert watch.state.owner == ""
+    watch.state = GateState(owner="policy")
+    watch.wait_until_free(0.05)
+    assert watch.state.owner == "policy"

@@ -20,6 +20,7 @@ from vital_interfaces.msg import GateState
 
 SILENT_S = 1.0
 FIRST_S = 3.0
+FREE_S = 2.0
 JOINTS_KNOWN_S = 0.5
 BEAT_S = 0.1
 # A listener that has not run for so long was itself frozen.
@@ -93,6 +94,13 @@ class GateWatch:
                 raise VitalError(ErrorCode.CANCELLED, "stopped while waiting for the command gate")
             if steady_s() > deadline_s:
                 raise self.lost() or VitalError(ErrorCode.NODE_LOST, "nothing was heard of the command gate")
+            time.sleep(BEAT_S / 2)
+
+    def wait_until_free(self, timeout_s: float = FREE_S) -> None:
+        """Wait until nobody owns the arm: owners give it back without waiting for an answer, and a scene that is laid
+        under an owner stops the gate. For a thread beside the executor; returns in any case."""
+        deadline_s = steady_s() + timeout_s
+        while self.state is not None and self.state.owner and steady_s() < deadline_s:
             time.sleep(BEAT_S / 2)
 
     @property

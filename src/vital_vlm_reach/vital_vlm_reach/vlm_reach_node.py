@@ -37,7 +37,7 @@ from vital_vlm_reach.reach_run import ReachOutcome, ReachRun
 from vital_vlm_reach.request_answers import fill_located, reach_result
 
 LATCHED = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-JOIN_S = 2.0
+JOIN_S = 1.0
 Answer: TypeAlias = LocalizeTarget.Response
 
 

@@ -1,6 +1,7 @@
 """What stations share: a disk that is small, a client of the node at stake, and its end."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -43,12 +44,21 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
 
 
 def fill(disk: Path, but_bytes: int) -> None:
-    """Take all room of a disk ``but_bytes``, by the file `BALLAST`."""
-    room = os.statvfs(disk)
-    size = room.f_bavail * room.f_frsize - but_bytes
+    """Take all room of a disk ``but_bytes``, by the file `BALLAST`; somebody may write there meanwhile."""
     with (disk / BALLAST).open("wb") as ballast:
-        if size > 0:
-            os.posix_fallocate(ballast.fileno(), 0, size)
+        while (size := _free_bytes(disk) - but_bytes) > 0:
+            try:
+                os.posix_fallocate(ballast.fileno(), 0, os.fstat(ballast.fileno()).st_size + size)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                return
+
+
+def _free_bytes(disk: Path) -> int:
+    room = os.statvfs(disk)
+    return room.f_bavail * room.f_frsize
 
 
 class Client:
