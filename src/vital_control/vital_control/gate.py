@@ -137,8 +137,7 @@ class Gate:
         """
         self._notice_a_gap(now_s)
         refusal = self._ownership.refusal(owner, token, take_over=take_over, abandoned=self._abandoned(now_s))
-        refusal = self._stopped_answer() or refusal or self._unfit_to_move(now_s)
-        if refusal is not None:
+        if (refusal := self._stopped_answer() or refusal or self._unfit_to_move(now_s)) is not None:
             return refusal
         self._come_to_rest(now_s, f"'{owner}' takes the arm", ErrorCode.STOPPED)
         if task is not None:
