@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vital_data import layout, synthetic
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.dataset import load_demonstrations
-from vital_data.session import Session
+from vital_data.dataset import synthetic
+from vital_data.dataset.dataset import load_demonstrations
+from vital_data.files import layout
+from vital_data.files.session import Session
 
 TASK, EPISODES, FRAMES, BATCH = "usb_insertion", 32, 250, 64
 

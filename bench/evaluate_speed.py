@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vital_sim.policies import PolicySpec
-from vital_sim.workers import Job, over_processes
+from vital_sim.evaluation.policies import PolicySpec
+from vital_sim.evaluation.workers import Job, over_processes
 
 
 @dataclass(frozen=True)

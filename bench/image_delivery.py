@@ -28,8 +28,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from vital_core.clock import steady_s
-from vital_core.image_message import to_message
-from vital_core.network import NETWORK, Network, network_settings
+from vital_ros.image_message import to_message
+from vital_ros.process.network import NETWORK, Network, network_settings
 
 TOPICS = {"colour": "/bench/colour", "depth": "/bench/depth"}
 HEIGHT, WIDTH = 480, 640
@@ -38,7 +38,7 @@ PATIENCE_S = 60.0
 
 
 def queue(depth: int) -> QoSProfile:
-    """Quality of service of a camera's pictures (`vital_core.ros_qos.PICTURES`), with a queue of ``depth``."""
+    """Quality of service of a camera's pictures (`vital_ros.qos.PICTURES`), with a queue of ``depth``."""
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from vital_core.observation import Observation
-from vital_data.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint
-from vital_policy.episode import Episode
 from vital_policy.inference import LocalPolicy
-from vital_policy.policy import Policy
-from vital_policy.tick import PolicyTick, Readings
+from vital_policy.network.policy import Policy
+from vital_rl.acting.episode import Episode
+from vital_rl.acting.tick import PolicyTick, Readings
 
 PERIOD_S = 1 / 6
 

@@ -25,12 +25,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.serialization import deserialize_message
 
-from vital_data import synthetic
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.episode_reader import read_episode
-from vital_data.episode_writer import CHUNK_BYTES
-from vital_data.play_command import _message_class
-from vital_data.session import Session
+from vital_data.dataset import synthetic
+from vital_data.files.episode_reader import read_episode
+from vital_data.files.episode_writer import CHUNK_BYTES
+from vital_data.files.session import Session
+from vital_data.inspect.play_command import _message_class
 from vital_interfaces.msg import RecordingState
 from vital_interfaces.srv import FinishEpisode, StartEpisode
 
@@ -161,7 +161,7 @@ def recording(messages: list[Sent], episodes: int, folder: Path) -> None:
     """Record for real, and print what it cost."""
     seconds = episodes * (messages[-1].at_s + 1.5)
     watched("no recorder", seconds).wait()
-    command = [sys.executable, "-m", "vital_data.recorder_node", "--ros-args", "-p", f"task:={TASK}"]
+    command = [sys.executable, "-m", "vital_data.recording.recorder_node", "--ros-args", "-p", f"task:={TASK}"]
     recorder = subprocess.Popen([*command, "-p", f"session:={folder}"], stderr=subprocess.DEVNULL)
     operator = Operator(messages)
     operator.start.wait_for_service(timeout_sec=20.0)

@@ -21,13 +21,14 @@ from rclpy.serialization import serialize_message
 from rich.progress import track
 
 from vital_core.errors import VitalError
-from vital_data import layout, synthetic
 from vital_data.convert.messages import messages_of
-from vital_data.episode_reader import read_episode
-from vital_data.episode_writer import Message
-from vital_data.recorder import Recorder
-from vital_data.repair import repair_session
-from vital_data.session import Session
+from vital_data.dataset import synthetic
+from vital_data.files import layout
+from vital_data.files.episode_reader import read_episode
+from vital_data.files.episode_writer import Message
+from vital_data.files.session import Session
+from vital_data.recording.recorder import Recorder
+from vital_data.recording.repair import repair_session
 
 TASK = "usb_insertion"
 

@@ -18,9 +18,9 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from vital_core.ros_qos import LATCHED
 from vital_core.statistics import percentile
 from vital_interfaces.msg import LearnerState, PolicyState, TrainingState
+from vital_ros.qos import LATCHED
 
 ACTOR_BEGINS = 8000  # updates; before it they cost less
 PHASES = {v: k for k, v in vars(TrainingState).items() if k.isupper() and isinstance(v, int)}

@@ -22,15 +22,15 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from vital_core.errors import VitalError
-from vital_core.ros_calls import call
-from vital_core.ros_qos import LATCHED
 from vital_core.statistics import percentile
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
-from vital_policy.replay_messages import to_message
-from vital_policy.rollout import ReplayStep
-from vital_rl.ddpg import Batch, DDPGConfig, Learner, fastest_precision
-from vital_rl.feature_replay import FeatureReplay, ReplayConfig
+from vital_rl.acting.rollout import ReplayStep
+from vital_rl.acting.rollout_messages import to_message
+from vital_rl.residual.ddpg import Batch, DDPGConfig, Learner, fastest_precision
+from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig
+from vital_ros.calls import call
+from vital_ros.qos import LATCHED
 
 SECONDS = 5.0
 STEPS = 300
@@ -118,7 +118,7 @@ class Replay(Node):
 
 def start(folder: Path) -> subprocess.Popen:
     """The replay node in a process of its own."""
-    command = [sys.executable, "-m", "vital_rl.replay_node", "--ros-args", "-p", f"folder:={folder}"]
+    command = [sys.executable, "-m", "vital_rl.replay.replay_node", "--ros-args", "-p", f"folder:={folder}"]
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
 
 

@@ -13,11 +13,11 @@ import time
 import numpy as np
 import torch
 
-from vital_data.dataset import Demonstrations
-from vital_data.normalisation import Normaliser
-from vital_policy import fused_norm
-from vital_policy.train_bc import keep_memory
-from vital_policy.trainer import PRESETS, Trainer
+from vital_data.dataset.dataset import Demonstrations
+from vital_data.dataset.normalisation import Normaliser
+from vital_policy.cloning.train_bc import keep_memory
+from vital_policy.cloning.trainer import PRESETS, Trainer
+from vital_policy.network import fused_norm
 
 FRAMES = 512
 WARM_UP = 5

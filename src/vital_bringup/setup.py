@@ -24,13 +24,11 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "task_server = vital_bringup.task_server_node:main",
-            "record_session = vital_bringup.record_node:main",
-            "deploy = vital_bringup.deploy_node:main",
-            "residual_training = vital_bringup.train_node:main",
-            "frames = vital_bringup.frames_node:main",
-            "run_video = vital_bringup.run_video_node:main",
-            "xarm_gripper = vital_bringup.xarm_gripper_node:main",
+            "task_server = vital_bringup.tasks.task_server_node:main",
+            "record_session = vital_bringup.sessions.record_node:main",
+            "deploy = vital_bringup.sessions.deploy_node:main",
+            "residual_training = vital_bringup.sessions.train_node:main",
+            "run_video = vital_bringup.sessions.run_video_node:main",
             "chaos = vital_bringup.chaos.chaos_main:main",
         ]
     },

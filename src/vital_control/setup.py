@@ -13,7 +13,13 @@ setup(
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
-    entry_points={"console_scripts": ["gate_node = vital_control.gate_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "gate_node = vital_control.gate_node:main",
+            "frames = vital_control.frames_node:main",
+            "xarm_gripper = vital_control.gripper.xarm_gripper_node:main",
+        ]
+    },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
     description="The command gate: the only way to the arm.",

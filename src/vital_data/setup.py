@@ -14,7 +14,10 @@ setup(
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
     entry_points={
-        "console_scripts": ["vital_data = vital_data.cli:main", "recorder_node = vital_data.recorder_node:main"]
+        "console_scripts": [
+            "vital_data = vital_data.cli:main",
+            "recorder_node = vital_data.recording.recorder_node:main",
+        ]
     },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",

@@ -15,9 +15,9 @@ setup(
     extras_require={"test": ["pytest"]},
     entry_points={
         "console_scripts": [
-            "anyskin_node = vital_perception.anyskin_node:main",
-            "wrist_camera_node = vital_perception.wrist_camera_node:main",
-            "calibrate_scene_camera = vital_perception.calibrate_scene_camera:main",
+            "anyskin_node = vital_perception.anyskin.anyskin_node:main",
+            "wrist_camera_node = vital_perception.wrist_camera.wrist_camera_node:main",
+            "calibrate_scene_camera = vital_perception.calibration.calibrate_scene_camera:main",
         ]
     },
     maintainer="ViTaL developers",

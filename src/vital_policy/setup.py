@@ -8,7 +8,7 @@ setup(
     name=package_name,
     version="0.1.0",
     packages=find_packages(exclude=["test"]),
-    package_data={package_name: ["py.typed", "*.cpp"]},
+    package_data={package_name: ["py.typed", "network/*.cpp"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
@@ -25,8 +25,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "policy_node = vital_policy.policy_node:main",
-            "train_bc = vital_policy.train_bc:main",
+            "train_bc = vital_policy.cloning.train_bc:main",
             "model_card = vital_policy.model_card:main",
             "convert_weights = vital_policy.convert_weights:main",
         ],

@@ -15,10 +15,11 @@ setup(
     extras_require={"test": ["pytest"]},
     entry_points={
         "console_scripts": [
-            "train_residual = vital_rl.train_residual:main",
-            "learning_curve = vital_rl.curves:main",
-            "replay_node = vital_rl.replay_node:main",
-            "learner_node = vital_rl.learner_node:main",
+            "train_residual = vital_rl.learner.train_residual:main",
+            "learning_curve = vital_rl.learner.curves:main",
+            "replay_node = vital_rl.replay.replay_node:main",
+            "policy_node = vital_rl.acting.policy_node:main",
+            "learner_node = vital_rl.learner.learner_node:main",
         ]
     },
     maintainer="ViTaL developers",

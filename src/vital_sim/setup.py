@@ -15,12 +15,12 @@ setup(
     extras_require={"test": ["pytest"]},
     entry_points={
         "console_scripts": [
-            "sim_node = vital_sim.sim_node:main",
-            "operator_node = vital_sim.operator_node:main",
-            "collect_demos = vital_sim.demos:main",
-            "validate = vital_sim.validity:main",
-            "evaluate = vital_sim.evaluate:main",
-            "report = vital_sim.report:main",
+            "sim_node = vital_sim.ros.sim_node:main",
+            "operator_node = vital_sim.ros.operator_node:main",
+            "collect_demos = vital_sim.demonstrator.collect_demos:main",
+            "validate = vital_sim.validation.validity:main",
+            "evaluate = vital_sim.evaluation.evaluate:main",
+            "report = vital_sim.evaluation.report:main",
         ]
     },
     maintainer="ViTaL developers",

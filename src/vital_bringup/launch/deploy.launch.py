@@ -14,10 +14,10 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
-from vital_bringup import launch_parts as parts
-from vital_bringup.launch_arguments import Argument, declared, given, text
-from vital_bringup.launch_parts import project_node
-from vital_bringup.report import check_writable
+from vital_bringup.launching import launch_parts as parts
+from vital_bringup.launching.launch_arguments import Argument, declared, given, text
+from vital_bringup.launching.launch_parts import project_node
+from vital_bringup.sessions.report import check_writable
 from vital_core.errors import VitalError
 
 ARGUMENTS: tuple[Argument, ...] = (
@@ -68,7 +68,7 @@ def skill_nodes(context: LaunchContext) -> list:
     checkpoints = given("checkpoint_dir", context)
     policy = {"task": text("task", context), **({"checkpoint_dir": checkpoints} if checkpoints else {})}
     return [
-        project_node("policy_node", "vital_policy", policy),
+        project_node("policy_node", "vital_rl", policy),
         project_node("task_server", parameters={"labeller": labeller}),
     ]
 

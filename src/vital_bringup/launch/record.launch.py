@@ -15,9 +15,9 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
-from vital_bringup import launch_parts as parts
-from vital_bringup.launch_arguments import Argument, declared, given, text
-from vital_bringup.launch_parts import project_node
+from vital_bringup.launching import launch_parts as parts
+from vital_bringup.launching.launch_arguments import Argument, declared, given, text
+from vital_bringup.launching.launch_parts import project_node
 
 SCRIPTED = "scripted"
 ARGUMENTS: tuple[Argument, ...] = (

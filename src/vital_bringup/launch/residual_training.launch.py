@@ -14,9 +14,9 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 from launch_ros.actions import Node
 
-from vital_bringup import launch_parts as parts
-from vital_bringup.launch_arguments import Argument, declared, given, text
-from vital_bringup.launch_parts import project_node
+from vital_bringup.launching import launch_parts as parts
+from vital_bringup.launching.launch_arguments import Argument, declared, given, text
+from vital_bringup.launching.launch_parts import project_node
 
 ARGUMENTS: tuple[Argument, ...] = (
     *parts.COMMON_ARGUMENTS,
@@ -76,7 +76,7 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
     # Nothing that was learned from is evicted: the learner reads it again when it goes on.
     replay = {"folder": str(folder / "replay"), "capacity": 2 * whole("steps", context) + 10_000}
     return [
-        project_node("policy_node", "vital_policy", policy),
+        project_node("policy_node", "vital_rl", policy),
         project_node("replay_node", "vital_rl", replay),
         project_node("learner_node", "vital_rl", learner),
     ]

@@ -17,12 +17,12 @@ from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
-from vital_data.normalisation import Normaliser
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_data.dataset.normalisation import Normaliser
 from vital_interfaces import action, msg, srv
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
-from vital_policy.policy import Policy, PolicyConfig
-from vital_policy.transformer import TransformerConfig
+from vital_policy.network.policy import Policy, PolicyConfig
+from vital_policy.network.transformer import TransformerConfig
 
 TASK = "usb_insertion"
 K = [600.0, 0.0, 64.0, 0.0, 600.0, 64.0, 0.0, 0.0, 1.0]
@@ -152,7 +152,7 @@ def save_checkpoint_in(folder: Path) -> Path:
 
 
 def frames(_folder: Path) -> Node:
-    from vital_bringup.frames_node import Frames
+    from vital_control.frames_node import Frames
 
     return Frames()
 
@@ -164,14 +164,14 @@ def gate(_folder: Path) -> Node:
 
 
 def gripper(_folder: Path) -> Node:
-    from vital_bringup.xarm_gripper_node import XarmGripper
+    from vital_control.gripper.xarm_gripper_node import XarmGripper
 
     # The vendor's action is not on PyPI; nobody serves this one.
     return XarmGripper(action_type=action.RunTask)
 
 
 def run_video(folder: Path) -> Node:
-    from vital_bringup.run_video_node import RunVideo
+    from vital_bringup.sessions.run_video_node import RunVideo
 
     return RunVideo()
 
@@ -184,49 +184,49 @@ def scene_camera(node: Any) -> list[Any]:
 
 
 def task_server(_folder: Path) -> Node:
-    from vital_bringup.task_server_node import TaskServer
+    from vital_bringup.tasks.task_server_node import TaskServer
 
     return TaskServer()
 
 
 def deploy(_folder: Path) -> Node:
-    from vital_bringup.deploy_node import Deployment
+    from vital_bringup.sessions.deploy_node import Deployment
 
     return Deployment()
 
 
 def record_session(_folder: Path) -> Node:
-    from vital_bringup.record_node import RecordSession
+    from vital_bringup.sessions.record_node import RecordSession
 
     return RecordSession()
 
 
 def training(_folder: Path) -> Node:
-    from vital_bringup.train_node import TrainingNode
+    from vital_bringup.sessions.train_node import TrainingNode
 
     return TrainingNode()
 
 
 def policy(_folder: Path) -> Node:
-    from vital_policy.policy_node import PolicyNode
+    from vital_rl.acting.policy_node import PolicyNode
 
     return PolicyNode()
 
 
 def replay(_folder: Path) -> Node:
-    from vital_rl.replay_node import ReplayNode
+    from vital_rl.replay.replay_node import ReplayNode
 
     return ReplayNode()
 
 
 def learner(_folder: Path) -> Node:
-    from vital_rl.learner_node import LearnerNode
+    from vital_rl.learner.learner_node import LearnerNode
 
     return LearnerNode()
 
 
 def recorder(_folder: Path) -> Node:
-    from vital_data.recorder_node import RecorderNode
+    from vital_data.recording.recorder_node import RecorderNode
 
     return RecorderNode()
 
@@ -244,13 +244,13 @@ def closed_clutch(node: Any) -> list[Any]:
 
 
 def operator(_folder: Path) -> Node:
-    from vital_sim.operator_node import OperatorNode
+    from vital_sim.ros.operator_node import OperatorNode
 
     return OperatorNode()
 
 
 def simulator(_folder: Path) -> Node:
-    from vital_sim.sim_node import SimNode
+    from vital_sim.ros.sim_node import SimNode
 
     node = SimNode()
     node.session.reset(TASK, 0).result(60.0)
@@ -273,26 +273,26 @@ def reach(_folder: Path) -> Node:
 def while_asked(node: Any) -> list[Any]:
     """What the reach hears only during a request."""
     from vital_vlm_reach.arm_calls import JointReadings
-    from vital_vlm_reach.camera_view import CameraView
+    from vital_vlm_reach.localisation.camera_view import CameraView
 
     return [CameraView(node, 1000.0), JointReadings(node)]
 
 
 def anyskin(_folder: Path) -> Node:
-    from vital_perception.anyskin_node import AnySkinNode
+    from vital_perception.anyskin.anyskin_node import AnySkinNode
 
     return AnySkinNode()
 
 
 def wrist_camera(_folder: Path) -> Node:
-    from vital_perception.wrist_camera_node import WristCameraNode
+    from vital_perception.wrist_camera.wrist_camera_node import WristCameraNode
 
     return WristCameraNode()
 
 
 def calibration_recorder(folder: Path) -> Node:
-    from vital_perception.board import Board
-    from vital_perception.calibration_recorder import CalibrationRecorder
+    from vital_perception.calibration.board import Board
+    from vital_perception.calibration.calibration_recorder import CalibrationRecorder
 
     (folder / "calibration").mkdir()
     topics = ("/camera/camera/color/image_raw", "/camera/camera/color/camera_info")

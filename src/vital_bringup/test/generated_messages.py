@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from rclpy.serialization import serialize_message
 
-from vital_core.message_check import field_parts, message_type
+from vital_ros.message_check import field_parts, message_type
 
 FLOATS = (0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e-300, 3e38, -3e38, 1e9)
 DOUBLES = (*FLOATS, 1.7e308, -1.7e308, 5e-324)

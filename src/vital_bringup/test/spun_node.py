@@ -16,7 +16,7 @@ from fuzzed_nodes import NODES
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
-from vital_core.ros_boundary import guard_parameter_services, refusals_of
+from vital_ros.boundary import guard_parameter_services, refusals_of
 
 JOIN_S = 10.0
 LONGEST_S = 0.1  # of the processor, for one message

@@ -21,7 +21,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import AcquireControl
@@ -34,8 +34,8 @@ GONE_WITHIN_S = 10.0  # on a machine that is busy with other tests
 ARM = """
 from launch import LaunchDescription
 from launch.actions import OpaqueFunction
-from vital_bringup import launch_parts as parts
-from vital_bringup.launch_arguments import declared
+from vital_bringup.launching import launch_parts as parts
+from vital_bringup.launching.launch_arguments import declared
 
 def setup(context):
     parts.hold_domain(context)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vital_bringup import trial_message
-from vital_bringup.frames_node import read_calibration
-from vital_bringup.ros_skills import SUCCESS_HELD_S, SuccessLabel
-from vital_bringup.trial import Phase, Trial
+from vital_bringup.tasks import trial_message
+from vital_bringup.tasks.ros_skills import SUCCESS_HELD_S, SuccessLabel
+from vital_bringup.tasks.trial import Phase, Trial
+from vital_control.frames_node import read_calibration
 from vital_core.errors import ErrorCode, VitalError
 
 TRIAL = Trial(
@@ -59,7 +59,7 @@ def test_bad_calibration_file_is_refused_with_what_is_expected(tmp_path, text):
 
 def test_success_counts_only_once_it_has_held(monkeypatch):
     now_s = [0.0]
-    monkeypatch.setattr("vital_bringup.ros_skills.steady_s", lambda: now_s[0])
+    monkeypatch.setattr("vital_bringup.tasks.ros_skills.steady_s", lambda: now_s[0])
     label = SuccessLabel()
     label.observe(True)
     now_s[0] = SUCCESS_HELD_S / 2

@@ -18,11 +18,11 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 
+from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.errors import ErrorCode
-from vital_core.gate_watch import GateWatch
-from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.srv import LocalizeTarget, ResetScene
+from vital_ros.gate_watch import GateWatch
 
 pytestmark = pytest.mark.slow
 UP_S = 120.0

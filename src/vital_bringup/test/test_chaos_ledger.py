@@ -6,12 +6,13 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from vital_bringup.chaos import chaos_main, clocks, ledger, report
+from vital_bringup.chaos import chaos_main, ledger, report
 from vital_bringup.chaos.campaign import schedule
 from vital_bringup.chaos.faults.kinds import BY_NAME, KINDS
 from vital_bringup.chaos.ledger import Entry, Ledger, Plan
 from vital_bringup.chaos.peers import PEERS
 from vital_bringup.chaos.verdict import counters
+from vital_bringup.chaos.watching import clocks
 from vital_core.errors import ErrorCode, VitalError
 
 PLAN = Plan(3, 4, ("node_killed", "joints_jump"), "usb_insertion")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vital_bringup.chaos import motion
-from vital_bringup.chaos.recording import Recording, Sent
-from vital_core import kinematics
+from vital_bringup.chaos.watching import motion
+from vital_bringup.chaos.watching.recording import Recording, Sent
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
 
 TASK = load_task("usb_insertion")
 SENT_S = 10.0

@@ -13,15 +13,15 @@ from rclpy.context import Context
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_bringup.chaos import clocks, processes
 from vital_bringup.chaos.endurance import slope_mb_per_h
 from vital_bringup.chaos.faults import replay_faults
-from vital_bringup.chaos.observer import LIE
-from vital_bringup.chaos.recording import Recording, Tail
 from vital_bringup.chaos.stack import Stack, wait_until
+from vital_bringup.chaos.watching import clocks, processes
+from vital_bringup.chaos.watching.observer import LIE
+from vital_bringup.chaos.watching.recording import Recording, Tail
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 
 DOMAIN = 60 + os.getpid() % 10
 SLEEPS = (
@@ -69,7 +69,7 @@ def test_memory_that_grows_has_a_slope_and_that_of_a_warm_process_is_flat():
 
 def test_observer_records_what_the_arm_is_sent_and_no_joint_state_that_was_made_up(tmp_path):
     path = tmp_path / "observed.jsonl"
-    command = [sys.executable, "-m", "vital_bringup.chaos.observer", str(path)]
+    command = [sys.executable, "-m", "vital_bringup.chaos.watching.observer", str(path)]
     observer = subprocess.Popen(command, env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)})
     context = Context()
     rclpy.init(context=context, domain_id=DOMAIN)

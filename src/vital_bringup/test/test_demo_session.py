@@ -2,8 +2,8 @@
 
 import pytest
 
-from vital_bringup.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
-from vital_bringup.patience import MOST_FAILURES_IN_A_ROW
+from vital_bringup.sessions.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
+from vital_bringup.sessions.patience import MOST_FAILURES_IN_A_ROW
 from vital_core.errors import ErrorCode, VitalError
 
 GOOD = [Press.START, Press.SUCCESS]

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from vital_bringup.deploy_node import Settings, run_trials
-from vital_bringup.report import check_writable
-from vital_bringup.trial import Phase, Trial
+from vital_bringup.sessions.deploy_node import Settings, run_trials
+from vital_bringup.sessions.report import check_writable
+from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.errors import ErrorCode, VitalError
 
 
@@ -100,7 +100,14 @@ def test_a_report_that_fails_later_costs_no_trial_is_said_and_gives_exit_code_1(
 
 def test_deploy_by_hand_refuses_it_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    command = [sys.executable, "-m", "vital_bringup.deploy_node", "--ros-args", "-p", f"report:={tmp_path}/file/r.json"]
+    command = [
+        sys.executable,
+        "-m",
+        "vital_bringup.sessions.deploy_node",
+        "--ros-args",
+        "-p",
+        f"report:={tmp_path}/file/r.json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "BAD_PARAMETER 11" in done.stderr and "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from vital_bringup.domain_lock import DomainLock, own_domain
+from vital_bringup.launching.domain_lock import DomainLock, own_domain
 from vital_core.errors import VitalError
 
 # Not a domain that ROS has: no launch is in the way.
 DOMAIN = 100_000 + os.getpid()
 HOLDER = """
 import sys, time
-from vital_bringup.domain_lock import DomainLock
+from vital_bringup.launching.domain_lock import DomainLock
 lock = DomainLock(int(sys.argv[1]), "record.launch.py")
 print("held", flush=True)
 time.sleep(600)

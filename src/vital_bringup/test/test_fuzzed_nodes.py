@@ -167,4 +167,4 @@ def test_nothing_is_heard_or_served_past_the_boundary() -> None:
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if ".create_subscription(" in line or ".create_service(" in line
     ]
-    assert not past, "use subscribe and serve of vital_core.ros_boundary"
+    assert not past, "use subscribe and serve of vital_ros.boundary"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vital_bringup.arm_description import arm_description
+from vital_core.arm.arm_description import arm_description
 
 BRINGUP = Path(__file__).parents[1]
 ROS2 = shutil.which("ros2")
@@ -26,10 +26,10 @@ PATIENCE_S = 60.0
 PROGRAMS = {
     "controller_manager": ["ros2_control_node", "spawner"],
     "vital_perception": ["anyskin_node", "wrist_camera_node"],
-    "vital_control": ["gate_node"],
+    "vital_control": ["gate_node", "frames", "xarm_gripper"],
     "vital_vlm_reach": ["vlm_reach_node"],
-    "vital_policy": ["policy_node"],
-    "vital_bringup": ["frames", "task_server", "xarm_gripper"],
+    "vital_rl": ["policy_node"],
+    "vital_bringup": ["task_server"],
     "realsense2_camera": ["realsense2_camera_node"],
 }
 OTHER_PACKAGES = [

@@ -20,12 +20,12 @@ from spun_node import SpunNode, spun, timed
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.errors import ErrorCode
-from vital_core.ros_qos import LATCHED
-from vital_core.xarm7 import JOINT_NAMES
 from vital_interfaces.msg import GateState, OperatorInput, ReplayState, SessionState, SimTruth, TactileArray
 from vital_interfaces.srv import OpenEpisode, ReadReplay, ResetScene, TakeBaseline
-from vital_policy.episode import Episode
+from vital_rl.acting.episode import Episode
+from vital_ros.qos import LATCHED
 
 NO_ROTATION = Quaternion(x=0.0, y=0.0, z=0.0, w=0.0)
 BEFORE_ALL_TIME = Time(sec=-1)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from launch import LaunchContext
 
-from vital_bringup import launch_arguments
-from vital_bringup.launch_arguments import unknown_argument
+from vital_bringup.launching import launch_arguments
+from vital_bringup.launching.launch_arguments import unknown_argument
 
 LAUNCH = Path(__file__).parents[1] / "launch"
 NAMES = ("task", "trials", "seed", "report")

@@ -10,8 +10,8 @@ from launch import LaunchContext, LaunchDescription, LaunchService
 from launch.actions import ExecuteProcess, OpaqueFunction, SetEnvironmentVariable, SetLaunchConfiguration
 from launch_ros.actions import Node
 
-from vital_bringup import launch_parts as parts
-from vital_core.network import NETWORK, PROFILE, network_settings
+from vital_bringup.launching import launch_parts as parts
+from vital_ros.process.network import NETWORK, PROFILE, network_settings
 
 LAUNCH_FILES = sorted((Path(parts.__file__).parents[1] / "launch").glob("*.launch.py")) or sorted(
     (Path(parts.__file__).parents[4] / "share" / "vital_bringup" / "launch").glob("*.launch.py")
@@ -89,7 +89,7 @@ def test_vendors_process_started_by_a_launch_is_as_closed_as_ours(network: str, 
 
 def test_default_of_the_argument_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(os.environ, NETWORK, "open")
-    fresh = importlib.util.module_from_spec(importlib.util.find_spec("vital_bringup.launch_parts"))
+    fresh = importlib.util.module_from_spec(importlib.util.find_spec("vital_bringup.launching.launch_parts"))
     fresh.__spec__.loader.exec_module(fresh)
     defaults = {name: default for name, default, _, _ in fresh.COMMON_ARGUMENTS}
     assert defaults["network"] == "open"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vital_bringup.patience import MOST_FAILURES_IN_A_ROW, STALLED_S, Patience
+from vital_bringup.sessions.patience import MOST_FAILURES_IN_A_ROW, STALLED_S, Patience
 from vital_core.errors import ErrorCode, VitalError
 
 

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from vital_data.dataset import load_demonstrations
-from vital_data.session import Session
+from vital_data.dataset.dataset import load_demonstrations
+from vital_data.files.session import Session
 
 TIMEOUT_S = 240
 

@@ -18,13 +18,13 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.time import Time
 
-from vital_bringup.task_server_node import TaskServer
-from vital_bringup.trial import Phase
+from vital_bringup.tasks.task_server_node import TaskServer
+from vital_bringup.tasks.trial import Phase
 from vital_core.errors import ErrorCode
-from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget, Stop
+from vital_ros.qos import LATCHED
 
 POINT_M = (0.41, -0.07, 0.03)
 # Enough for a machine that is busy with other things; what is measured is said on its own.

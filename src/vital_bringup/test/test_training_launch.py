@@ -8,7 +8,7 @@ import pytest
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.residual import load_residual
 from vital_policy.shipped import checkpoint_folder
-from vital_rl.replay_store import ReplayStore
+from vital_rl.replay.replay_store import ReplayStore
 
 TIMEOUT_S = 240
 

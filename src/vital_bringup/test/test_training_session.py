@@ -2,9 +2,9 @@
 
 import pytest
 
-from vital_bringup.demo_session import Press
-from vital_bringup.patience import MOST_FAILURES_IN_A_ROW
-from vital_bringup.training_session import (
+from vital_bringup.sessions.demo_session import Press
+from vital_bringup.sessions.patience import MOST_FAILURES_IN_A_ROW
+from vital_bringup.sessions.training_session import (
     MOST_LAST_WAITS,
     MOST_OWED,
     Phase,

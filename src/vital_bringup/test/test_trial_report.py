@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vital_bringup import report
-from vital_bringup.task_run import Located, PolicyRun, Reached, run_task
-from vital_bringup.trial import Phase, Trial
+from vital_bringup.sessions import report
+from vital_bringup.tasks.task_run import Located, PolicyRun, Reached, run_task
+from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.errors import ErrorCode, VitalError
 
 TRIAL = Trial(0, 1000, "usb_insertion", "insert the USB stick into the USB port")

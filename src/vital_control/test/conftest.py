@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vital_control.command_check import Command
-from vital_control.gate import Gate
-from vital_control.limits import Limits
-from vital_control.trajectory import Trajectory
-from vital_control.trajectory_check import TrajectoryRequest
-from vital_control.verdict import Judgement, Verdict
+from vital_control.gate.command_check import Command
+from vital_control.gate.gate import Gate
+from vital_control.gate.limits import Limits
+from vital_control.gate.trajectory_check import TrajectoryRequest
+from vital_control.gate.verdict import Judgement, Verdict
+from vital_control.motion.trajectory import Trajectory
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.task import Task, load_task
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 
 # The task's limits that these tests speak of, whatever the task files are tuned to.
 TASK = replace(

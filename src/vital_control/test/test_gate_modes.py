@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vital_control.verdict import Mode, Verdict
+from vital_control.gate.verdict import Mode, Verdict
 from vital_core.errors import ErrorCode
 from vital_core.task import load_task
 

@@ -23,10 +23,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_control.messages import duration, seconds
-from vital_control.trajectory import Trajectory
+from vital_control.gate_messages import duration, seconds
+from vital_control.motion.trajectory import Trajectory
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vital_control.verdict import Mode, Verdict
+from vital_control.gate.verdict import Mode, Verdict
 from vital_core.errors import ErrorCode
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from vital_control.gate import Gate
-from vital_control.limits import Limits
-from vital_control.verdict import Mode, Verdict
+from vital_control.gate.gate import Gate
+from vital_control.gate.limits import Limits
+from vital_control.gate.verdict import Mode, Verdict
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode
-from vital_core.xarm7 import HOME_RAD
 
 PERIOD_S = 1 / 6
 ELSEWHERE_RAD = HOME_RAD + np.array([0.1, 0.05, 0.0, 0.1, 0.0, 0.05, 0.1])

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from vital_control.trajectory_check import problem
-from vital_control.verdict import Mode, Verdict
-from vital_core import kinematics
+from vital_control.gate.trajectory_check import problem
+from vital_control.gate.verdict import Mode, Verdict
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
 from vital_core.errors import ErrorCode
-from vital_core.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
 
 MAX_SPEED_RAD_S = 2.14
 MAX_SPEED_CHANGE_RAD_S = 0.6  # in 10 ms, of any joint

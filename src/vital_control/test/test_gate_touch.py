@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vital_control.verdict import Mode, Verdict
+from vital_control.gate.verdict import Mode, Verdict
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode
-from vital_core.xarm7 import HOME_RAD
 
 ALL_VALID = np.ones(5, bool)
 

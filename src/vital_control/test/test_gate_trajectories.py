@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from vital_control.verdict import Judgement, Mode, Verdict
-from vital_core import kinematics
+from vital_control.gate.verdict import Judgement, Mode, Verdict
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 
 AHEAD_RAD = kinematics.solve(kinematics.forward(HOME_RAD) @ np.diag([1.0, 1, 1, 1]), HOME_RAD) + np.array(
     [0.2, 0.05, 0.0, 0.1, 0.0, 0.05, 0.1]

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vital_control.limits import Limits, gate_parameters
-from vital_control.verdict import Judgement, Mode, Verdict
-from vital_core import kinematics
+from vital_control.gate.limits import Limits, gate_parameters
+from vital_control.gate.verdict import Judgement, Mode, Verdict
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
-from vital_core.xarm7 import HOME_RAD
 from vital_interfaces.msg import GateState
 
 NAN, INF = float("nan"), float("inf")

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vital_control import pacing
-from vital_control.limits import Limits
-from vital_control.tracking import arriving, flowing, joined, relieving
-from vital_control.trajectory import Trajectory
-from vital_control.trajectory_check import problem
-from vital_core import kinematics
+from vital_control.gate.limits import Limits
+from vital_control.gate.trajectory_check import problem
+from vital_control.motion import pacing
+from vital_control.motion.tracking import arriving, flowing, joined, relieving
+from vital_control.motion.trajectory import Trajectory
 from vital_core import pose as pose_of
-from vital_core.cartesian_motion import joint_waypoints
-from vital_core.xarm7 import HOME_RAD
+from vital_core.arm import kinematics
+from vital_core.arm.cartesian_motion import joint_waypoints
+from vital_core.arm.xarm7 import HOME_RAD
 
 ACCELERATION_RAD_S2 = 20.0
 PERIOD_S = 1 / 6

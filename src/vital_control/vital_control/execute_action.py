@@ -6,12 +6,12 @@ from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
-from vital_control.gate import Gate
-from vital_control.messages import request_of
+from vital_control.gate.gate import Gate
+from vital_control.gate_messages import request_of
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
-from vital_core.long_action import GoalEnd, LongAction
 from vital_interfaces.action import ExecuteTrajectory
+from vital_ros.long_action import GoalEnd, LongAction
 
 
 class ExecuteTrajectoryAction:

@@ -8,22 +8,22 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from vital_control import messages
+from vital_control import gate_messages
 from vital_control.execute_action import ExecuteTrajectoryAction
-from vital_control.gate import Gate
+from vital_control.gate.gate import Gate
+from vital_control.gate.ownership import Answer
 from vital_control.gate_parameters import Bottom, declare_bottom, declare_limits, declare_touch_required
 from vital_control.gate_reports import GateReports
-from vital_control.ownership import Answer
+from vital_control.motion.trajectory import Trajectory
 from vital_control.sole_mover import refuse_beside_another
-from vital_control.trajectory import Trajectory
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError, shortened
-from vital_core.node_main import exit_with, run_node
-from vital_core.priority import go_first
-from vital_core.ros_boundary import serve, subscribe
 from vital_core.task import load_task
 from vital_interfaces.msg import EndEffectorDelta, SceneReset, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
+from vital_ros.boundary import serve, subscribe
+from vital_ros.process.node_main import exit_with, run_node
+from vital_ros.process.priority import go_first
 
 PRIORITY = 2
 ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
@@ -69,30 +69,30 @@ class GateNode(Node):
         self.create_timer(WATCHDOG_PERIOD_S, self._on_tick)
 
     def _issue(self, trajectory: Trajectory) -> None:
-        self._arm.publish(messages.arm_message(trajectory))
+        self._arm.publish(gate_messages.arm_message(trajectory))
 
     def _grip(self, closed: float) -> None:
-        self._gripper.publish(messages.gripper_message(closed))
+        self._gripper.publish(gate_messages.gripper_message(closed))
 
     def _on_joints(self, message: JointState) -> None:
-        self.gate.observe_joints(messages.joints_of(message.name, message.position), steady_s())
+        self.gate.observe_joints(gate_messages.joints_of(message.name, message.position), steady_s())
 
     def _on_reference(self, message: JointTrajectoryControllerState) -> None:
-        reference = messages.joints_of(message.joint_names, message.reference.positions)
+        reference = gate_messages.joints_of(message.joint_names, message.reference.positions)
         self.gate.observe_reference(reference, steady_s())
 
     def _on_scene_reset(self, message: SceneReset) -> None:
-        self.gate.announce_reset(messages.joints_of(message.joint_names, message.position_rad), steady_s())
+        self.gate.announce_reset(gate_messages.joints_of(message.joint_names, message.position_rad), steady_s())
 
     def _on_tactile(self, message: TactileArray) -> None:
-        field, valid, baseline = messages.tactile_of(message)
+        field, valid, baseline = gate_messages.tactile_of(message)
         self.gate.observe_tactile(field, valid, steady_s(), baseline, message.baseline_id)
         self._reports.say_change()
 
     def _on_command(self, message: EndEffectorDelta) -> None:
         now_s = steady_s()
         ros_now_s = self.get_clock().now().nanoseconds * 1e-9
-        self.gate.judge(messages.command_of(message), now_s, ros_now_s)
+        self.gate.judge(gate_messages.command_of(message), now_s, ros_now_s)
         self._reports.judged(message.owner, steady_s() - now_s)
 
     def _on_acquire(

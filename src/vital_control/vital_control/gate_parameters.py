@@ -8,7 +8,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 
-from vital_control.limits import Limits, gate_parameters
+from vital_control.gate.limits import Limits, gate_parameters
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task, task_names
 

@@ -6,13 +6,13 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from vital_control.gate import Gate
-from vital_control.messages import state_message
-from vital_control.verdict import Mode, Verdict
+from vital_control.gate.gate import Gate
+from vital_control.gate.verdict import Mode, Verdict
+from vital_control.gate_messages import state_message
 from vital_core.clock import steady_s
-from vital_core.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode
 from vital_interfaces.msg import GateState
+from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 
 # One arm has one of each; a second one lies, or commands past the gate.
 ONE_PUBLISHER = ("/joint_states", "/anyskin/tactile", "/xarm7_traj_controller/joint_trajectory")

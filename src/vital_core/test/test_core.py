@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vital_core import safe_file
 from vital_core.clock import Pacer
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import safe_file
 from vital_core.observation import Action, Observation
 from vital_core.statistics import compare_pairs, percentile, wilson_interval
 from vital_core.task import load_task, parse_task, task_names

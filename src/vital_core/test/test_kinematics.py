@@ -5,10 +5,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vital_core import kinematics
 from vital_core import pose as pose_of
-from vital_core.cartesian_motion import joint_waypoints, minimum_jerk
-from vital_core.xarm7 import FLANGE_TO_TCP_M, HOME_RAD, LOWER_RAD, UPPER_RAD
+from vital_core.arm import kinematics
+from vital_core.arm.cartesian_motion import joint_waypoints, minimum_jerk
+from vital_core.arm.xarm7 import FLANGE_TO_TCP_M, HOME_RAD, LOWER_RAD, UPPER_RAD
 
 JOINTS = arrays(float, 7, elements=st.floats(0, 1)).map(lambda u: LOWER_RAD + u * (UPPER_RAD - LOWER_RAD))
 

@@ -13,9 +13,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vital_core import safe_file, schema
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Finite, Source
+from vital_core.files import safe_file, schema
+from vital_core.files.schema import Finite, Source
 from vital_core.task import Task, load_task, parse_task
 
 SOURCE = Source("file x", ErrorCode.BAD_PARAMETER, "restore it")

@@ -1,15 +1,15 @@
-"""The URDF: the same arm as `vital_core.kinematics`, whole and well formed."""
+"""The URDF: the same arm as `vital_core.arm.kinematics`, whole and well formed."""
 
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
-from vital_core import kinematics
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.urdf import GRIPPER_JOINT_NAMES, urdf
+from vital_core.arm.xarm7 import JOINT_NAMES, JOINTS, LOWER_RAD, TCP_FRAME, UPPER_RAD
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.urdf import GRIPPER_JOINT_NAMES, urdf
-from vital_core.xarm7 import JOINT_NAMES, JOINTS, LOWER_RAD, TCP_FRAME, UPPER_RAD
 
 
 def _pose(origin: ET.Element | None) -> np.ndarray:

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Source
+from vital_core.files import weight_file
+from vital_core.files.schema import Source
 
 SOURCE = Source("weights x", ErrorCode.BAD_CHECKPOINT, "restore them")
 FORMAT = weight_file.Format("kind/2", "kind/1", "convert")

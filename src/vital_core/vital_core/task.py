@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from vital_core import schema
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Name, NotNegative, Positive, Source, Vector3
+from vital_core.files import schema
+from vital_core.files.schema import Name, NotNegative, Positive, Source, Vector3
 
 Rate = Annotated[float, Meta(gt=0.0, le=1000.0)]
 Angle = Annotated[float, Meta(ge=-3.2, le=3.2)]

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import aligned_episode as topics
-from vital_data import synthetic
-from vital_data.aligned_episode import AlignmentConfig, align
-from vital_data.alignment import MISSING, frames_at, median_rate_hz, nearest_previous
-from vital_data.convert.frames import Samples
-from vital_data.labels import Label, chunk_frames, chunks_of
+from vital_data.dataset import aligned_episode as topics
+from vital_data.dataset import synthetic
+from vital_data.dataset.aligned_episode import AlignmentConfig, align
+from vital_data.dataset.alignment import MISSING, frames_at, median_rate_hz, nearest_previous
+from vital_data.dataset.frames import Samples
+from vital_data.dataset.labels import Label, chunk_frames, chunks_of
 
 STAMPS = st.lists(st.integers(0, 2_000_000_000), min_size=1, max_size=40).map(lambda v: np.array(sorted(v), np.int64))
 

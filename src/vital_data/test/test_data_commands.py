@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
+from vital_core.files.video import read_video
 from vital_core.pose import point_down
-from vital_core.video import read_video
-from vital_data import cli, synthetic
-from vital_data.convert.feature_map import load_feature_map
+from vital_data import cli
 from vital_data.convert.lerobot_reader import LeRobotReader
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.dataset import load_demonstrations
-from vital_data.traces import force_proxy, speed_trace, step_trace, tactile_trace
+from vital_data.dataset import synthetic
+from vital_data.dataset.dataset import load_demonstrations
+from vital_data.dataset.feature_map import load_feature_map
+from vital_data.inspect.traces import force_proxy, speed_trace, step_trace, tactile_trace
 
 safetensors = pytest.importorskip("safetensors.numpy")
 TASK = "usb_insertion"

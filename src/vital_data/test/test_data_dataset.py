@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import layout, synthetic
-from vital_data.aligned_episode import IMAGE_TOPIC, AlignmentConfig, align
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.dataset import load_demonstrations
-from vital_data.labels import Label
-from vital_data.normalisation import FILE_NAME, Normaliser
+from vital_data.dataset import synthetic
+from vital_data.dataset.aligned_episode import IMAGE_TOPIC, AlignmentConfig, align
+from vital_data.dataset.dataset import load_demonstrations
+from vital_data.dataset.labels import Label
+from vital_data.dataset.normalisation import FILE_NAME, Normaliser
+from vital_data.files import layout
 
 TASK = "usb_insertion"
 

@@ -16,15 +16,16 @@ from mcap.writer import CompressionType, Writer
 from test_data_recording import TASK, episode_messages, record, recorder
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import layout, synthetic
-from vital_data.cdr_rows import read_rows
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.convert.sessions import from_scripted_demos
-from vital_data.episode_reader import message_count, read_episode
-from vital_data.mcap_file import open_recording
-from vital_data.repair import repair_session
-from vital_data.ros_schema import parse_definition
-from vital_data.session import Session, line_of
+from vital_data.dataset import synthetic
+from vital_data.files import layout
+from vital_data.files.cdr_rows import read_rows
+from vital_data.files.episode_reader import message_count, read_episode
+from vital_data.files.mcap_file import open_recording
+from vital_data.files.ros_schema import parse_definition
+from vital_data.files.session import Session, line_of
+from vital_data.recording.repair import repair_session
 
 HERE = Path(__file__).parent
 MEASURED = """
@@ -32,8 +33,8 @@ import resource, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from vital_core.errors import VitalError
-from vital_data.episode_reader import read_episode
-from vital_data.repair import recover
+from vital_data.files.episode_reader import read_episode
+from vital_data.recording.repair import recover
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read_episode(Path(sys.argv[1]))

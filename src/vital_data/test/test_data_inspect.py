@@ -11,10 +11,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 
-from vital_data import cli, layout, synthetic
+from vital_data import cli
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.session import Session
-from vital_data.session_index import SessionIndex
+from vital_data.dataset import synthetic
+from vital_data.files import layout
+from vital_data.files.session import Session
+from vital_data.files.session_index import SessionIndex
 from vital_interfaces.msg import EndEffectorDelta
 
 TASK = "usb_insertion"

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import synthetic
-from vital_data.aligned_episode import AlignmentConfig, align
-from vital_data.convert.feature_map import FeatureMap, load_feature_map, parse_feature_map
-from vital_data.convert.frames import frames_of, streams_of
 from vital_data.convert.lerobot_reader import LeRobotReader
 from vital_data.convert.lerobot_writer import SourceEpisode, write_lerobot
+from vital_data.dataset import synthetic
+from vital_data.dataset.aligned_episode import AlignmentConfig, align
+from vital_data.dataset.feature_map import FeatureMap, load_feature_map, parse_feature_map
+from vital_data.dataset.frames import frames_of, streams_of
 
 SENTENCE = "Insert the USB plug."
 CAMERA = "observation.images.wrist"
@@ -132,7 +132,7 @@ def test_missing_topic_is_refused_unless_the_map_calls_it_optional():
 
 
 def _changed(change: str) -> str:
-    text = (Path(synthetic.__file__).parent / "config/lerobot_features.yaml").read_text()
+    text = (Path(synthetic.__file__).parents[1] / "config/lerobot_features.yaml").read_text()
     old, new = change.split(" -> ")
     assert old in text
     return text.replace(old, new)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vital_data.normalisation import MIN_HALF_RANGE, Normaliser
+from vital_data.dataset.normalisation import MIN_HALF_RANGE, Normaliser
 
 FINITE = st.floats(-1.0, 1.0, width=32)
 

@@ -13,12 +13,12 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import synthetic
-from vital_data.cdr_rows import Rows, read_rows
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.episode_reader import message_count, read_episode
-from vital_data.ros_schema import installed_definition, parse_definition
-from vital_data.stream_values import stream_values
+from vital_data.dataset import synthetic
+from vital_data.files.cdr_rows import Rows, read_rows
+from vital_data.files.episode_reader import message_count, read_episode
+from vital_data.files.ros_schema import installed_definition, parse_definition
+from vital_data.files.stream_values import stream_values
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=9)

@@ -13,10 +13,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 
 from vital_core.errors import ErrorCode
-from vital_data import synthetic
 from vital_data.convert.messages import JOINT_TOPIC, messages_of, time_message
-from vital_data.episode_reader import read_episode
-from vital_data.session import Session
+from vital_data.dataset import synthetic
+from vital_data.files.episode_reader import read_episode
+from vital_data.files.session import Session
 from vital_interfaces.msg import RecordingState
 from vital_interfaces.srv import FinishEpisode, StartEpisode
 
@@ -101,7 +101,7 @@ def start_recorder(tmp_path):
     running = []
 
     def start():
-        command = [sys.executable, "-m", "vital_data.recorder_node", "--ros-args", "-p", f"task:={TASK}"]
+        command = [sys.executable, "-m", "vital_data.recording.recorder_node", "--ros-args", "-p", f"task:={TASK}"]
         command += ["-p", f"session:={tmp_path / 's'}"]
         environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
         running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))

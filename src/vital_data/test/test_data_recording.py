@@ -16,14 +16,15 @@ import pytest
 from rclpy.serialization import serialize_message
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import layout, synthetic
 from vital_data.convert.messages import messages_of
-from vital_data.episode_reader import read_episode
-from vital_data.episode_writer import EpisodeWriter, Message
-from vital_data.recorder import REQUIRED, Recorder
-from vital_data.repair import broken_files, repair_session
-from vital_data.session import Session, entry_of, line_of
-from vital_data.session_index import SessionIndex
+from vital_data.dataset import synthetic
+from vital_data.files import layout
+from vital_data.files.episode_reader import read_episode
+from vital_data.files.episode_writer import EpisodeWriter, Message
+from vital_data.files.session import Session, entry_of, line_of
+from vital_data.files.session_index import SessionIndex
+from vital_data.recording.recorder import REQUIRED, Recorder
+from vital_data.recording.repair import broken_files, repair_session
 
 TASK = "usb_insertion"
 

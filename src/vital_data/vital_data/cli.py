@@ -7,8 +7,8 @@ import sys
 from rich.console import Console
 
 from vital_core.errors import VitalError
-from vital_data import inspect_command, play_command, plot_command
 from vital_data.convert import command as convert_command
+from vital_data.inspect import inspect_command, play_command, plot_command
 
 EXIT_REFUSED = 2
 COMMANDS = (inspect_command, play_command, plot_command, convert_command)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vital_perception.anyskin_protocol import encode
+from vital_perception.anyskin.anyskin_protocol import encode
 
 PATIENCE_S = 20.0
 

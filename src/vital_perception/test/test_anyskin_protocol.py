@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_perception.anyskin_protocol import END, FRAME_BYTES, Frame, FrameParser, Plausible, encode
+from vital_perception.anyskin.anyskin_protocol import END, FRAME_BYTES, Frame, FrameParser, Plausible, encode
 
 CRLF_FLOATS = [
     # Floats of a field that have CR LF among their bytes.

@@ -7,16 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
-from vital_core import kinematics
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.xarm7 import HOME_RAD
-from vital_perception.board import Board, Lens
-from vital_perception.calibrate_scene_camera import run
-from vital_perception.calibration_file import read_calibration, write_calibration
-from vital_perception.calibration_session import CalibrationFolder
-from vital_perception.hand_eye import solve
-from vital_perception.stillness import Stillness
+from vital_perception.calibration.board import Board, Lens
+from vital_perception.calibration.calibrate_scene_camera import run
+from vital_perception.calibration.calibration_file import read_calibration, write_calibration
+from vital_perception.calibration.calibration_session import CalibrationFolder
+from vital_perception.calibration.hand_eye import solve
+from vital_perception.calibration.stillness import Stillness
 
 X = pose_of.from_vector((1.05, 0.1, 0.55), (-1.9, 1.9, -0.7))
 Y = pose_of.from_vector((0.02, -0.01, 0.08), (0.2, 0.1, 0.4))

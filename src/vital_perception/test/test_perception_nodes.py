@@ -20,13 +20,13 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.msg import TactileArray
 from vital_interfaces.srv import TakeBaseline
-from vital_perception.anyskin_protocol import encode
-from vital_perception.board import Board
-from vital_perception.calibration_session import CalibrationFolder
+from vital_perception.anyskin.anyskin_protocol import encode
+from vital_perception.calibration.board import Board
+from vital_perception.calibration.calibration_session import CalibrationFolder
 
 Start = Callable[..., subprocess.Popen]
 

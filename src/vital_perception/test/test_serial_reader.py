@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vital_perception.anyskin_protocol import FRAME_BYTES, FrameParser
-from vital_perception.serial_reader import Link, LinkTimes, SerialReader, find_device, open_serial
+from vital_perception.anyskin.anyskin_protocol import FRAME_BYTES, FrameParser
+from vital_perception.anyskin.serial_reader import Link, LinkTimes, SerialReader, find_device, open_serial
 
 QUICK = LinkTimes(retry_s=0.05, silent_s=0.3, reopen_s=1.0)
 

@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_perception.anyskin_protocol import Frame
-from vital_perception.mounting import AS_MOUNTED, Mounting
-from vital_perception.tactile_stream import StreamConfig, TactileStream
+from vital_perception.anyskin.anyskin_protocol import Frame
+from vital_perception.anyskin.mounting import AS_MOUNTED, Mounting
+from vital_perception.anyskin.tactile_stream import StreamConfig, TactileStream
 
 REST = 1000.0 * np.cos(np.arange(15)).reshape(5, 3)
 

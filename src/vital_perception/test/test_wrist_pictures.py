@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_perception.picture_reader import PictureReader
-from vital_perception.picture_source import CameraSettings, Replay, UvcCamera, make_source
-from vital_perception.picture_watch import PictureWatch, WatchConfig
-from vital_perception.picture_window import Window
+from vital_perception.wrist_camera.image_reader import PictureReader
+from vital_perception.wrist_camera.image_source import CameraSettings, Replay, UvcCamera, make_source
+from vital_perception.wrist_camera.image_watch import PictureWatch, WatchConfig
+from vital_perception.wrist_camera.image_window import Window
 
 RNG = np.random.default_rng(0)
 

@@ -10,10 +10,10 @@ import torch
 from safetensors.numpy import save_file
 
 from vital_core import pose as pose_of
-from vital_data.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
-from vital_policy.policy import Policy, PolicyConfig
-from vital_policy.transformer import TransformerConfig
+from vital_policy.network.policy import Policy, PolicyConfig
+from vital_policy.network.transformer import TransformerConfig
 
 TINY = PolicyConfig(keypoints=8, transformer=TransformerConfig(layers=1, heads=2, width=16, dropout=0.1))
 

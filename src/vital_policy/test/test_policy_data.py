@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vital_policy.augmentation import Augmentation, augment, colour_jitter, random_crop, to_network
 from vital_policy.ensemble import TemporalEnsemble
+from vital_policy.network.augmentation import Augmentation, augment, colour_jitter, random_crop, to_network
 
 FINITE = st.floats(-1.0, 1.0, width=32)
 

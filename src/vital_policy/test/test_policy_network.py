@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from vital_core import schema
 from vital_core.errors import ErrorCode
-from vital_core.schema import Source
-from vital_policy import fused_norm
-from vital_policy.encoders import Stem, TactileEncoder, spatial_softmax
-from vital_policy.policy import Policy, PolicyConfig
-from vital_policy.transformer import Transformer, TransformerConfig
+from vital_core.files import schema
+from vital_core.files.schema import Source
+from vital_policy.network import fused_norm
+from vital_policy.network.encoders import Stem, TactileEncoder, spatial_softmax
+from vital_policy.network.policy import Policy, PolicyConfig
+from vital_policy.network.transformer import Transformer, TransformerConfig
 
 
 def test_policy_has_exactly_the_papers_parameters():

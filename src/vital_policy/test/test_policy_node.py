@@ -23,11 +23,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState, TactileArray
 from vital_interfaces.srv import AcquireControl, TakeBaseline
-from vital_policy.run_goal import finish_of
+from vital_rl.acting.run_goal import finish_of
+from vital_ros.qos import LATCHED
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -133,7 +133,7 @@ def until(true, timeout_s: float = 30.0) -> None:
 def start_node(folder: Path, *parameters: str) -> subprocess.Popen:
     arguments = [item for p in (f"checkpoint_dir:={folder}", *parameters) for item in ("-p", p)]
     return subprocess.Popen(
-        [sys.executable, "-m", "vital_policy.policy_node", "--ros-args", *arguments],
+        [sys.executable, "-m", "vital_rl.acting.policy_node", "--ros-args", *arguments],
         stderr=subprocess.PIPE,
         text=True,
         env=dict(os.environ),

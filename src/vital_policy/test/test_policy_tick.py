@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_policy.episode import Episode
 from vital_policy.inference import LocalPolicy
-from vital_policy.tick import EpisodeFigures, PolicyTick, Readings, TickResult, tactile_above_baseline
+from vital_rl.acting.episode import Episode
+from vital_rl.acting.tick import EpisodeFigures, PolicyTick, Readings, TickResult, tactile_above_baseline
 
 IMAGE, TACTILE = np.zeros((128, 128, 3), np.uint8), np.zeros(15, np.float32)
 

@@ -14,21 +14,30 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import weight_file
+from vital_core.files.schema import Source
 from vital_core.observation import Observation
-from vital_core.schema import Source
 from vital_core.task import load_task
-from vital_data.dataset import load_demonstrations
-from vital_policy import evaluated, train_bc
-from vital_policy.augmentation import Augmentation, to_network
+from vital_data.dataset.dataset import load_demonstrations
+from vital_policy import evaluated
 from vital_policy.checkpoint import load_checkpoint
+from vital_policy.cloning import train_bc
+from vital_policy.cloning.trainer import (
+    PRESETS,
+    TrainConfig,
+    Trainer,
+    action_groups,
+    action_weights,
+    chunk_loss,
+    learning_rate,
+)
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import main
-from vital_policy.policy import Policy
+from vital_policy.network.augmentation import Augmentation, to_network
+from vital_policy.network.policy import Policy
 from vital_policy.residual import Residual, feature_size, save_residual
 from vital_policy.residual_actor import ActorConfig, ResidualActor
-from vital_policy.trainer import PRESETS, TrainConfig, Trainer, action_groups, action_weights, chunk_loss, learning_rate
 
 
 @pytest.fixture
@@ -175,9 +184,10 @@ def test_resumed_trainer_repeats_the_losses_exactly(demos: Path, tiny: TrainConf
 
 TRAIN = """
 import dataclasses, sys
-from vital_policy import train_bc, trainer
-from vital_policy.policy import PolicyConfig
-from vital_policy.transformer import TransformerConfig
+from vital_policy.cloning import train_bc
+from vital_policy.cloning import trainer
+from vital_policy.network.policy import PolicyConfig
+from vital_policy.network.transformer import TransformerConfig
 small = PolicyConfig(keypoints=8, transformer=TransformerConfig(layers=1, heads=2, width=16))
 trainer.PRESETS["cpu"] = dataclasses.replace(trainer.PRESETS["paper"], batch=4, policy=small, holdout_episodes=1)
 train_bc.LOG_EVERY = 1

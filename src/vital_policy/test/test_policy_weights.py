@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Source
+from vital_core.files import weight_file
+from vital_core.files.schema import Source
 from vital_policy import checkpoint as policy_file
 from vital_policy import residual as residual_file
 from vital_policy.checkpoint import Checkpoint, load_checkpoint, parse_checkpoint
 from vital_policy.convert_weights import main
-from vital_policy.policy import PolicyConfig
+from vital_policy.network.policy import PolicyConfig
+from vital_policy.network.transformer import TransformerConfig
 from vital_policy.residual import HEADER_KEY, Residual, feature_size, from_bytes, load_residual, to_bytes
 from vital_policy.residual_actor import ActorConfig, ResidualActor
-from vital_policy.transformer import TransformerConfig
 
 SOURCE = Source("test", ErrorCode.INTERNAL, "")
 SMALL = PolicyConfig(keypoints=2, chunk=2, transformer=TransformerConfig(layers=1, heads=1, width=2, positions=3))

@@ -9,15 +9,15 @@ import torch
 from msgspec import Meta
 from safetensors.torch import load, save
 
-from vital_core import safe_file, schema, weight_file
+from vital_core.arm.xarm7 import TCP_FRAME
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import safe_file, schema, weight_file
+from vital_core.files.schema import Count, Name, Sha256, Source, Text
+from vital_core.files.weight_file import Header, Metadata
 from vital_core.observation import IMAGE_SIZE_PX
-from vital_core.schema import Count, Name, Sha256, Source, Text
-from vital_core.weight_file import Header, Metadata
-from vital_core.xarm7 import TCP_FRAME
-from vital_data.normalisation import Normaliser, StoredNormaliser
+from vital_data.dataset.normalisation import Normaliser, StoredNormaliser
 from vital_policy.ensemble import PAPER_DECAY
-from vital_policy.policy import Policy, PolicyConfig
+from vital_policy.network.policy import Policy, PolicyConfig
 
 FORMAT = weight_file.Format("vital_policy/2", "vital_policy/1", "ros2 run vital_policy convert_weights")
 MOST_BYTES = 500_000_000

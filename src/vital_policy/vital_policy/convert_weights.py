@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Source
+from vital_core.files import weight_file
+from vital_core.files.schema import Source
 from vital_policy.checkpoint import convert_checkpoint, load_checkpoint
 from vital_policy.residual import HEADER_KEY, convert_residual
 

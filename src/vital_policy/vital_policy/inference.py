@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from vital_core.observation import ACTION_VALUES, IMAGE_SIZE_PX, TACTILE_VALUES, Action, Observation
-from vital_policy.augmentation import to_network
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
 from vital_policy.ensemble import TemporalEnsemble
+from vital_policy.network.augmentation import to_network
 from vital_policy.residual import Residual
 
 WARM_UP_RUNS = 5

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import safe_file
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
 from vital_policy.residual import load_residual, residual_identity
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Count, Name, Sha256, Source, Text
-from vital_core.weight_file import Header, Metadata
+from vital_core.files import safe_file, schema, weight_file
+from vital_core.files.schema import Count, Name, Sha256, Source, Text
+from vital_core.files.weight_file import Header, Metadata
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor, offset_scale
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vital_core.observation import ACTION_VALUES
-from vital_data.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser
 
 OFFSET_SHARE = 0.2
 GRIPPER = 6

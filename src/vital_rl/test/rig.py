@@ -20,8 +20,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from slide import Slide
 
-from vital_core.ros_qos import LATCHED
-from vital_core.xarm7 import JOINT_NAMES
+from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import (
     EndEffectorDelta,
@@ -40,8 +39,9 @@ from vital_interfaces.srv import (
     ReadReplay,
     TakeBaseline,
 )
-from vital_policy.replay_messages import to_message
-from vital_policy.rollout import ReplayStep
+from vital_rl.acting.rollout import ReplayStep
+from vital_rl.acting.rollout_messages import to_message
+from vital_ros.qos import LATCHED
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 HOME = np.array([0.0, -0.3, 0.0, 0.9, 0.0, 1.2, 0.0])

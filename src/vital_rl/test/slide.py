@@ -4,16 +4,16 @@ import gymnasium
 import numpy as np
 import torch
 
-from vital_data.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from vital_policy.policy import Policy, PolicyConfig
+from vital_policy.network.policy import Policy, PolicyConfig
+from vital_policy.network.transformer import TransformerConfig
 from vital_policy.residual import Exploration
 from vital_policy.residual_actor import ActorConfig
-from vital_policy.transformer import TransformerConfig
-from vital_rl.critic import CriticConfig
-from vital_rl.ddpg import DDPGConfig
-from vital_rl.feature_replay import ReplayConfig
-from vital_rl.learning import LearningConfig
+from vital_rl.learner.learning import LearningConfig
+from vital_rl.residual.critic import CriticConfig
+from vital_rl.residual.ddpg import DDPGConfig
+from vital_rl.residual.feature_replay import ReplayConfig
 
 WIDTH = 16
 STEP_M = 0.05

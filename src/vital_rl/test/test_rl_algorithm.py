@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_core.errors import VitalError
-from vital_data.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser
 from vital_policy.residual import Exploration
 from vital_policy.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
-from vital_rl.critic import CriticConfig, Critics
-from vital_rl.ddpg import PRECISIONS, Batch, DDPGConfig, Learner, fastest_precision
-from vital_rl.transitions import EpisodeSteps, n_step, rewards
+from vital_rl.residual.critic import CriticConfig, Critics
+from vital_rl.residual.ddpg import PRECISIONS, Batch, DDPGConfig, Learner, fastest_precision
+from vital_rl.residual.transitions import EpisodeSteps, n_step, rewards
 
 SMALL = DDPGConfig(
     critic_only=50,

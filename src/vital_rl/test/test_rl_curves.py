@@ -8,8 +8,8 @@ import pytest
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.statistics import wilson_interval
-from vital_rl.curves import LEAST, WINDOW, curve_of, main
-from vital_rl.episode_log import FILE, EpisodeLine, EpisodeLog, read_lines
+from vital_rl.learner.curves import LEAST, WINDOW, curve_of, main
+from vital_rl.learner.episode_log import FILE, EpisodeLine, EpisodeLog, read_lines
 
 
 def a_run(folder, outcomes):

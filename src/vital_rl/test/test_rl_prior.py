@@ -5,16 +5,16 @@ import pytest
 from slide import STEP_M, small_config, still
 
 from vital_core.pose import Pose
-from vital_data import synthetic
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.dataset import load_demonstrations
+from vital_data.dataset import synthetic
+from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings
 from vital_policy.residual_actor import ActorConfig, ResidualActor
-from vital_rl.feature_replay import FeatureReplay, ReplayConfig
-from vital_rl.features import FeatureCache
-from vital_rl.learning import ResidualLearner
-from vital_rl.prior import add_demonstrations, demonstrated
+from vital_rl.learner.learning import ResidualLearner
+from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig
+from vital_rl.residual.features import FeatureCache
+from vital_rl.residual.prior import add_demonstrations, demonstrated
 
 FRAMES = (60, 70)
 EVERY = 5

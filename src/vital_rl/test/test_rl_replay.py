@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_policy.replay_messages import from_message, to_message
-from vital_policy.rollout import ReplayStep
-from vital_rl.replay_log import ReplayLog, chunk_path
-from vital_rl.replay_step import from_bytes, place_of, to_bytes
-from vital_rl.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
+from vital_rl.acting.rollout import ReplayStep
+from vital_rl.acting.rollout_messages import from_message, to_message
+from vital_rl.replay.replay_log import ReplayLog, chunk_path
+from vital_rl.replay.replay_step import from_bytes, place_of, to_bytes
+from vital_rl.replay.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
 
 WRITER = """
 import sys
 from test_rl_replay import some_step
-from vital_rl.replay_store import ReplayStore
+from vital_rl.replay.replay_store import ReplayStore
 store = ReplayStore(sys.argv[1], chunk_bytes=200_000)
 print("ready", flush=True)
 while True:

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from test_rl_replay import filled, some_step
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_rl.replay_log import HEADER, LARGEST_RECORD, MAGIC, chunk_path
-from vital_rl.replay_messages import stored_episode, stored_message
-from vital_rl.replay_step import HEAD, from_bytes, to_bytes
-from vital_rl.replay_store import CLOSE, EVICT, LABEL, OPEN, STEP, LabelVerdict, ReplayStore
+from vital_rl.replay.replay_log import HEADER, LARGEST_RECORD, MAGIC, chunk_path
+from vital_rl.replay.replay_messages import stored_episode, stored_message
+from vital_rl.replay.replay_step import HEAD, from_bytes, to_bytes
+from vital_rl.replay.replay_store import CLOSE, EVICT, LABEL, OPEN, STEP, LabelVerdict, ReplayStore
 
 STEP_BYTES = len(to_bytes(0, 0, some_step(1)))
 
@@ -210,7 +210,7 @@ BOMB = """
 import resource, sys
 from test_rl_replay_files import bomb
 from vital_core.errors import VitalError
-from vital_rl.replay_step import from_bytes
+from vital_rl.replay.replay_step import from_bytes
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     from_bytes(bomb())

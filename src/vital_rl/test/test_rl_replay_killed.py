@@ -7,9 +7,9 @@ import time
 import numpy as np
 from rig import SERVICES, noisy_step, rig
 
-from vital_policy.replay_messages import from_message
-from vital_rl.replay_node import main
-from vital_rl.replay_store import ReplayStore
+from vital_rl.acting.rollout_messages import from_message
+from vital_rl.replay.replay_node import main
+from vital_rl.replay.replay_store import ReplayStore
 
 KILLS = 100
 EPISODE = 12
@@ -67,7 +67,7 @@ def kill_after(process, event, seconds):
 
 def test_a_hundred_kills_cost_nothing_that_was_acknowledged(tmp_path, own_ros_domain):
     processes, rng = multiprocessing.get_context("forkserver"), np.random.default_rng(0)
-    processes.set_forkserver_preload(["vital_rl.replay_node"])
+    processes.set_forkserver_preload(["vital_rl.replay.replay_node"])
     arguments = ["--ros-args", "-p", f"folder:={tmp_path / 'replay'}"]
     with rig(own_ros_domain) as robot:
         writer = Writer(robot)

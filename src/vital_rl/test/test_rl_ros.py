@@ -13,19 +13,19 @@ from rig import HOME, Processes, noisy_step, rig, until
 from slide import Slide, small_config, still
 
 from vital_core import pose as pose_of
+from vital_core.arm.kinematics import forward
 from vital_core.errors import ErrorCode
-from vital_core.kinematics import forward
 from vital_interfaces.msg import ResidualWeights
 from vital_policy.inference import LocalPolicy
-from vital_policy.replay_messages import to_message
 from vital_policy.residual import to_bytes
-from vital_policy.rollout import ReplayStep
-from vital_rl.learning import ResidualLearner
-from vital_rl.replay_messages import stored_episode
-from vital_rl.replay_store import ReplayStore
-from vital_rl.training import play_episode
+from vital_rl.acting.rollout import ReplayStep
+from vital_rl.acting.rollout_messages import to_message
+from vital_rl.learner.learning import ResidualLearner
+from vital_rl.learner.training import play_episode
+from vital_rl.replay.replay_messages import stored_episode
+from vital_rl.replay.replay_store import ReplayStore
 
-POLICY, REPLAY, LEARNER = "vital_policy.policy_node", "vital_rl.replay_node", "vital_rl.learner_node"
+POLICY, REPLAY, LEARNER = "vital_rl.acting.policy_node", "vital_rl.replay.replay_node", "vital_rl.learner.learner_node"
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,19 @@ import torch
 from safetensors.torch import load, save
 from slide import Slide, small_config, still
 
-from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import weight_file
+from vital_core.files.schema import Source
 from vital_core.observation import Observation
-from vital_core.schema import Source
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
-from vital_policy.rollout import ReplayStep
-from vital_rl.episode_log import read_lines
-from vital_rl.features import FeatureCache, foreground_of, variants_of
-from vital_rl.learning import STATE, ResidualLearner, configure
-from vital_rl.prior import offsets_of
-from vital_rl.replay_store import ReplayStore
-from vital_rl.training import ResidualTraining
+from vital_rl.acting.rollout import ReplayStep
+from vital_rl.learner.episode_log import read_lines
+from vital_rl.learner.learning import STATE, ResidualLearner, configure
+from vital_rl.learner.training import ResidualTraining
+from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.residual.features import FeatureCache, foreground_of, variants_of
+from vital_rl.residual.prior import offsets_of
 
 SOURCE = Source("test", ErrorCode.INTERNAL, "")
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from vital_core import pose as pose_of
+from vital_core.arm.xarm7 import HOME_RAD, MAX_JOINT_SPEED_RAD_S
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD, MAX_JOINT_SPEED_RAD_S
-from vital_sim.arm import ArmConfig, TrackingFilter
-from vital_sim.motion import track
-from vital_sim.world import World
+from vital_sim.demonstrator.motion import track
+from vital_sim.world.arm import ArmConfig, TrackingFilter
+from vital_sim.world.world import World
 
 
 @pytest.fixture(scope="module")

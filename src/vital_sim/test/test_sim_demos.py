@@ -8,8 +8,8 @@ from safetensors import safe_open
 from vital_core import pose as pose_of
 from vital_core.errors import VitalError
 from vital_core.task import load_task
-from vital_data.dataset import load_demonstrations
-from vital_sim import demos
+from vital_data.dataset.dataset import load_demonstrations
+from vital_sim.demonstrator import collect_demos
 
 TASK = "usb_insertion"
 
@@ -18,7 +18,7 @@ TASK = "usb_insertion"
 def folder(tmp_path_factory):
     """Two recorded episodes."""
     made = tmp_path_factory.mktemp("demos")
-    assert demos.collect(TASK, 2, 0, made, "green", workers=1) >= 0
+    assert collect_demos.collect(TASK, 2, 0, made, "green", workers=1) >= 0
     return made
 
 
@@ -42,7 +42,7 @@ def test_file_has_the_contracts_tensors_and_metadata(folder):
     }
     expected = {"format": "vital_demo/1", "task": TASK, "rate_hz": "30", "success": "true", "frame": "link_tcp"}
     assert expected.items() <= metadata.items()
-    assert int(metadata["seed"]) % demos.RETRY_STRIDE == 0
+    assert int(metadata["seed"]) % collect_demos.RETRY_STRIDE == 0
 
 
 def test_six_hertz_actions_are_within_the_gates_limits(folder):
@@ -69,7 +69,7 @@ def test_touch_starts_at_its_baseline_and_feels_the_insertion(folder):
 
 def test_episode_ends_with_half_a_second_of_holding_still(folder):
     tensors, _ = read(folder / "episode_0000.safetensors")
-    assert np.ptp(tensors["t_base_tcp"][-demos.HOLD_FRAMES + 8 :, :3, 3], axis=0).max() < 0.0015
+    assert np.ptp(tensors["t_base_tcp"][-collect_demos.HOLD_FRAMES + 8 :, :3, 3], axis=0).max() < 0.0015
     assert tensors["t_base_tcp"][-1, 2, 3] == pytest.approx(tensors["t_base_tcp"][:, 2, 3].min(), abs=0.001)
 
 
@@ -77,11 +77,11 @@ def test_whole_episodes_are_kept_and_a_torn_one_is_recorded_again(folder):
     kept, torn = folder / "episode_0000.safetensors", folder / "episode_0001.safetensors"
     untouched, content = kept.stat().st_mtime_ns, torn.read_bytes()
     torn.write_bytes(content[: len(content) // 2])
-    assert not demos.is_whole(torn)
-    demos.collect(TASK, 2, 0, folder, "green", workers=1)
+    assert not collect_demos.is_whole(torn)
+    collect_demos.collect(TASK, 2, 0, folder, "green", workers=1)
     assert kept.stat().st_mtime_ns == untouched
     again, _ = read(torn)
-    assert np.isfinite(again["t_base_tcp"]).all() and demos.is_whole(torn)
+    assert np.isfinite(again["t_base_tcp"]).all() and collect_demos.is_whole(torn)
     assert not list(folder.glob(".*"))
 
 
@@ -99,9 +99,9 @@ def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
             seeds.append(seed)
             return {"gripper": np.ones(3, np.float32)} if len(seeds) == 3 else None
 
-    monkeypatch.setitem(demos._recorders, (TASK, "green"), FailsTwice())
-    assert demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
-    assert seeds == [4, 4 + demos.RETRY_STRIDE, 4 + 2 * demos.RETRY_STRIDE]
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green"), FailsTwice())
+    assert collect_demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
+    assert seeds == [4, 4 + collect_demos.RETRY_STRIDE, 4 + 2 * collect_demos.RETRY_STRIDE]
     assert read(tmp_path / "episode_0000.safetensors")[1]["seed"] == str(seeds[-1])
 
 
@@ -110,38 +110,45 @@ def test_expert_that_never_succeeds_is_given_up(tmp_path, monkeypatch):
         def record(self, seed):
             return None
 
-    monkeypatch.setitem(demos._recorders, (TASK, "green"), NeverSucceeds())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green"), NeverSucceeds())
     with pytest.raises(VitalError, match="failed 10 times"):
-        demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
+        collect_demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("task", "seed", "background"),
-    [("plug_in_socket", 0, "green"), (TASK, 1, "green"), (TASK, 0, "plain"), (TASK, demos.RETRY_STRIDE, "green")],
+    [
+        ("plug_in_socket", 0, "green"),
+        (TASK, 1, "green"),
+        (TASK, 0, "plain"),
+        (TASK, collect_demos.RETRY_STRIDE, "green"),
+    ],
 )
 def test_folder_of_another_recording_is_refused_and_left_alone(folder, task, seed, background):
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     with pytest.raises(VitalError, match="record into another folder"):
-        demos.collect(task, 2, seed, folder, background, workers=1)
+        collect_demos.collect(task, 2, seed, folder, background, workers=1)
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_no_episodes_at_all_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        demos.main(["--task", TASK, "--episodes", "0", "--out", str(tmp_path / "none")])
+        collect_demos.main(["--task", TASK, "--episodes", "0", "--out", str(tmp_path / "none")])
     assert stopped.value.code == 2
     assert "at least 1" in capsys.readouterr().err
 
 
 def test_contact_sheet_has_one_row_an_episode(folder, tmp_path):
     sheet = tmp_path / "sheet.png"
-    demos.main(["--task", TASK, "--episodes", "2", "--out", str(folder), "--workers", "1", "--sheet", str(sheet)])
+    collect_demos.main(
+        ["--task", TASK, "--episodes", "2", "--out", str(folder), "--workers", "1", "--sheet", str(sheet)]
+    )
     assert cv2.imread(str(sheet)).shape == (2 * 128, 8 * 128, 3)
 
 
 def test_unknown_task_is_refused_with_the_nearest_name(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        demos.main(["--task", "usb_insertoin", "--out", str(tmp_path)])
+        collect_demos.main(["--task", "usb_insertoin", "--out", str(tmp_path)])
     assert stopped.value.code == 2
     assert "usb_insertion" in capsys.readouterr().err

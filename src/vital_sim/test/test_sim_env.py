@@ -6,8 +6,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from vital_core import pose as pose_of
-from vital_sim.env import SUCCESS_HELD_S, VitalEnv
-from vital_sim.expert import ScriptedExpert
+from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.gym.env import SUCCESS_HELD_S, VitalEnv
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,20 @@ import numpy as np
 import pytest
 
 from vital_core.errors import VitalError
+from vital_core.files.video import read_video
 from vital_core.observation import Action
-from vital_core.video import read_video
-from vital_sim import evaluate, policies, workers
-from vital_sim.env import VitalEnv
-from vital_sim.evaluation import Cell, Trial, finished_trials, read_report, report_of, run_trials, write_report
-from vital_sim.failure_video import film_failures
+from vital_sim.evaluation import evaluate, policies, workers
+from vital_sim.evaluation.evaluation import (
+    Cell,
+    Trial,
+    finished_trials,
+    read_report,
+    report_of,
+    run_trials,
+    write_report,
+)
+from vital_sim.evaluation.failure_video import film_failures
+from vital_sim.gym.env import VitalEnv
 
 
 class Diver:
@@ -52,7 +60,7 @@ def offer_diver(folder):
 
 def command_of(tmp_path, *more, **options):
     given = arguments(tmp_path, loader="diver", **options)
-    return [sys.executable, "-m", "vital_sim.evaluate", *given, *more]
+    return [sys.executable, "-m", "vital_sim.evaluation.evaluate", *given, *more]
 
 
 @pytest.fixture

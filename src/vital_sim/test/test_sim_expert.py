@@ -5,11 +5,11 @@ import pytest
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task
-from vital_sim.expert import PERIOD_S, Phase, ScriptedExpert, run, sample_start
-from vital_sim.motion import track
-from vital_sim.probes import trial, world_at
-from vital_sim.tactile import largest_field_ut
-from vital_sim.world import World
+from vital_sim.demonstrator.expert import PERIOD_S, Phase, ScriptedExpert, run, sample_start
+from vital_sim.demonstrator.motion import track
+from vital_sim.validation.probes import trial, world_at
+from vital_sim.world.tactile import largest_field_ut
+from vital_sim.world.world import World
 
 TASKS = ("usb_insertion", "plug_in_socket")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vital_sim.joint_trajectory import Points, TrajectoryExecution, read_points
+from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution, read_points
 
 NAMES = ("a", "b")
 

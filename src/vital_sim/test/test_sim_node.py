@@ -15,13 +15,13 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.msg import SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
 
 DOMAIN = "76"
 ENVIRONMENT = {**os.environ, "ROS_DOMAIN_ID": DOMAIN}
-COMMAND = [sys.executable, "-m", "vital_sim.sim_node", "--ros-args"]
+COMMAND = [sys.executable, "-m", "vital_sim.ros.sim_node", "--ros-args"]
 
 
 class Listener(Node):

@@ -5,11 +5,11 @@ import pytest
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task
-from vital_sim import sim_messages
-from vital_sim.expert import PERIOD_S, sample_start
-from vital_sim.motion import track
-from vital_sim.operator import LIMIT_S, Button, ScriptedOperator
-from vital_sim.world import World
+from vital_sim.demonstrator.expert import PERIOD_S, sample_start
+from vital_sim.demonstrator.motion import track
+from vital_sim.demonstrator.operator import LIMIT_S, Button, ScriptedOperator
+from vital_sim.ros import sim_messages
+from vital_sim.world.world import World
 
 
 def at_start(task: str, seed: int) -> World:

@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from vital_sim.camera_worker import CameraWorker
-from vital_sim.sim_session import SimSession, Sinks
+from vital_sim.cameras.camera_worker import CameraWorker
+from vital_sim.ros.sim_session import SimSession, Sinks
 
 SLOW_S = 0.4
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vital_sim.tactile import TactileConfig, TactilePad, largest_field_ut
+from vital_sim.world.tactile import TactileConfig, TactilePad, largest_field_ut
 
 MOVE_M = 1e-4
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vital_core.task import load_task
-from vital_sim import probes, validity
+from vital_sim.validation import probes, validity
 
 TASKS = ("usb_insertion", "plug_in_socket")
 

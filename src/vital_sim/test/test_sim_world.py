@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from vital_core import pose as pose_of
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD
-from vital_sim.expert import sample_start
-from vital_sim.probes import hover, press
-from vital_sim.world import EXACT, World, WorldConfig
+from vital_sim.demonstrator.expert import sample_start
+from vital_sim.validation.probes import hover, press
+from vital_sim.world.world import EXACT, World, WorldConfig
 
 TASKS = ("usb_insertion", "plug_in_socket")
 

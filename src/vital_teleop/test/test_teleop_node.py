@@ -16,10 +16,10 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 
-from vital_core import kinematics
-from vital_core.ros_qos import LATCHED
-from vital_core.xarm7 import JOINT_NAMES
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.msg import GateState, OperatorInput, TeleopEvent, TeleopState
+from vital_ros.qos import LATCHED
 
 DOMAIN = "143"
 ENVIRONMENT = dict(os.environ, ROS_DOMAIN_ID=DOMAIN)
@@ -80,7 +80,7 @@ class Hand(Node):
 @pytest.fixture(scope="module")
 def hand():
     modules = [
-        ["vital_sim.sim_node"],
+        ["vital_sim.ros.sim_node"],
         ["vital_control.gate_node"],
         ["vital_teleop.teleop_node", "-p", "device:=remote"],
     ]

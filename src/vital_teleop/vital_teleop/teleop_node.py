@@ -12,20 +12,20 @@ from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from vital_core import kinematics
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import TCP_FRAME
 from vital_core.clock import steady_s
-from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import VitalError
-from vital_core.gate_watch import GateWatch
-from vital_core.message_check import joint_positions, one_of, pose_in, within
-from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
-from vital_core.priority import go_first
-from vital_core.ros_boundary import subscribe
 from vital_core.task import load_task
-from vital_core.xarm7 import TCP_FRAME
 from vital_interfaces.msg import EndEffectorDelta, GateState, OperatorInput, TeleopEvent, TeleopState
 from vital_interfaces.srv import AcquireControl, Stop
+from vital_ros.boundary import subscribe
+from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
+from vital_ros.gate_watch import GateWatch
+from vital_ros.message_check import joint_positions, one_of, pose_in, within
+from vital_ros.process.node_main import exit_with, run_node
+from vital_ros.process.priority import go_first
 from vital_teleop.device import Button, Device, DeviceSample
 from vital_teleop.devices import REMOTE, make_device
 from vital_teleop.devices.remote import Remote

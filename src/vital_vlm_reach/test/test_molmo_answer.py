@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vital_vlm_reach.molmo_answer import points_percent, read_answer
+from vital_vlm_reach.pointing.molmo_answer import points_percent, read_answer
 
 percent = st.integers(0, 1000).map(lambda tenths: tenths / 10)
 

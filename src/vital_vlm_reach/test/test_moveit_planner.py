@@ -8,18 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vital_core import kinematics
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
-from vital_vlm_reach import moveit_planner
-from vital_vlm_reach.joint_path import JointPath
-from vital_vlm_reach.moveit_planner import MoveItPlanner
-from vital_vlm_reach.planner import ReachProblem
-from vital_vlm_reach.planners import make_planner
+from vital_vlm_reach.planning import moveit_planner
+from vital_vlm_reach.planning.joint_path import JointPath
+from vital_vlm_reach.planning.moveit_planner import MoveItPlanner
+from vital_vlm_reach.planning.planner import ReachProblem
+from vital_vlm_reach.planning.planners import make_planner
+from vital_vlm_reach.planning.timing import MotionLimits, time_path
 from vital_vlm_reach.reach_messages import trajectory_message
 from vital_vlm_reach.start_pose import sample_start_pose
-from vital_vlm_reach.timing import MotionLimits, time_path
 
 TASK = load_task("usb_insertion")
 SOCKET = np.array([0.45, 0.0, 0.035])

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from vital_core import weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Source
+from vital_core.files import weight_file
+from vital_core.files.schema import Source
 from vital_vlm_reach.pointing.embedded import FORMAT, EmbeddedPointing, begin_from, convert_pointing, save_weights
 from vital_vlm_reach.pointing.network import PointingNetwork, peak, target_heat
 from vital_vlm_reach.pointing.renders import KINDS, Studio

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_vlm_reach.frames import FixedFrames
+from vital_vlm_reach.localisation.frames import FixedFrames
 
 numbers = st.tuples(*[st.floats(-2.0, 2.0)] * 3)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_vlm_reach.lifting import Camera, lift_pixel, surface_depth_mm
+from vital_vlm_reach.localisation.lifting import Camera, lift_pixel, surface_depth_mm
 
 K = np.array([[610.0, 0.0, 320.0], [0.0, 611.0, 240.0], [0.0, 0.0, 1.0]])
 CAMERA = Camera(640, 480, K)

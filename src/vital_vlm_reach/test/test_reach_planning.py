@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vital_core import kinematics
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
-from vital_vlm_reach.droppable_planner import DroppablePlanner
-from vital_vlm_reach.embedded_planner import EmbeddedPlanner
-from vital_vlm_reach.planner import TABLE, WALLS, Plan, ReachProblem
-from vital_vlm_reach.robot_model import CollisionScene, Obstacle, RobotModel
+from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
+from vital_vlm_reach.planning.embedded_planner import EmbeddedPlanner
+from vital_vlm_reach.planning.planner import TABLE, WALLS, Plan, ReachProblem
+from vital_vlm_reach.planning.robot_model import CollisionScene, Obstacle, RobotModel
+from vital_vlm_reach.planning.timing import MotionLimits
 from vital_vlm_reach.start_pose import sample_start_pose
-from vital_vlm_reach.timing import MotionLimits
 
 TASK = load_task("usb_insertion")
 LIMITS = MotionLimits.scaled(0.5)

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from vital_control.limits import Limits
-from vital_control.messages import request_of
-from vital_control.trajectory import Trajectory
-from vital_control.trajectory_check import problem, to_trajectory
-from vital_core import kinematics
+from vital_control.gate.limits import Limits
+from vital_control.gate.trajectory_check import problem, to_trajectory
+from vital_control.gate_messages import request_of
+from vital_control.motion.trajectory import Trajectory
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task, task_names
-from vital_core.xarm7 import HOME_RAD
 from vital_interfaces.action import ExecuteTrajectory
-from vital_vlm_reach.embedded_planner import EmbeddedPlanner
-from vital_vlm_reach.planner import ReachProblem
+from vital_vlm_reach.planning.embedded_planner import EmbeddedPlanner
+from vital_vlm_reach.planning.planner import ReachProblem
 from vital_vlm_reach.reach_messages import motion_of, trajectory_message
 from vital_vlm_reach.start_pose import sample_start_pose
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_core.errors import VitalError
-from vital_vlm_reach.joint_path import JointPath, distinct
-from vital_vlm_reach.timing import JointMotion, MotionLimits, at_rest, time_path
+from vital_vlm_reach.planning.joint_path import JointPath, distinct
+from vital_vlm_reach.planning.timing import JointMotion, MotionLimits, at_rest, time_path
 
 LIMITS = MotionLimits.scaled(0.5)
 

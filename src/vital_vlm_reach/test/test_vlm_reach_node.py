@@ -25,16 +25,16 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from vital_core import kinematics
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
-from vital_core.image_message import to_message
-from vital_core.ros_qos import LATCHED, PICTURES, as_offered
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import AcquireControl, LocalizeTarget
+from vital_ros.image_message import to_message
+from vital_ros.qos import LATCHED, PICTURES, as_offered
 from vital_vlm_reach.reach_messages import motion_of, point_message
 
 OPTICAL = "camera_color_optical_frame"
@@ -48,7 +48,7 @@ NODE = """
 import sys
 import time
 import numpy as np
-from vital_core.node_main import run_node
+from vital_ros.process.node_main import run_node
 from vital_vlm_reach.pointing import Pointing
 from vital_vlm_reach.vlm_reach_node import VlmReachNode
 

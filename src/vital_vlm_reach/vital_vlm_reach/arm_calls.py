@@ -15,18 +15,18 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 
-from vital_core.arm_control import ANSWER_S, ArmControl
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.gate_watch import GateWatch
-from vital_core.message_check import joint_positions
-from vital_core.ros_boundary import subscribe
-from vital_core.ros_calls import Cancelling, in_executor, send_goal
 from vital_core.stall import RETRY_S, STALL_S
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
+from vital_ros.arm_control import ANSWER_S, ArmControl
+from vital_ros.boundary import subscribe
+from vital_ros.calls import Cancelling, in_executor, send_goal
+from vital_ros.gate_watch import GateWatch
+from vital_ros.message_check import joint_positions
+from vital_vlm_reach.planning.timing import JointMotion
 from vital_vlm_reach.reach_messages import trajectory_message
-from vital_vlm_reach.timing import JointMotion
 
 OWNER = "reach"
 CANCEL_S = 3.0

@@ -9,7 +9,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.priority import be_nice
+from vital_ros.process.priority import be_nice
 
 # Pointing and planning wait for whatever ticks.
 NICENESS = 5

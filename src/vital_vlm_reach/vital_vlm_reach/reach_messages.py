@@ -8,11 +8,11 @@ from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core import pose as pose_of
+from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.message_check import FARTHEST_M, no_longer, rigid_pose
 from vital_core.pose import Pose
-from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES
-from vital_vlm_reach.timing import JointMotion
+from vital_ros.message_check import FARTHEST_M, no_longer, rigid_pose
+from vital_vlm_reach.planning.timing import JointMotion
 
 MOST_TRANSFORMS = 300
 

@@ -9,7 +9,7 @@ from rclpy.node import Node
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
-from vital_vlm_reach.lifting import WINDOW_PX
+from vital_vlm_reach.localisation.lifting import WINDOW_PX
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_core import kinematics
+from vital_core.arm import kinematics
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_core.stall import wait_out_a_stall
 from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
-from vital_vlm_reach.droppable_planner import DroppablePlanner
-from vital_vlm_reach.planner import Plan, ReachProblem, check_wanted
+from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
+from vital_vlm_reach.planning.planner import Plan, ReachProblem, check_wanted
 from vital_vlm_reach.start_pose import sample_start_pose
 
 # A reach that ends further from its goal than this has failed.

@@ -5,7 +5,7 @@ from builtin_interfaces.msg import Time
 from vital_core.errors import ErrorCode
 from vital_interfaces.action import ReachTarget
 from vital_interfaces.srv import LocalizeTarget
-from vital_vlm_reach.localization import Located
+from vital_vlm_reach.localisation.localization import Located
 from vital_vlm_reach.reach_messages import point_message, pose_message
 from vital_vlm_reach.reach_run import ReachOutcome
 

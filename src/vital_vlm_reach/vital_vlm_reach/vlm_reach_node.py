@@ -12,25 +12,25 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from tf2_msgs.msg import TFMessage
 
-from vital_core.diagnostics import OK, WARN, Diagnostics, Health
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.expiry import check_in_time
-from vital_core.message_check import sound
-from vital_core.node_main import exit_with, run_node
 from vital_core.pose import Pose
-from vital_core.ros_boundary import refusals_of, serve, subscribe
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget
 from vital_interfaces.srv import LocalizeTarget
+from vital_ros.boundary import refusals_of, serve, subscribe
+from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
+from vital_ros.expiry import check_in_time
+from vital_ros.message_check import sound
+from vital_ros.process.node_main import exit_with, run_node
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.background import Work, in_background
-from vital_vlm_reach.camera_view import CameraView
-from vital_vlm_reach.droppable_planner import DroppablePlanner
-from vital_vlm_reach.frames import FixedFrames
-from vital_vlm_reach.localization import Located, localize
-from vital_vlm_reach.planners import make_planner
+from vital_vlm_reach.localisation.camera_view import CameraView
+from vital_vlm_reach.localisation.frames import FixedFrames
+from vital_vlm_reach.localisation.localization import Located, localize
+from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
+from vital_vlm_reach.planning.planners import make_planner
 from vital_vlm_reach.pointing import PointingModel
-from vital_vlm_reach.pointing_models import load_pointing_model
+from vital_vlm_reach.pointing.pointing_models import load_pointing_model
 from vital_vlm_reach.reach_messages import point_of, transforms_of
 from vital_vlm_reach.reach_parameters import declare
 from vital_vlm_reach.reach_run import ReachOutcome, ReachRun

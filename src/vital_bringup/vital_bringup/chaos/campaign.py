@@ -13,8 +13,8 @@ from vital_bringup.chaos.faults.kind import Found, Kind, Parameters, Scene, Stat
 from vital_bringup.chaos.faults.kinds import BY_NAME, AnyKind
 from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.ledger import Entry, Ledger, Plan
-from vital_bringup.chaos.live import Live
 from vital_bringup.chaos.stack import NODES
+from vital_bringup.chaos.watching.live import Live
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 

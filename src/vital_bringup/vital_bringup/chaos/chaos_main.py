@@ -20,12 +20,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vital_bringup.chaos import clocks, endurance, report
+from vital_bringup.chaos import endurance, report
 from vital_bringup.chaos.campaign import Campaign, Progress
 from vital_bringup.chaos.faults.kind import Station
 from vital_bringup.chaos.faults.kinds import BY_NAME, AnyKind
 from vital_bringup.chaos.faults.station import small_disk
 from vital_bringup.chaos.ledger import Ledger, Plan
+from vital_bringup.chaos.watching import clocks
 from vital_core.errors import ErrorCode, VitalError
 
 EXIT_VIOLATED, EXIT_REFUSED = 1, 2

@@ -16,15 +16,15 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 
-from vital_bringup.chaos.observer import LIE
 from vital_bringup.chaos.stack import wait_until
+from vital_bringup.chaos.watching.observer import LIE
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call, in_executor, send_goal
-from vital_core.ros_qos import LATCHED
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, LocalizeTarget, ResetScene, Stop
+from vital_ros.calls import call, in_executor, send_goal
+from vital_ros.qos import LATCHED
 
 # Ends of a task that are no fault of the system.
 IN_ORDER = (ErrorCode.OK, ErrorCode.GIVE_UP)

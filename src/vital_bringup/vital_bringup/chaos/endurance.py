@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from vital_bringup.chaos import motion, processes
 from vital_bringup.chaos.driver import IN_ORDER
-from vital_bringup.chaos.live import Live
-from vital_core import safe_file
+from vital_bringup.chaos.watching import motion, processes
+from vital_bringup.chaos.watching.live import Live
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
+from vital_core.files import safe_file
 from vital_core.task import load_task
 
 Say = Callable[[str], None]

@@ -11,8 +11,8 @@ from vital_bringup.chaos.campaign import END_OF_STACK, NOT_USABLE
 from vital_bringup.chaos.faults.kinds import BY_NAME, KINDS
 from vital_bringup.chaos.ledger import Entry
 from vital_bringup.chaos.peers import PEERS, SOURCES
-from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import safe_file
 
 BEGIN = "<!-- written by ./vital chaos report: begin -->"
 END = "<!-- written by ./vital chaos report: end -->"

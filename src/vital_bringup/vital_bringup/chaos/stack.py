@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vital_bringup.chaos import processes
-from vital_bringup.chaos.clocks import NodeClock
+from vital_bringup.chaos.watching import processes
+from vital_bringup.chaos.watching.clocks import NodeClock
 from vital_core.clock import steady_s
 
 NODES = ("sim_node", "gate_node", "vlm_reach_node", "frames", "policy_node", "task_server")

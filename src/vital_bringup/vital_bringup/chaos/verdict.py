@@ -4,12 +4,12 @@ import re
 import time
 from dataclasses import dataclass
 
-from vital_bringup.chaos import motion
 from vital_bringup.chaos.driver import IN_ORDER
 from vital_bringup.chaos.faults.kind import Expect, Injected
 from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.live import Live
 from vital_bringup.chaos.stack import Ending, traceback_in, wait_until
+from vital_bringup.chaos.watching import motion
+from vital_bringup.chaos.watching.live import Live
 from vital_core.clock import steady_s
 from vital_core.task import load_task
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from vital_data.convert.feature_map import load_feature_map
 from vital_data.convert.sessions import from_lerobot, from_scripted_demos, to_lerobot
+from vital_data.dataset.feature_map import load_feature_map
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

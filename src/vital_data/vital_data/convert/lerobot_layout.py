@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from vital_data.convert.feature_map import FeatureMap
+from vital_data.dataset.feature_map import FeatureMap
 
 CODEBASE_VERSION = "v3.0"
 CHUNK_FILES = 1000

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from vital_core import safe_file, schema
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Source
-from vital_core.video import read_video
+from vital_core.files import safe_file, schema
+from vital_core.files.schema import Source
+from vital_core.files.video import read_video
 from vital_data.convert import lerobot_layout as layout
-from vital_data.convert.feature_map import FeatureMap
-from vital_data.convert.frames import Frames
+from vital_data.dataset.feature_map import FeatureMap
+from vital_data.dataset.frames import Frames
 
 MOST_JSON_BYTES = 50_000_000
 INFO = ("data_path", "video_path", "features")

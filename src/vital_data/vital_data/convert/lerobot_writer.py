@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.video import write_video
+from vital_core.files import safe_file
+from vital_core.files.video import write_video
 from vital_data.convert import lerobot_layout as layout
-from vital_data.convert.feature_map import FeatureMap
-from vital_data.convert.frames import Frames
 from vital_data.convert.lerobot_statistics import column_statistics, flatten, video_statistics
+from vital_data.dataset.feature_map import FeatureMap
+from vital_data.dataset.frames import Frames
 
 DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
 

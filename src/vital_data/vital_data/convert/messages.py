@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from vital_core import image_message
+from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
-from vital_data import aligned_episode as topics
-from vital_data.aligned_episode import StreamLike
-from vital_data.alignment import NS_PER_S
+from vital_data.dataset import aligned_episode as topics
+from vital_data.dataset.aligned_episode import StreamLike
+from vital_data.dataset.alignment import NS_PER_S
 from vital_interfaces.msg import EndEffectorDelta, TactileArray
+from vital_ros import image_message
 
 WRIST_FRAME = "wrist_camera_optical_frame"
 JOINT_TOPIC = "/joint_states"

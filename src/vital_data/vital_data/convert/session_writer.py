@@ -9,12 +9,12 @@ from typing import Any
 from mcap.writer import CompressionType, Writer
 from rclpy.serialization import serialize_message
 
-from vital_core import safe_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_data import layout
-from vital_data.aligned_episode import StreamLike
+from vital_core.files import safe_file
 from vital_data.convert.messages import messages_of
-from vital_data.ros_schema import installed_definition
+from vital_data.dataset.aligned_episode import StreamLike
+from vital_data.files import layout
+from vital_data.files.ros_schema import installed_definition
 
 CHUNK_BYTES = 1024 * 1024
 

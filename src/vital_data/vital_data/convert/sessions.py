@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task, task_names
-from vital_data.convert.feature_map import FeatureMap
-from vital_data.convert.frames import frames_of, streams_of
 from vital_data.convert.lerobot_reader import LeRobotReader
 from vital_data.convert.lerobot_writer import SourceEpisode, write_lerobot
-from vital_data.convert.scripted_demos import SCRIPTED_FILES, read_scripted_demo
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.episode_reader import Episode, message_count, read_episode
-from vital_data.session import EpisodeEntry, Session
+from vital_data.dataset.feature_map import FeatureMap
+from vital_data.dataset.frames import frames_of, streams_of
+from vital_data.dataset.scripted_demos import SCRIPTED_FILES, read_scripted_demo
+from vital_data.files.episode_reader import Episode, message_count, read_episode
+from vital_data.files.session import EpisodeEntry, Session
 
 Item = TypeVar("Item")
 Progress = Callable[[Iterable[Item], int], Iterable[Item]]

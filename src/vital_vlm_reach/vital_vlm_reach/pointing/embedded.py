@@ -11,10 +11,10 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from numpy.typing import NDArray
 from safetensors.torch import load, save
 
-from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.schema import Count, Name, Source, Text
-from vital_core.weight_file import Header, Metadata
+from vital_core.files import safe_file, schema, weight_file
+from vital_core.files.schema import Count, Name, Source, Text
+from vital_core.files.weight_file import Header, Metadata
 from vital_vlm_reach.pointing.interface import Pointing
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX, PointingNetwork, peak
 from vital_vlm_reach.pointing.text import BUCKETS, encode

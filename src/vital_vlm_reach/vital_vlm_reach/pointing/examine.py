@@ -4,7 +4,7 @@ import numpy as np
 
 from vital_core.statistics import percentile, wilson_interval
 from vital_core.task import load_task
-from vital_sim.fixtures import TARGET_NAMES
+from vital_sim.world.fixtures import TARGET_NAMES
 from vital_vlm_reach.pointing import prompts
 from vital_vlm_reach.pointing.interface import PointingModel
 from vital_vlm_reach.pointing.renders import KINDS, Studio

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_core import kinematics
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task
-from vital_core.xarm7 import HOME_RAD
-from vital_sim.cameras import SceneCamera, scene_objects
-from vital_sim.scene import SceneConfig
-from vital_sim.world import Variation, World, WorldConfig, variation_of
+from vital_sim.cameras.cameras import SceneCamera, scene_objects
+from vital_sim.world.scene import SceneConfig
+from vital_sim.world.world import Variation, World, WorldConfig, variation_of
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX
 
 # Farther than this between the picture's depth and the point, and something stands before it.

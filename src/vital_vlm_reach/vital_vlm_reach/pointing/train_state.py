@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from vital_core import safe_file, schema, weight_file
 from vital_core.errors import ErrorCode
-from vital_core.schema import Count, Source
+from vital_core.files import safe_file, schema, weight_file
+from vital_core.files.schema import Count, Source
 from vital_vlm_reach.pointing.network import PointingNetwork
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 
-from vital_bringup.chaos.clocks import PACKAGES, REREAD_S
 from vital_bringup.chaos.faults.kind import Expect, Injected, Scene
 from vital_bringup.chaos.stack import Stack, wait_until
+from vital_bringup.chaos.watching.clocks import PACKAGES, REREAD_S
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
 

@@ -22,10 +22,10 @@ from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.stack import Stack, wait_until
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.node_main import EXIT_REFUSED
-from vital_data.episode_reader import read_episode
-from vital_data.session import Session
+from vital_data.files.episode_reader import read_episode
+from vital_data.files.session import Session
 from vital_interfaces.srv import FinishEpisode, StartEpisode
+from vital_ros.process.node_main import EXIT_REFUSED
 
 START_S = 60.0
 IMAGES = "/wrist_camera/image_raw"
@@ -111,7 +111,7 @@ class RecordedSession:
 
 
 def _recorder_command(session: Path) -> list[str]:
-    command = [sys.executable, "-m", "vital_data.recorder_node", "--ros-args", "-p", "task:=usb_insertion"]
+    command = [sys.executable, "-m", "vital_data.recording.recorder_node", "--ros-args", "-p", "task:=usb_insertion"]
     return [*command, "-p", f"session:={session}"]
 
 

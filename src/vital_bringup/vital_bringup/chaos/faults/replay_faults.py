@@ -25,10 +25,10 @@ from vital_bringup.chaos.stack import Stack
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
-from vital_policy.replay_messages import to_message
-from vital_policy.rollout import ReplayStep
-from vital_rl.replay_log import CHUNK_BYTES
-from vital_rl.replay_messages import stored_episode
+from vital_rl.acting.rollout import ReplayStep
+from vital_rl.acting.rollout_messages import to_message
+from vital_rl.replay.replay_log import CHUNK_BYTES
+from vital_rl.replay.replay_messages import stored_episode
 
 SMALL_DISK_BYTES = 3_000_000
 STEPS = 80
@@ -37,7 +37,7 @@ START_S = 60.0
 
 
 def _replay_command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "vital_rl.replay_node", "--ros-args", "-p", f"folder:={folder}"]
+    return [sys.executable, "-m", "vital_rl.replay.replay_node", "--ros-args", "-p", f"folder:={folder}"]
 
 
 def _step(draw: np.random.Generator, number: int) -> ReplayStep:

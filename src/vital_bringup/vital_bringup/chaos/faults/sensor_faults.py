@@ -15,11 +15,11 @@ from sensor_msgs.msg import Image, JointState
 from tf2_msgs.msg import TFMessage
 
 from vital_bringup.chaos.faults.kind import Expect, Injected, Scene
-from vital_bringup.chaos.observer import LIE
+from vital_bringup.chaos.watching.observer import LIE
+from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.clock import steady_s
-from vital_core.ros_qos import LATCHED
-from vital_core.xarm7 import HOME_RAD
 from vital_interfaces.msg import TactileArray
+from vital_ros.qos import LATCHED
 
 JOINTS, TOUCH, WRIST, COLOUR = (
     "/joint_states",

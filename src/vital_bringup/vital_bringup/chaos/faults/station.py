@@ -20,7 +20,7 @@ from vital_bringup.chaos.faults.kind import Found
 from vital_bringup.chaos.judgement import Judgement
 from vital_bringup.chaos.stack import traceback_in
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.ros_calls import call
+from vital_ros.calls import call
 
 BALLAST = "ballast"
 

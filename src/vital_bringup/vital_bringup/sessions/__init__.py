@@ -1,0 +1,1 @@
+"""What a person starts: deployment, recording, training."""

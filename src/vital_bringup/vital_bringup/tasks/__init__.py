@@ -1,0 +1,1 @@
+"""The task server and the skills it calls."""

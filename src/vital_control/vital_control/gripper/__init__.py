@@ -1,0 +1,1 @@
+"""The vendor's gripper behind the project's topics."""

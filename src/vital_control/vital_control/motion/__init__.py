@@ -1,0 +1,1 @@
+"""Joint trajectories: tracking of a TCP motion, splines, pieces that end at rest."""

@@ -1,0 +1,1 @@
+"""Episodes as what training reads: aligned streams, labels, normalisation."""

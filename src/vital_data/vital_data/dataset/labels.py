@@ -1,0 +1,54 @@
+"""What a frame's action is: deltas in the TCP frame, from three sources, and chunks of them with a padding mask."""
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from vital_data.dataset.alignment import MISSING, Stamps, frames_at, period_ns
+
+
+class Label(Enum):
+    """Where the pose that an action leads to comes from; the pose it starts from is always the measured one.
+
+    MEASURED: the pose measured one control period later (the paper's). COMMANDED: the target in force at the end
+    of the period, which is what a command to the gate means; it keeps the force of a blocked push. INTENDED: what
+    a demonstrator with injected noise wanted at the start of the period (Laskey et al. 2017).
+    """
+
+    MEASURED = "measured"
+    COMMANDED = "commanded"
+    INTENDED = "intended"
+
+
+def relative_vectors(t_a_b: NDArray[np.float64], t_a_c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 6): pose of c in b as translation (m) and rotation vector (rad), from (N, 4, 4) poses of both in a."""
+    r_b_a = t_a_b[:, :3, :3].transpose(0, 2, 1)
+    translation = np.einsum("nij,nj->ni", r_b_a, t_a_c[:, :3, 3] - t_a_b[:, :3, 3])
+    return np.concatenate([translation, Rotation.from_matrix(r_b_a @ t_a_c[:, :3, :3]).as_rotvec()], axis=1)
+
+
+def chunk_frames(frame_ns: Stamps, chunk: int, control_rate_hz: float, frame_rate_hz: float) -> NDArray[np.int64]:
+    """(T, chunk): the frame at which each action of the chunk that starts at frame t begins, MISSING where none is.
+
+    Every frame starts a chunk, so all phase offsets of the thinning are there. A frame stands for a time when it
+    is within half a frame's period of it.
+    """
+    wanted_ns = frame_ns[:, None] + np.arange(chunk) * period_ns(control_rate_hz)
+    return frames_at(frame_ns, wanted_ns, 0.5 / frame_rate_hz)
+
+
+def chunks_of(
+    actions: NDArray[np.float64], valid: NDArray[np.bool_], frames: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Actions (T, 7) of all frames -> chunks (T, K, 7) and their mask (T, K), by `chunk_frames`' (T, K).
+
+    The mask is False where there is nothing to imitate: past the episode's end, or where an action was refused.
+    Such a place holds the last action before it that is real, so that it is never a zero posing as an action.
+    """
+    there = frames != MISSING
+    mask = there & valid[np.where(there, frames, 0)]
+    place = np.maximum.accumulate(np.where(mask, np.arange(frames.shape[1]), 0), axis=1)
+    filled = np.take_along_axis(np.where(mask, frames, np.arange(len(frames))[:, None]), place, axis=1)
+    return actions[filled], mask

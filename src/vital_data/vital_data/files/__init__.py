@@ -1,0 +1,1 @@
+"""What lies on disk: sessions, episodes, MCAP files, their indices."""

@@ -1,0 +1,1 @@
+"""Recording episodes, judging and repairing them."""

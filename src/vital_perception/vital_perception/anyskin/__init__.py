@@ -1,0 +1,1 @@
+"""The AnySkin pad: serial protocol, mounting, stream."""

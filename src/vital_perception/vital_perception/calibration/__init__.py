@@ -1,0 +1,1 @@
+"""The scene camera's pose by a board in the hand."""

@@ -1,0 +1,1 @@
+"""The fisheye wrist camera: reading, watching, cutting the window."""

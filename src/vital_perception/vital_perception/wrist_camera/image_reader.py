@@ -1,0 +1,81 @@
+"""Reads a picture source in a thread, opens it again when it has gone."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.errors import VitalError
+from vital_perception.wrist_camera.image_source import PictureSource
+
+RETRY_S = 1.0
+JITTER = 0.4  # of a period
+
+
+class PictureReader:
+    """Calls ``on_picture(picture, stamp_s)`` in its own thread, at most ``rate_hz`` times a second."""
+
+    def __init__(
+        self,
+        source: PictureSource,
+        on_picture: Callable[[NDArray[np.uint8], float], None],
+        on_lost: Callable[[], None],
+        rate_hz: float,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self.connected = False
+        self.problem = "not opened yet"
+        self.connections = self.losses = 0
+        self.failure: Exception | None = None
+        self._source, self._on_picture, self._on_lost = source, on_picture, on_lost
+        self._period_s, self._retry_s = 1.0 / rate_hz, retry_s
+        self._due_s = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self, timeout_s: float = 2.0) -> bool:
+        """End the thread; whether it did (a driver may hold it in the kernel: the thread is a daemon)."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._read_for_ever()
+        except Exception as error:  # the node reports it and ends
+            self.failure = error
+
+    def _read_for_ever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._source.open()
+                self.connections += 1
+                self._read()
+            except VitalError as error:
+                self.problem = str(error)
+                self.losses += self.connected
+            self.connected = False
+            self._source.close()
+            self._on_lost()
+            self._stopping.wait(self._retry_s)
+
+    def _read(self) -> None:
+        while not self._stopping.is_set():
+            picture, stamp_s = self._source.read()
+            self.connected, self.problem = True, ""
+            if self._is_due(stamp_s):
+                self._on_picture(picture, stamp_s)
+
+    def _is_due(self, stamp_s: float) -> bool:
+        """A camera faster than asked is thinned out; some jitter is let through."""
+        if stamp_s < self._due_s - JITTER * self._period_s:
+            return False
+        behind = stamp_s - self._due_s > self._period_s
+        self._due_s = (stamp_s if behind else self._due_s) + self._period_s
+        return True

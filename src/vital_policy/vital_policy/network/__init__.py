@@ -1,0 +1,1 @@
+"""The visuo-tactile network."""

@@ -1,0 +1,1 @@
+"""The policy on the robot: ticks, episodes, weights that change under way, the policy node."""

@@ -1,0 +1,104 @@
+"""An episode that is learned from: every tick goes to the replay with its owner, a person's corrections too."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.clock import steady_s
+from vital_core.errors import ErrorCode
+from vital_core.pose import Pose
+from vital_rl.acting.episode import EpisodeEnd
+from vital_rl.acting.replay_client import OpenReplay
+from vital_rl.acting.rollout import PERSON, POLICY, ReplayStep, Rollout
+from vital_rl.acting.tick import Noise, PolicyTick, TickResult
+
+# Whoever cancels has seen the outcome, and the gate's stop is one: nothing would have followed.
+TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)
+
+
+class Senses(Protocol):
+    """What an episode is told of the arm and of its pictures."""
+
+    def t_base_tcp(self) -> Pose | None:
+        """Where the arm is; None where nobody says."""
+
+    def foreground(self, stamp_ns: int) -> NDArray[np.uint8] | None:
+        """(128, 16) of the picture of that stamp, a bit a pixel; None where nobody tells."""
+
+
+class LearningEpisode:
+    """Made when the replay has opened an episode; `note` every tick, then `finish`.
+
+    owner: who has the arm, as the gate says; finish_m: (3,) where the TCP ends when it succeeds, in `link_base`, None
+    where nobody knows.
+    """
+
+    def __init__(
+        self,
+        replay: OpenReplay,
+        tick: PolicyTick,
+        noise: Noise,
+        senses: Senses,
+        finish_m: NDArray[np.float64] | None = None,
+    ) -> None:
+        self._replay, self._tick, self._noise, self._senses = replay, tick, noise, senses
+        self._finish_m = finish_m
+        self._rollout = Rollout(replay.append)
+        self.owner = POLICY
+        tick.noise = noise
+
+    @property
+    def episode(self) -> int:
+        """Number in the replay."""
+        return self._replay.episode
+
+    def owned_by(self, owner: str) -> None:
+        """The arm changes hands; while it is a person's nothing is explored."""
+        self.owner = POLICY if owner == POLICY else PERSON
+        self._noise.silent = self.owner == PERSON
+
+    def note(self, result: TickResult) -> None:
+        """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT)."""
+        t_base_tcp = self._senses.t_base_tcp()
+        step = self._step(result, self.owner, t_base_tcp)
+        if step is not None:
+            self._rollout.tick(step, t_base_tcp)
+
+    def finish(self, end: EpisodeEnd) -> None:
+        """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
+        self._noise.silent = True
+        t_base_tcp = self._senses.t_base_tcp()
+        last = self._step(self._tick.run(), POLICY, t_base_tcp)
+        self._tick.noise = None
+        try:
+            if last is not None:
+                nothing = np.zeros_like(last.residual)
+                self._rollout.end(replace(last, residual=nothing, executed=last.base), t_base_tcp)
+        finally:
+            self._replay.close(end.message, terminated=end.code in TERMINAL)
+
+    def _distance_m(self, t_base_tcp: Pose | None) -> float:
+        """L1 distance to the finish; NaN where either is not known."""
+        if self._finish_m is None or t_base_tcp is None:
+            return float("nan")
+        return float(np.abs(t_base_tcp[:3, 3] - self._finish_m).sum())
+
+    def _step(self, result: TickResult, owner: str, t_base_tcp: Pose | None) -> ReplayStep | None:
+        seen, tick = result.observation, result.tick
+        if seen is None or tick is None:
+            return None
+        return ReplayStep(
+            image=seen.image,
+            tactile_ut=seen.tactile_ut,
+            base=tick.base,
+            residual=tick.residual,
+            executed=tick.executed,
+            owner=owner,
+            weights_version=tick.version,
+            stamp_ns=result.stamp_ns,
+            steady_ns=int(1e9 * steady_s()),
+            distance_m=self._distance_m(t_base_tcp),
+            foreground=self._senses.foreground(result.stamp_ns),
+        )

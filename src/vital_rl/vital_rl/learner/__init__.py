@@ -1,0 +1,1 @@
+"""The learner: from labelled episodes to weights."""

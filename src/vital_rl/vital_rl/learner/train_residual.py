@@ -1,0 +1,131 @@
+"""`ros2 run vital_rl train_residual`: learns the residual in a Gymnasium environment, without ROS, as fast as it goes.
+
+Can be killed at any moment; the same command goes on. Exit code 0: done; 2: refused.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+import gymnasium
+import torch
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import load_task
+from vital_data.dataset.dataset import load_demonstrations
+from vital_policy.checkpoint import Checkpoint, load_checkpoint
+from vital_policy.residual import feature_size
+from vital_policy.shipped import checkpoint_folder
+from vital_rl.learner.learning import LearningConfig, ResidualLearner, configure
+from vital_rl.learner.training import ResidualTraining
+from vital_rl.replay.replay_store import ReplayStore
+
+EXIT_REFUSED = 2
+SAVE_EVERY = 10
+log = logging.getLogger("train_residual")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="train_residual", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--checkpoint", type=Path, help="the frozen base policy (default: the shipped one)")
+    parser.add_argument("--env", help="Gymnasium id (default: the task's in vital_sim)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of replay, state and result")
+    parser.add_argument("--demos", type=Path, nargs="*", default=[], help="sessions to learn from beside what is tried")
+    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--updates-per-step", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--variants", type=int, default=4, help="augmented variants of each picture; 1: none")
+    parser.add_argument("--background-share", type=float, default=0.75, help="of them, before another background")
+    parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
+    parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
+    parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args(arguments)
+
+
+def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
+    """The settings that the options ask for. Raises VitalError(BAD_PARAMETER)."""
+    return configure(
+        feature_size(checkpoint),
+        steps=options.steps,
+        updates_per_step=options.updates_per_step,
+        batch=options.batch,
+        variants=options.variants,
+        seed=options.seed,
+        dense=options.dense,
+        rlpd=options.rlpd,
+        touch=not options.without_touch,
+        background_share=options.background_share,
+    )
+
+
+def _environment(options: argparse.Namespace) -> gymnasium.Env:
+    ours = f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
+    name = options.env or ours
+    try:
+        return gymnasium.make(name, **({"foreground": True} if name == ours else {}))
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"no environment {name} ({error}): give another --env") from error
+
+
+def train(options: argparse.Namespace, command: str) -> ResidualTraining:
+    """Set up, resume where there is something, and run to the last step. Raises VitalError."""
+    torch.set_num_threads(options.threads)
+    path = options.checkpoint or checkpoint_folder() / f"{options.task}.safetensors"
+    checkpoint = load_checkpoint(path, task=options.task, rate_hz=load_task(options.task).control_rate_hz)
+    learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
+    training = ResidualTraining(learner, _environment(options), ReplayStore(options.out / "replay", capacity=10**9))
+    if options.demos:
+        demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk, foreground=None)
+        found = learner.add_demonstrations(demos)
+        log.info("%d demonstrated steps, %d of them beyond what a residual can add", *found)
+    training.resume()
+    if learner.taken:
+        log.info("going on after %d episodes, %d steps", len(learner.taken), learner.steps)
+    _run(training, options, command)
+    log.info("wrote %s", _save(learner, options, command))
+    return training
+
+
+def _run(training: ResidualTraining, options: argparse.Namespace, command: str) -> None:
+    learner = training.learner
+    start, first = time.monotonic(), learner.steps
+    for count, line in enumerate(training.run(options.steps), 1):
+        pace = (line.total_steps - first) / (time.monotonic() - start)
+        log.info(
+            "episode %4d  %-11s %3d steps  last 20: %3.0f %%  step %5d / %d  %6d updates  value %.2f  %.1f steps/s",
+            line.episode, line.outcome, line.steps, 100 * line.success_20, line.total_steps, options.steps,
+            learner.updates, learner.value, pace,
+        )  # fmt: skip
+        if count % SAVE_EVERY == 0:
+            _save(learner, options, command)
+
+
+def _save(learner: ResidualLearner, options: argparse.Namespace, command: str) -> Path:
+    return learner.save({"command": command, "seed": options.seed, "episodes": len(learner.taken)})
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parse(given)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        train(options, " ".join(["ros2 run vital_rl train_residual", *given]))
+    except VitalError as error:
+        log.error("%s", error)
+        sys.exit(EXIT_REFUSED)
+    except KeyboardInterrupt:
+        log.info("interrupted; the same command goes on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The replay: steps on disk that are acknowledged when they are durable."""

@@ -1,0 +1,1 @@
+"""The residual algorithm: n-step DDPG on frozen features."""

@@ -1,0 +1,198 @@
+"""Residual n-step DDPG (Lillicrap et al. 2016; DrQ-v2, Yarats et al. 2022), top to bottom.
+
+Encoders and base policy are frozen: an update sees their features. Every random number of update i follows from
+(seed, i), so that a run resumed from its state repeats what it would have done.
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vital_policy.residual import Exploration
+from vital_policy.residual_actor import ActorConfig, ResidualActor
+from vital_rl.residual.critic import CriticConfig, Critics
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+def fastest_precision() -> str:
+    """What this processor multiplies matrices in: bfloat16 where it has instructions for it (more than twice as fast),
+    else float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
+
+
+@dataclass(frozen=True)
+class DDPGConfig:
+    """tau: share by which the targets follow. exploration: its noise is put on the target's action too, within
+    smoothing_clip. actor_l2: of its weights. critic_only: updates before the actor's first one; after them it follows
+    every actor_every-th (TD3, Fujimoto et al. 2018). target_critics: how many random ones the target takes the least
+    of, 0 for all (REDQ, Chen et al. 2021). returns: least and largest that the rewards allow; what is wanted of the
+    critics keeps within (Andrychowicz et al. 2017), or a young critic's hopes feed on themselves. average: share by
+    which the averaged actor follows the learning one, 1 for at once; 2e-4 looks back over some 600 environment steps.
+    precision: of the matrix products; weights, sums, norms and values are float32 in either.
+    """
+
+    n_step: int = 3
+    gamma: float = 0.99
+    tau: float = 0.01
+    learning_rate: float = 3e-4
+    actor_l2: float = 1e-3
+    exploration: Exploration = field(default_factory=Exploration)
+    smoothing_clip: float = 0.3
+    critic_only: int = 8000
+    actor_every: int = 2
+    target_critics: int = 0
+    returns: tuple[float, float] = (-math.inf, math.inf)
+    average: float = 2e-4
+    precision: str = "float32"
+    batch: int = 256
+    seed: int = 0
+    actor: ActorConfig = field(default_factory=ActorConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.tau <= 1.0 or not 0.0 <= self.gamma <= 1.0:
+            raise ValueError(f"tau is {self.tau} and gamma {self.gamma}, expected 0 to 1")
+        if not 0.0 < self.average <= 1.0:
+            raise ValueError(f"average is {self.average}, expected above 0 and at most 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is '{self.precision}', expected one of {PRECISIONS}")
+        if not self.returns[0] < self.returns[1]:
+            raise ValueError(f"returns are {self.returns}, expected the least before the largest")
+        if self.actor_every < 1:
+            raise ValueError(f"actor_every is {self.actor_every}, expected at least 1")
+        if not 0 <= self.target_critics <= self.critic.critics:
+            raise ValueError(f"target_critics is {self.target_critics}, expected 0 to {self.critic.critics}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B aligned transitions: z, next_z (B, features); base, next_base (B, 7) normalised; residual (B, 7) in -1..1;
+    reward, discount (B,)."""
+
+    z: Tensor
+    base: Tensor
+    residual: Tensor
+    reward: Tensor
+    discount: Tensor
+    next_z: Tensor
+    next_base: Tensor
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an update came to. actor_loss: NaN while only the critics learn."""
+
+    critic_loss: float
+    actor_loss: float
+    value: float
+
+
+class Learner:
+    """Actor, critics, their targets and optimisers. average: of the actors of late, which swings less than any of them
+    (Polyak and Juditsky 1992)."""
+
+    def __init__(self, config: DDPGConfig) -> None:
+        self.config, self.updates = config, 0
+        torch.manual_seed(config.seed)
+        self.actor, self.critics = ResidualActor(config.actor), Critics(config.critic)
+        self.target = copy.deepcopy(self.critics).requires_grad_(False)
+        self.average = copy.deepcopy(self.actor).requires_grad_(False)
+        self._actor_adam = torch.optim.Adam(self.actor.parameters(), lr=config.learning_rate, fused=True)
+        self._critic_adam = torch.optim.Adam(self.critics.parameters(), lr=config.learning_rate, fused=True)
+        self._pairs = list(zip(self.target.parameters(), self.critics.parameters(), strict=True))
+        self._averaged = list(zip(self.average.parameters(), self.actor.parameters(), strict=True))
+        for adam in (self._actor_adam, self._critic_adam):
+            for parameter in adam.param_groups[0]["params"]:
+                moments = {"step": torch.zeros(()), "exp_avg": torch.zeros_like(parameter)}
+                adam.state[parameter] = {**moments, "exp_avg_sq": torch.zeros_like(parameter)}
+
+    def update(self, batch: Batch, environment_step: int = 0) -> Figures:
+        """One update of the critics and, past `critic_only`, of the actor."""
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.updates)
+        wanted = self._wanted(batch, self.config.exploration.noise(environment_step), generator)
+        with self._products():
+            values = self.critics(batch.z, batch.base, batch.residual)  # (E, B)
+        critic_loss = (values - wanted).square().mean(1).sum()
+        self._critic_adam.zero_grad(set_to_none=True)
+        critic_loss.backward()
+        self._critic_adam.step()
+        due = self.updates >= self.config.critic_only and self.updates % self.config.actor_every == 0
+        actor_loss = self._improve_actor(batch) if due else float("nan")
+        _follow(self._pairs, self.config.tau)
+        self.updates += 1
+        return Figures(critic_loss.item(), actor_loss, values.detach().mean().item())
+
+    def _products(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bfloat16")
+
+    @torch.no_grad()
+    def _wanted(self, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
+        """(B,) reward on the way and the discounted value of where it led."""
+        with self._products():
+            residual = self.actor(batch.next_z, batch.next_base)
+        jitter = noise * self.actor.active * torch.randn(residual.shape, generator=generator)
+        residual = (residual + jitter.clamp_(-self.config.smoothing_clip, self.config.smoothing_clip)).clamp_(-1.0, 1.0)
+        target, asked = self.target, self.config.target_critics
+        if asked:
+            target = target.members(torch.randperm(self.config.critic.critics, generator=generator)[:asked])
+        with self._products():
+            values = target(batch.next_z, batch.next_base, residual)  # (E, B)
+        return (batch.reward + batch.discount * values.amin(0)).clamp_(*self.config.returns)
+
+    def _improve_actor(self, batch: Batch) -> float:
+        self.critics.requires_grad_(False)
+        with self._products():
+            value = self.critics(batch.z, batch.base, self.actor(batch.z, batch.base)).amin(0).mean()
+        layers = (self.actor.hidden, *self.actor.deeper, self.actor.out)
+        weights = torch.stack([layer.weight.square().sum() for layer in layers]).sum()
+        loss = -value + self.config.actor_l2 * weights / len(self.actor.hidden.weight)
+        self._actor_adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self._actor_adam.step()
+        self.critics.requires_grad_(True)
+        _follow(self._averaged, self.config.average)
+        return loss.item()
+
+    def _parts(self) -> dict[str, nn.Module]:
+        return {"actor": self.actor, "average": self.average, "critics": self.critics, "target": self.target}
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that moves, by name."""
+        parts = self._parts()
+        tensors = {f"{part}.{k}": v for part, module in parts.items() for k, v in module.state_dict().items()}
+        for part, adam in (("actor", self._actor_adam), ("critics", self._critic_adam)):
+            for name, parameter in parts[part].named_parameters():
+                tensors |= {f"adam.{part}.{key}.{name}": v for key, v in adam.state[parameter].items()}
+        return {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor], updates: int) -> None:
+        """Go on from `state` as it was after ``updates``. Raises KeyError or RuntimeError when it does not fit."""
+        now = self.state()
+        if tensors.keys() != now.keys():
+            raise KeyError(f"the state lacks or has too much of {sorted(tensors.keys() ^ now.keys())[:3]}")
+        with torch.no_grad():
+            for part, module in self._parts().items():
+                for name, value in module.state_dict().items():
+                    value.copy_(tensors[f"{part}.{name}"])
+            for part, adam in (("actor", self._actor_adam), ("critics", self._critic_adam)):
+                for name, parameter in (self.actor if part == "actor" else self.critics).named_parameters():
+                    for key, moment in adam.state[parameter].items():
+                        moment.copy_(tensors[f"adam.{part}.{key}.{name}"])
+        self.updates = updates
+
+
+@torch.no_grad()
+def _follow(pairs: Sequence[tuple[Tensor, Tensor]], share: float) -> None:
+    """The first of each moves so far towards the second."""
+    torch._foreach_lerp_([slow for slow, _ in pairs], [fast.detach() for _, fast in pairs], share)

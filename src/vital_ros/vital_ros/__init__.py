@@ -1,0 +1,1 @@
+"""ROS glue, once: what every node and client of the project shares."""

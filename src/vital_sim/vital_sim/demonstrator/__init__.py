@@ -1,0 +1,1 @@
+"""The scripted demonstrator and the scripted operator."""

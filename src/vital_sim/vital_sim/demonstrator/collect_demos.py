@@ -1,0 +1,232 @@
+"""`ros2 run vital_sim collect_demos`: demonstrations by the scripted expert, one file an episode.
+
+The expert drives the same motion law as the command gate at 30 Hz with human-like noise. A file holds what a
+recording on the robot would, and what only a simulation knows: the expert's intention (`t_base_tcp_intended`), where it
+would want the TCP one policy period later if it misjudged nothing, and the pictures' foreground, eight pixels a byte.
+"""
+
+import argparse
+import multiprocessing
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cv2
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track as progress
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import safe_file, schema, weight_file
+from vital_core.files.schema import Name, Source
+from vital_core.task import Task, load_task
+from vital_sim.cameras.cameras import WristCamera
+from vital_sim.demonstrator.expert import PERIOD_S, RATE_HZ, ScriptedExpert, sample_start
+from vital_sim.demonstrator.motion import track
+from vital_sim.world.scene import SceneConfig
+from vital_sim.world.world import World
+
+FORMAT = "vital_demo/1"
+BASELINE_SAMPLES = 5
+HOLD_FRAMES = 15
+LIMIT_S = 20.0
+# An attempt that fails is not kept; the next seed is tried, far from every other episode's.
+RETRY_STRIDE = 1000
+MAX_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to record: its place in the folder and the first seed to try."""
+
+    task: str
+    index: int
+    seed: int
+    folder: Path
+    background: str
+
+    @property
+    def path(self) -> Path:
+        """The episode's file."""
+        return self.folder / f"episode_{self.index:04d}.safetensors"
+
+
+class Recorder:
+    """Records episodes of one task in one world."""
+
+    def __init__(self, task: Task, background: str) -> None:
+        self.task = task
+        self.world = World(task, scene=SceneConfig(background=background))
+        self.camera = WristCamera(self.world.model, self.task)
+
+    def record(self, seed: int) -> dict[str, NDArray] | None:
+        """Tensors of one episode, None when the expert did not succeed."""
+        world = self.world
+        world.reset(seed)
+        world.reset(seed, start=sample_start(world, world.rng))
+        self.camera.reset(seed)
+        baseline = self._baseline()
+        expert = ScriptedExpert(world, np.random.default_rng([seed, 1]), human_like=True)
+        frames: list[dict[str, NDArray]] = []
+        held = 0
+        while world.time_s < LIMIT_S and held < HOLD_FRAMES:
+            command = expert.command()
+            frames.append(
+                {
+                    "image": self.camera.render(world.data),
+                    "foreground": np.packbits(self.camera.foreground(world.data), axis=-1),
+                    "tactile_ut": (world.tactile_ut() - baseline).astype(np.float32),
+                    "t_base_tcp": world.t_base_tcp(),
+                    "t_base_tcp_target": command.target.copy(),
+                    "t_base_tcp_intended": command.intended.copy(),
+                    "gripper": np.array(command.gripper, np.float32),
+                }
+            )
+            world.command_gripper(command.gripper)
+            track(world, command.target, PERIOD_S)
+            held = held + 1 if world.truth().success else 0
+        if held < HOLD_FRAMES:
+            return None
+        return {name: np.stack([f[name] for f in frames]) for name in frames[0]}
+
+    def _baseline(self) -> NDArray[np.float32]:
+        readings = []
+        for _ in range(BASELINE_SAMPLES):
+            self.world.advance(0.01)
+            readings.append(self.world.tactile_ut())
+        return np.median(readings, axis=0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class DemoHeader:
+    """A demonstration's metadata, text all of it."""
+
+    format: Literal["vital_demo/1"]
+    task: Name
+    seed: Annotated[str, Meta(pattern="^-?[0-9]{1,12}$")]
+    rate_hz: Name
+    success: Literal["true", "false"]
+    frame: Name
+    background: Name
+
+
+def is_whole(path: Path) -> bool:
+    """Whether an episode's file is there and can be read to its end."""
+    return _metadata(path).get("format") == FORMAT
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        return weight_file.read_header(path, _source(path)).metadata
+    except VitalError:  # torn, missing, or no such file
+        return {}
+
+
+def _source(path: Path) -> Source:
+    return Source(f"demonstration {path}", ErrorCode.BAD_DATASET, "record it again")
+
+
+def _is_recorded(job: Job) -> bool:
+    """Whether the job's file is there; a whole file of another recording is refused, never kept or replaced."""
+    metadata = _metadata(job.path)
+    if metadata.get("format") != FORMAT:
+        return False
+    told = schema.checked(metadata, DemoHeader, _source(job.path))
+    attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
+    found = (told.task, told.background)
+    if found != (job.task, job.background) or other_seed or attempt not in range(MAX_ATTEMPTS):
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            f"{job.path} is of task {found[0]}, background {found[1]}, seed {metadata['seed']}, expected {job.task}, "
+            f"{job.background}, seed {job.seed}; record into another folder",
+        )
+    return True
+
+
+_recorders: dict[tuple[str, str], Recorder] = {}
+
+
+def record_job(job: Job) -> int:
+    """Record one episode, trying further seeds after failures; returns how many failed."""
+    key = (job.task, job.background)
+    if key not in _recorders:
+        _recorders[key] = Recorder(load_task(job.task), job.background)
+    failures = 0
+    while (tensors := _recorders[key].record(seed := job.seed + RETRY_STRIDE * failures)) is None:
+        failures += 1
+        if failures >= MAX_ATTEMPTS:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                f"episode {job.index} of {job.task}: the expert failed {failures} times from seed {job.seed} on, "
+                "expected a task that it can do; see `ros2 run vital_sim validate`",
+            )
+    header = {
+        "format": FORMAT,
+        "task": job.task,
+        "seed": str(seed),
+        "rate_hz": f"{RATE_HZ:g}",
+        "success": "true",
+        "frame": "link_tcp",
+        "background": job.background,
+    }
+    safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
+    return failures
+
+
+def contact_sheet(folder: Path, columns: int = 8) -> NDArray[np.uint8]:
+    """(rows * 128, columns * 128, 3) RGB: evenly spaced pictures of each episode, one row an episode."""
+    rows = []
+    for path in sorted(folder.glob("episode_*.safetensors")):
+        weight_file.read_header(path, _source(path))
+        with safe_open(path, framework="np") as file:
+            images = file.get_tensor("image")
+        rows.append(np.concatenate(list(images[np.linspace(0, len(images) - 1, columns).astype(int)]), axis=1))
+    return np.concatenate(rows)
+
+
+def collect(task: str, episodes: int, seed: int, folder: Path, background: str, workers: int) -> int:
+    """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
+    jobs = [Job(task, i, seed + i, folder, background) for i in range(episodes)]
+    missing = [job for job in jobs if not _is_recorded(job)]
+    title = f"{task}: {len(missing)} of {episodes} episodes to record"
+    console = Console(stderr=True)
+    if workers <= 1:
+        return sum(record_job(job) for job in progress(missing, description=title, console=console))
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        done = pool.imap_unordered(record_job, missing)
+        return sum(progress(done, description=title, total=len(missing), console=console))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="collect_demos", description=__doc__)
+    parser.add_argument("--task", required=True)
+    parser.add_argument("--episodes", type=int, help="default: what the task asks for")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--background", default="green")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--sheet", type=Path, help="PNG of pictures from every episode")
+    options = parser.parse_args(arguments)
+    console = Console(stderr=True)
+    try:
+        SceneConfig(background=options.background)
+        episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
+        if episodes < 1:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")
+        failed = collect(options.task, episodes, options.seed, options.out, options.background, options.workers)
+    except VitalError as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(2)
+    console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
+    if options.sheet:
+        cv2.imwrite(str(options.sheet), contact_sheet(options.out)[:, :, ::-1])
+
+
+if __name__ == "__main__":
+    main()

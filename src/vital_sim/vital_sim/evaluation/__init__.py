@@ -1,0 +1,1 @@
+"""Policies in trials, and the page that tells of them."""

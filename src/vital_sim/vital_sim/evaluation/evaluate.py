@@ -1,0 +1,124 @@
+"""`ros2 run vital_sim evaluate`: how often a policy succeeds at a task in a setting; one JSON file a cell.
+
+A killed evaluation goes on with the same command. Exit code 0: done; 2: refused.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import load_task, task_names
+from vital_sim.evaluation.evaluation import Cell, EvaluatedPolicy, Trial, finished_trials, report_of, write_report
+from vital_sim.evaluation.failure_video import film_failures
+from vital_sim.evaluation.policies import DEFAULT_LOADER, PolicySpec
+from vital_sim.evaluation.workers import Job, over_processes, over_ray
+from vital_sim.gym.settings import SETTINGS
+
+EXIT_REFUSED = 2
+log = logging.getLogger("evaluate")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--policy", type=Path, required=True, help="checkpoint, or a folder with one of the task's name"
+    )
+    parser.add_argument("--task", required=True, choices=task_names())
+    parser.add_argument("--setting", choices=SETTINGS, default=SETTINGS[0])
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=20_000, help="of the first trial; use none that trained")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--batch", type=int, default=1, help="trials that a process runs at a time, with one network call"
+    )
+    parser.add_argument("--ray", action="store_true", help="over a Ray cluster instead of processes")
+    parser.add_argument("--out", type=Path, help="folder of the results (default: docs/results)")
+    parser.add_argument("--name", help="of the method in file and tables (default: the checkpoint's own)")
+    parser.add_argument("--videos", type=int, default=0, metavar="N", help="film the first N failures")
+    parser.add_argument("--card", action="store_true", help="write the measured success into the model card")
+    parser.add_argument("--loader", default=DEFAULT_LOADER, help="entry point or module:function that loads the policy")
+    parser.add_argument("--residual", type=Path, help="what was learned on top of the policy")
+    parser.add_argument("--ensemble-decay", type=float, help="instead of the checkpoint's own")
+    return parser.parse_args(arguments)
+
+
+def _spec(options: argparse.Namespace) -> PolicySpec:
+    residual = None if options.residual is None else str(options.residual)
+    wanted = {"ensemble_decay": options.ensemble_decay, "residual": residual}
+    given = tuple((name, value) for name, value in wanted.items() if value is not None)
+    return PolicySpec(options.policy, options.task, options.loader, given)
+
+
+def _checked(options: argparse.Namespace) -> None:
+    for name in ("trials", "processes", "batch"):
+        if getattr(options, name) < 1:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"--{name} is {getattr(options, name)}, expected at least 1")
+
+
+def _trials(options: argparse.Namespace, cell: Cell, done: list[Trial]) -> Iterator[Trial]:
+    known = {trial.seed for trial in done}
+    seeds = [s for s in range(cell.seed, cell.seed + cell.trials) if s not in known]
+    job = Job(_spec(options), cell.setting, options.batch)
+    if seeds:
+        yield from over_ray(job, seeds) if options.ray else over_processes(job, seeds, options.processes)
+
+
+def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
+    """Run what is missing of the cell; returns its report. Raises VitalError."""
+    _checked(options)
+    policy: EvaluatedPolicy = _spec(options).load()
+    about = policy.describe()
+    about["method"] = options.name or about.get("method") or "policy"
+    load_task(options.task)
+    cell = Cell(options.task, options.setting, options.seed, options.trials, about)
+    folder = options.out or Path("docs/results")
+    path = folder / f"{cell.task}_{cell.setting}_{about['method']}.json"
+    done = finished_trials(path, cell)
+    if done:
+        log.info("%d of %d trials were done before", len(done), cell.trials)
+    for trial in _trials(options, cell, done):
+        done.append(trial)
+        write_report(path, cell, done, command)
+        outcome = "success" if trial.success else trial.failure
+        log.info("%d / %d  seed %d  %s after %d steps", len(done), cell.trials, trial.seed, outcome, trial.steps)
+    report = report_of(cell, done, command)
+    write_report(path, cell, done, command)
+    _tell(report, path)
+    failed = sorted((t for t in done if not t.success), key=lambda t: t.seed)[: options.videos]
+    for film in film_failures(folder / "videos", cell.task, cell.setting, policy, failed) if failed else ():
+        log.info("wrote %s", film)
+    if options.card:
+        policy.write_card(report)  # type: ignore[attr-defined]
+    return report
+
+
+def _tell(report: dict[str, Any], path: Path) -> None:
+    low, high = report["wilson_95"]
+    failures = ", ".join(f"{kind} {count}" for kind, count in sorted(report["failures"].items())) or "none"
+    log.info(
+        "%s, %s, %s: %d of %d (95 %% interval %.0f to %.0f %%), failures: %s; %s",
+        report["task"], report["setting"], report["policy"]["method"], report["successes"], report["finished"],
+        100 * low, 100 * high, failures, path,
+    )  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        evaluate(_parse(arguments), " ".join(["ros2 run vital_sim evaluate", *given]))
+    except VitalError as error:
+        log.error("%s", error)
+        sys.exit(EXIT_REFUSED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""How often a policy succeeds: trials, the cell of a table that they make, and the file that it is kept in.
+
+Trial i of a cell runs on seed + i, which alone decides the start state, so that two policies meet the same ones and
+a cell that was cut off goes on where it was.
+"""
+
+import functools
+import platform
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.files import safe_file, schema
+from vital_core.files.schema import Source
+from vital_core.observation import Action, Observation
+from vital_core.statistics import percentile, wilson_interval
+from vital_sim.gym.env import VitalEnv
+
+FORMAT = "vital_evaluation/1"
+MOST_BYTES = 50_000_000
+
+
+class EvaluatedPolicy(Protocol):
+    """A policy as it is measured: one network for any number of episodes at once."""
+
+    def begin(self) -> Any:
+        """The memory of a new episode."""
+
+    def act(self, observations: Sequence[Observation], memories: Sequence[Any]) -> list[Action]:
+        """One action for each observation; the memories move on."""
+
+    def describe(self) -> dict[str, Any]:
+        """What the report says of it; `sha256` tells it from every other, `method` names it in tables."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a results table."""
+
+    task: str
+    setting: str
+    seed: int
+    trials: int
+    policy: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for two runs to be of one cell."""
+        of_policy = {name: self.policy.get(name) for name in ("sha256", "residual_sha256", "ensemble_decay")}
+        return {"task": self.task, "setting": self.setting, "seed": self.seed, **of_policy}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished trial. failure: empty on success, otherwise the environment's name for the outcome."""
+
+    seed: int
+    variant: int
+    success: bool
+    failure: str
+    steps: int
+    actions_refused: int
+    episode_return: float
+    depth_m: float
+    lateral_m: float
+    travel_m: float
+    tick_median_ms: float
+
+
+class _Running:
+    """An environment in the middle of a trial."""
+
+    def __init__(self, env: VitalEnv, policy: EvaluatedPolicy, seed: int) -> None:
+        self.env, self.seed = env, seed
+        self.seen, self.info = env.reset(seed=seed)
+        self.memory = policy.begin()
+        self.ticks_ms: list[float] = []
+        self.total, self.refused, self.over = 0.0, 0, False
+
+    def observation(self) -> Observation:
+        return Observation(self.seen["image"], self.seen["tactile"])
+
+    def step(self, action: NDArray[np.float64], tick_ms: float) -> None:
+        self.seen, reward, terminated, truncated, self.info = self.env.step(action)
+        self.ticks_ms.append(tick_ms)
+        self.total += float(reward)
+        self.refused += bool(self.info["refused"])
+        self.over = terminated or truncated
+
+    def result(self) -> Trial:
+        outcome, info = str(self.info["outcome"]), self.info
+        return Trial(
+            seed=self.seed,
+            variant=int(info["variant"]),
+            success=outcome == "success",
+            failure="" if outcome == "success" else outcome,
+            steps=len(self.ticks_ms),
+            actions_refused=self.refused,
+            episode_return=self.total,
+            depth_m=float(info["depth_m"]),
+            lateral_m=float(info["lateral_m"]),
+            travel_m=float(info["travel_m"]),
+            tick_median_ms=percentile(self.ticks_ms, 50),
+        )
+
+
+def run_trials(envs: Sequence[VitalEnv], policy: EvaluatedPolicy, seeds: Sequence[int]) -> Iterator[Trial]:
+    """One trial a seed, as many at a time as there are environments, with one call of the network a tick for all."""
+    waiting = list(seeds)
+    running = [_Running(env, policy, waiting.pop(0)) for env in envs[: len(seeds)]]
+    while running:
+        start = time.perf_counter()
+        actions = policy.act([r.observation() for r in running], [r.memory for r in running])
+        tick_ms = 1000 * (time.perf_counter() - start)
+        for trial, action in zip(running, actions, strict=True):
+            trial.step(action.to_array(), tick_ms)
+        for i, trial in enumerate(running):
+            if trial.over:
+                yield trial.result()
+                if waiting:
+                    running[i] = _Running(trial.env, policy, waiting.pop(0))
+        running = [trial for trial in running if not trial.over]
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Of what decides a figure: the packages behind physics, pictures and network, and the source's own commit."""
+    found = {name: _version(name) for name in ("mujoco", "numpy", "opencv-python-headless", "torch")}
+    return {"python": platform.python_version(), **found, "commit": _commit()}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _commit() -> str:
+    """Of the working directory's source, with a mark where it was changed since; `unknown` outside of it."""
+    try:
+        call = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        return subprocess.run(call, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def report_of(cell: Cell, trials: Sequence[Trial], command: str) -> dict[str, Any]:
+    """The cell's JSON: its trials in the order of their seeds, and what they come to."""
+    done = sorted(trials, key=lambda t: t.seed)
+    successes = sum(t.success for t in done)
+    return {
+        "format": FORMAT,
+        **asdict(cell),
+        "finished": len(done),
+        "successes": successes,
+        "success_rate": successes / len(done) if done else 0.0,
+        "wilson_95": wilson_interval(successes, len(done)),
+        "failures": dict(Counter(t.failure for t in done if not t.success)),
+        "tick_median_ms": percentile([t.tick_median_ms for t in done], 50),
+        "command": command,
+        "versions": versions(),
+        "each": [asdict(t) for t in done],
+    }
+
+
+def write_report(path: Path, cell: Cell, trials: Sequence[Trial], command: str) -> None:
+    """Replace the cell's file."""
+    safe_file.write_json(path, report_of(cell, trials, command))
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A cell's JSON. Raises VitalError(BAD_PARAMETER) for another file."""
+    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "measure it again with `evaluate`")
+    try:
+        report = schema.plain_json(safe_file.read_bytes(Path(path), MOST_BYTES), source, MOST_BYTES)
+    except OSError as error:
+        raise source.refuse(f"cannot be read ({error})") from error
+    if not isinstance(report, dict) or report.get("format") != FORMAT:
+        found = report.get("format") if isinstance(report, dict) else type(report).__name__
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"result {path} has format '{found}', expected '{FORMAT}'")
+    return report
+
+
+def finished_trials(path: Path, cell: Cell) -> list[Trial]:
+    """What an earlier run of this cell has done. Raises VitalError(BAD_PARAMETER) for a file of another cell."""
+    if not Path(path).is_file():
+        return []
+    report = read_report(path)
+    found = Cell(report["task"], report["setting"], report["seed"], report["trials"], report["policy"]).identity
+    if found != cell.identity:
+        different = [f"{k} {found[k]}, expected {v}" for k, v in cell.identity.items() if found[k] != v]
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER, f"result {path} is of another cell: {'; '.join(different)}; give another --out"
+        )
+    wanted = range(cell.seed, cell.seed + cell.trials)
+    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "give another --out")
+    each = schema.checked(report["each"], tuple[Trial, ...], source)
+    return [trial for trial in each if trial.seed in wanted]

@@ -1,0 +1,57 @@
+"""What a failed trial looked like: the wrist image beside the view from outside, run again from its seed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.files.video import write_video
+from vital_sim.cameras.cameras import SceneCamera
+from vital_sim.evaluation.evaluation import EvaluatedPolicy, Trial, run_trials
+from vital_sim.gym.env import VitalEnv
+
+HEIGHT_PX = 384
+RATE_HZ = 6
+
+
+class _Watched(VitalEnv):
+    """Keeps a picture of every step."""
+
+    def watch(self) -> None:
+        self._outside = SceneCamera(self.world.model)
+        self.frames: list[NDArray[np.uint8]] = []
+
+    def step(self, action):
+        result = super().step(action)
+        self.frames.append(self._picture(result[-1]))
+        return result
+
+    def _picture(self, info: dict) -> NDArray[np.uint8]:
+        outside = self._outside.render_colour(self.world.data)
+        width = round(outside.shape[1] * HEIGHT_PX / outside.shape[0])
+        parts = [
+            cv2.resize(self.render(), (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST),
+            cv2.resize(outside, (width, HEIGHT_PX)),
+        ]
+        picture = np.concatenate(parts, axis=1).astype(np.uint8)
+        text = f"{info['time_s']:4.1f} s  {info['contact_force_n']:4.1f} N  {info['outcome']}"
+        cv2.putText(picture, text, (8, HEIGHT_PX - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2)
+        return picture
+
+
+def film_failures(
+    folder: Path, task: str, setting: str, policy: EvaluatedPolicy, failed: list[Trial]
+) -> Iterator[Path]:
+    """Run each failed trial again and write `<task>_<setting>_<method>_<seed>_<failure>.mp4` into ``folder``."""
+    method = policy.describe().get("method") or "policy"
+    env = _Watched(task, setting=setting)
+    env.watch()
+    for trial in failed:
+        env.frames = []
+        again = next(run_trials([env], policy, [trial.seed]))
+        path = folder / f"{task}_{setting}_{method}_{trial.seed}_{again.failure or 'success'}.mp4"
+        write_video(path, env.frames, RATE_HZ)
+        yield path
+    env.close()

@@ -1,0 +1,125 @@
+"""`ros2 run vital_sim report docs/results`: tables and a page of everything that was measured, beside the paper's.
+
+Writes `report.md` and `report.html` into the folder. Exit code 0: done; 2: refused.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from vital_core.errors import VitalError
+from vital_core.files import safe_file
+from vital_sim.evaluation.report_page import page
+from vital_sim.evaluation.results import Results, name_of, paper_rate
+from vital_sim.gym.settings import SETTINGS
+
+EXIT_REFUSED = 2
+TITLES = {
+    "in_domain": "Where it was trained",
+    "spatial": "Unseen places, turned",
+    "scene": "Unseen scenes",
+    "both": "Unseen places in unseen scenes",
+}
+log = logging.getLogger("report")
+Row = Sequence[str]
+
+
+def _table(head: Row, rows: Iterable[Row]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines] + [""]
+
+
+def setting_table(results: Results, setting: str) -> list[str]:
+    """One row a method, one column a task: ours, and the paper's behind it."""
+    rows = []
+    for method in results.methods:
+        cells = []
+        for task in results.tasks:
+            ours, theirs = results.rate(task, setting, method), paper_rate(task, setting, method)
+            paper = f"; paper {theirs.successes}/{theirs.trials}" if theirs else ""
+            cells.append(f"{ours}{paper}" if ours else "not measured")
+        rows.append([name_of(method), *cells])
+    return _table(["", *results.tasks], rows)
+
+
+def failure_table(results: Results) -> list[str]:
+    """How trials fail, all settings together."""
+    kinds = ("missed", "jammed", "dropped", "force_limit", "time_out")
+    rows = []
+    for method in results.methods:
+        for task in results.tasks:
+            reports = [r for s in SETTINGS if (r := results.report(task, s, method))]
+            if reports:
+                counts = [str(sum(r["failures"].get(kind, 0) for r in reports)) for kind in kinds]
+                rows.append([name_of(method), task, str(sum(r["finished"] for r in reports)), *counts])
+    return _table(["", "task", "trials", *(kind.replace("_", " ") for kind in kinds)], rows)
+
+
+def pair_table(results: Results) -> list[str]:
+    """Methods on the same start states."""
+    rows = []
+    for pair in results.pairs():
+        c = pair.comparison
+        low, high = c.interval
+        rows.append([
+            pair.task, pair.setting.replace("_", " "), f"{name_of(pair.a)} against {name_of(pair.b)}",
+            f"{c.only_a} : {c.only_b}", f"{100 * c.difference:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})",
+            f"{c.p_value:.2g}",
+        ])  # fmt: skip
+    return _table(["task", "setting", "methods", "only one succeeds", "difference, points (95 %)", "p (McNemar)"], rows)
+
+
+def cell_table(results: Results) -> list[str]:
+    """What was run."""
+    rows = []
+    for method in results.methods:
+        for task in results.tasks:
+            for setting in SETTINGS:
+                report = results.report(task, setting, method)
+                if report:
+                    about = report["policy"]
+                    weights = f"`{about['sha256'][:12]}`, {about.get('steps', '?')} iterations"
+                    rows.append([name_of(method), task, weights, f"`{report['command']}`"])
+    return _table(["", "task", "weights", "command"], rows)
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    lines = [
+        "# Results",
+        "",
+        "Successes of trials in simulation with Wilson's 95 % intervals; the paper's, on a robot, behind them. Every",
+        "method meets the same seeds in a task and setting, so methods are compared in pairs (McNemar's exact test,",
+        "Newcombe's interval). Made by `ros2 run vital_sim report`.",
+        "",
+    ]
+    for setting in SETTINGS:
+        lines += [f"## {TITLES[setting]}", "", *setting_table(results, setting)]
+    lines += ["## How trials fail", "", *failure_table(results)]
+    lines += ["## Methods on the same start states", "", *pair_table(results)]
+    lines += ["## What was run", "", *cell_table(results)]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(
+        prog="report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/results"))
+    options = parser.parse_args(arguments)
+    try:
+        results = Results.read(options.folder)
+    except VitalError as error:
+        log.error("%s", error)
+        sys.exit(EXIT_REFUSED)
+    for name, text in (("report.md", markdown(results)), ("report.html", page(results))):
+        safe_file.write_bytes(options.folder / name, text.encode())
+        log.info("wrote %s", options.folder / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""All cells of a folder of results, the paper's beside them, and the comparisons that pairing allows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.statistics import PairedComparison, compare_pairs, wilson_interval
+from vital_sim.evaluation.evaluation import read_report
+from vital_sim.gym.settings import SETTINGS
+
+TASKS = ("usb_insertion", "plug_in_socket", "card_swipe", "key_in_lock", "pick_block")
+# In the order of the paper's tables; others follow by name.
+METHODS = {"baku": "BAKU", "visk": "ViSk", "vital_bc": "ViTaL-BC", "rlpd": "RLPD", "vital": "ViTaL"}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Successes of trials, with the 95 % interval of Wilson."""
+
+    successes: int
+    trials: int
+
+    @property
+    def share(self) -> float:
+        """Between 0 and 1."""
+        return self.successes / self.trials
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, between 0 and 1."""
+        return wilson_interval(self.successes, self.trials)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.successes}/{self.trials} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods on the same seeds of one task and setting; a is the later one in `METHODS`."""
+
+    task: str
+    setting: str
+    a: str
+    b: str
+    comparison: PairedComparison
+
+
+class Results:
+    """Reports by task, setting and method."""
+
+    def __init__(self, reports: list[dict[str, Any]]) -> None:
+        self._cells = {(r["task"], r["setting"], r["policy"]["method"]): r for r in reports}
+
+    @classmethod
+    def read(cls, folder: Path) -> "Results":
+        """Every cell's file of a folder. Raises VitalError(BAD_PARAMETER) when there is none or one is no result."""
+        paths = sorted(Path(folder).glob("*.json"))
+        if not paths:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER, f"no result in {folder}: make some with 'ros2 run vital_sim evaluate'"
+            )
+        return cls([report for path in paths if (report := read_report(path))["finished"]])
+
+    @property
+    def methods(self) -> list[str]:
+        """Those that there are, in the order of the paper."""
+        found = {method for _, _, method in self._cells}
+        return [*(m for m in METHODS if m in found), *sorted(found - set(METHODS))]
+
+    @property
+    def tasks(self) -> list[str]:
+        """Those that there are."""
+        return [task for task in TASKS if any(t == task for t, _, _ in self._cells)]
+
+    def report(self, task: str, setting: str, method: str) -> Mapping[str, Any] | None:
+        """One cell's report, None where it was not measured."""
+        return self._cells.get((task, setting, method))
+
+    def rate(self, task: str, setting: str, method: str) -> Rate | None:
+        """One cell's successes, None where it was not measured."""
+        report = self.report(task, setting, method)
+        return None if report is None else Rate(report["successes"], report["finished"])
+
+    def pairs(self) -> Iterator[Pair]:
+        """Every two methods that ran on the same seeds."""
+        for task in self.tasks:
+            for setting in SETTINGS:
+                for b, a in combinations(self.methods, 2):
+                    of_a, of_b = (self._outcomes(task, setting, m) for m in (a, b))
+                    common = sorted(of_a.keys() & of_b.keys())
+                    if common:
+                        comparison = compare_pairs([of_a[s] for s in common], [of_b[s] for s in common])
+                        yield Pair(task, setting, a, b, comparison)
+
+    def _outcomes(self, task: str, setting: str, method: str) -> dict[int, bool]:
+        report = self.report(task, setting, method)
+        return {t["seed"]: t["success"] for t in report["each"]} if report else {}
+
+
+def name_of(method: str) -> str:
+    """As it is called in tables."""
+    return METHODS.get(method, method)
+
+
+def paper_rate(task: str, setting: str, method: str) -> Rate | None:
+    """What the paper reports, None where it reports nothing."""
+    paper = yaml.safe_load(resources.files("vital_sim").joinpath("paper_results.yaml").read_text())
+    successes = paper["successes"].get(method, {}).get(setting, {}).get(task)
+    return None if successes is None else Rate(successes, paper["trials"][setting])

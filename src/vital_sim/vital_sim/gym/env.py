@@ -1,0 +1,191 @@
+"""One task as a Gymnasium environment: 6 Hz, wrist image and touch in, TCP deltas out.
+
+| | |
+|---|---|
+| action | (7,) float32: TCP-frame translation (m), rotation vector (rad), gripper (0 open, 1 closed) |
+| observation | image (128, 128, 3) uint8 RGB; tactile (15,) float32, µT, field minus the episode's baseline |
+| reward | 1 when the episode succeeds, otherwise 0; with ``dense`` minus the L1 distance (m) of tip to goal |
+| terminated | success that has lasted `SUCCESS_HELD_S`, touch beyond the task's limit, or the object lost |
+| truncated | the task's episode length is over |
+
+info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
+info["outcome"] is running, success, force_limit or dropped; when the time is over jammed (in the target, short of the
+goal), missed (it touched something else) or time_out (it touched nothing).
+
+A step follows the law of the command gate: target = measured TCP pose times the delta. An action beyond the
+task's step limits, or out of its workspace, is refused as the gate would: no motion, ``info["refused"]`` says why.
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from vital_core import pose as pose_of
+from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES
+from vital_core.task import load_task
+from vital_sim.cameras.cameras import WristCamera
+from vital_sim.demonstrator.expert import sample_start
+from vital_sim.demonstrator.motion import track
+from vital_sim.gym.settings import variants_of
+from vital_sim.world.scene import SceneConfig
+from vital_sim.world.tactile import largest_field_ut
+from vital_sim.world.world import Truth, World, WorldConfig
+
+SUCCESS_HELD_S = 0.5
+BASELINE_SAMPLES = 5
+TACTILE_RANGE_UT = 50_000.0
+TOUCHED_N = 1.0
+ENTERED_M = 0.001
+
+
+class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
+    """The environment of one task; see the module's table."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 6}  # noqa: RUF012
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        setting: str = "in_domain",
+        scene: SceneConfig | None = None,
+        config: WorldConfig | None = None,
+        dense: bool = False,
+        foreground: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        self.task = load_task(task)
+        self.variants = variants_of(self.task.name, setting) if scene is None and config is None else ()
+        self.variant = 0
+        self.world = World(self.task, scene=scene, config=config)
+        self.dense, self.foreground, self.render_mode = dense, foreground, render_mode
+        self._camera = WristCamera(self.world.model, self.task)
+        self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
+        self._baseline = np.zeros(TACTILE_VALUES, np.float32)
+        self._success_s = 0.0
+        self._touched = False
+        step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
+        low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
+        self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self.observation_space = spaces.Dict(  # type: ignore[assignment]
+            {
+                "image": spaces.Box(0, 255, self._image.shape, np.uint8),
+                "tactile": spaces.Box(-TACTILE_RANGE_UT, TACTILE_RANGE_UT, (TACTILE_VALUES,), np.float32),
+            }
+        )
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, NDArray], dict[str, Any]]:
+        """A new target, in-hand offset, look and start pose; all follow from ``seed``.
+
+        A setting with several variants takes them in turn: seed s gets variant s modulo their number.
+        """
+        super().reset(seed=seed)
+        episode = int(self.np_random.integers(2**31)) if seed is None else seed
+        if self.variants:
+            self.variant = episode % len(self.variants)
+            chosen = self.variants[self.variant]
+            self.world.stage(chosen.scene, chosen.variation)
+        self.world.reset(episode)
+        self.world.reset(episode, start=sample_start(self.world, self.world.rng))
+        self._camera.reset(episode)
+        self._success_s, self._touched = 0.0, False
+        readings = []
+        for _ in range(BASELINE_SAMPLES):
+            self.world.advance(0.01)
+            readings.append(self.world.tactile_ut())
+        self._baseline = np.median(readings, axis=0).astype(np.float32)
+        return self._observe(), self._info(self.world.truth(), "running", "")
+
+    def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
+        """One control period (1/6 s)."""
+        refused = self._carry_out(np.asarray(action, dtype=float))
+        observation, truth = self._observe(), self.world.truth()
+        self._success_s = self._success_s + self.task.period_s if truth.success else 0.0
+        self._touched |= truth.contact_force_n > TOUCHED_N
+        outcome = self._outcome(truth, largest_field_ut(observation["tactile"]))
+        succeeded = outcome == "success"
+        terminated = outcome in ("success", "force_limit", "dropped")
+        over = self.world.time_s >= self.task.episode_s - 1e-6
+        reward = float(succeeded) - (self._distance_m(truth) if self.dense else 0.0)
+        return observation, reward, terminated, over and not terminated, self._info(truth, outcome, refused)
+
+    def _outcome(self, truth: Truth, field_ut: float) -> str:
+        if self._success_s >= SUCCESS_HELD_S:
+            return "success"
+        if field_ut > self.task.tactile_limit_ut:
+            return "force_limit"
+        if self.world.dropped:
+            return "dropped"
+        if self.world.time_s < self.task.episode_s - 1e-6:
+            return "running"
+        if truth.depth_m > ENTERED_M and truth.lateral_m < 2 * self.task.success_lateral_m:
+            return "jammed"
+        return "missed" if self._touched else "time_out"
+
+    def _carry_out(self, action: NDArray) -> str:
+        """Move, or stand still and return why."""
+        task, world = self.task, self.world
+        shift, turn = float(np.linalg.norm(action[:3])), float(np.linalg.norm(action[3:6]))
+        refused = ""
+        if not np.isfinite(action).all():
+            refused = "the action has a value that is not finite"
+        elif shift > task.max_step_m or turn > task.max_step_rad:
+            refused = (
+                f"step of {1000 * shift:.1f} mm and {turn:.3f} rad, at most {1000 * task.max_step_m:.1f} mm "
+                f"and {task.max_step_rad:.3f} rad allowed"
+            )
+        else:
+            world.command_gripper(float(action[6]))
+            target = world.t_base_tcp() @ pose_of.from_vector(action[:3], action[3:6])
+            inside = np.all(target[:3, 3] >= task.workspace_lower_m) and np.all(target[:3, 3] <= task.workspace_upper_m)
+            if not inside:
+                refused = f"target {np.round(target[:3, 3], 3)} m is outside the workspace box"
+            elif not track(world, target, task.period_s):
+                return "target is out of the arm's reach"
+        if refused:
+            world.advance(task.period_s)
+        return refused
+
+    def _observe(self) -> dict[str, NDArray]:
+        self._image = self._camera.render(self.world.data)
+        tactile = (self.world.tactile_ut() - self._baseline).astype(np.float32)
+        return {"image": self._image, "tactile": tactile}
+
+    def _distance_m(self, truth: Truth) -> float:
+        """L1 distance of the tip from where it is fully in, and what is left of the swipe or the lift."""
+        goal = truth.t_base_target @ pose_of.from_vector((0, 0, -self.task.success_depth_m), (0, 0, 0))
+        apart = np.abs(goal[:3, :3].T @ (truth.t_base_tip[:3, 3] - goal[:3, 3]))
+        if self.task.skill == "swipe":
+            # Once in the slot, the way along it is the travel's.
+            apart[0] = max(0.0, -float((goal[:3, :3].T @ (truth.t_base_tip[:3, 3] - goal[:3, 3]))[0]))
+        return float(apart.sum()) + max(0.0, self.task.success_travel_m - truth.travel_m)
+
+    def _info(self, truth: Truth, outcome: str, refused: str) -> dict[str, Any]:
+        info = {
+            "outcome": outcome,
+            "variant": self.variant,
+            "refused": refused,
+            "success": truth.success,
+            "depth_m": truth.depth_m,
+            "lateral_m": truth.lateral_m,
+            "travel_m": truth.travel_m,
+            "contact_force_n": truth.contact_force_n,
+            "distance_m": self._distance_m(truth),
+            "time_s": self.world.time_s,
+        }
+        if self.foreground:
+            info["foreground"] = np.packbits(self._camera.foreground(self.world.data), axis=-1)
+        return info
+
+    def render(self) -> NDArray[np.uint8]:
+        """The wrist image of the last observation."""
+        return self._image
+
+    def close(self) -> None:
+        """Free the renderer."""
+        self._camera.close()

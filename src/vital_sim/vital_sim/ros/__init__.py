@@ -1,0 +1,1 @@
+"""The simulation as the bottom of the ROS graph."""

@@ -1,0 +1,260 @@
+"""The world in real time: physics in one thread, each camera in another, sensors on their own schedules.
+
+The world is touched by its thread alone; everything else asks it (`request`), and cameras get copies of its state.
+When the machine is too slow the world falls behind the clock instead of skipping physics, and sensor frames are
+dropped, counted.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from vital_core.clock import steady_s
+from vital_core.errors import VitalError
+from vital_core.task import load_task
+from vital_sim.cameras.camera_worker import CameraWorker
+from vital_sim.cameras.cameras import LabelledWristCamera, SceneCamera, WristCamera
+from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution
+from vital_sim.world.scene import SceneConfig
+from vital_sim.world.world import Truth, World
+
+TICK_S = 0.01
+# Further behind the clock than this, the clock is let go: no burst of catching up.
+MOST_BEHIND_S = 0.1
+REST_RAD_S = 0.02  # a joint slower than this stands
+REST_FOR_S = 0.1
+CLOSE_S = 0.5  # for a thread to end; a camera that is being set up is not waited for longer
+
+
+@dataclass
+class Sinks:
+    """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks; its
+    pictures come from its own thread, with the ``stamp()`` of the moment that they show. wrist: the picture and, while
+    it is wanted, its foreground. reference: where the controller holds the joints. reset: where a new scene has put
+    them, before anything else is sent of it."""
+
+    joints: Callable[[NDArray, NDArray], None]
+    tactile: Callable[[NDArray, bool], None]
+    wrist: Callable[[tuple[NDArray, NDArray | None], Any], None]
+    scene: Callable[[tuple[NDArray, NDArray], Any], None]
+    truth: Callable[[Truth, int, int], None]
+    reference: Callable[[NDArray, NDArray], None]
+    reset: Callable[[NDArray], None]
+    wants_wrist: Callable[[], bool]
+    wants_foreground: Callable[[], bool]
+    wants_scene: Callable[[], bool]
+    stamp: Callable[[], Any]
+    periods_s: dict[str, float] = field(
+        default_factory=lambda: {
+            "joints": 0.01,
+            "reference": 0.02,
+            "tactile": 0.01,
+            "wrist": 1 / 30,
+            "scene": 0.2,
+            "truth": 0.02,
+        }
+    )
+
+
+class SimSession:
+    """One world and its thread."""
+
+    def __init__(self, task: str, seed: int, background: str, sinks: Sinks) -> None:
+        load_task(task)
+        self._scene = SceneConfig(background=background)
+        self._sinks = sinks
+        self._asked: list[tuple[Callable[[], Any], Future]] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._start = (task, seed)
+        self.baseline = np.zeros(0, np.float32)
+        self.baseline_id = 0
+        self.episode = 0
+        self.seed = seed
+        self.task = task
+        self.real_time_factor = 1.0
+        self.frames_dropped = 0
+        self.failure: BaseException | None = None
+        self._sent: dict[str, int] = {}
+        self._moved_s = -np.inf
+        self._wrist = CameraWorker(self._make_wrist_camera, sinks.wrist)
+        self._scene_view = CameraWorker(SceneCamera, sinks.scene)
+        self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
+        self._thread.start()
+
+    @property
+    def wrist_camera(self) -> WristCamera:
+        """For its lens and mount."""
+        assert self._wrist.camera is not None
+        return self._wrist.camera.lens
+
+    @property
+    def scene_camera(self) -> SceneCamera:
+        """For its lens and mount."""
+        assert self._scene_view.camera is not None
+        return self._scene_view.camera
+
+    @property
+    def frames_sent(self) -> dict[str, int]:
+        """How many messages of each sensor have gone out."""
+        return {**self._sent, "wrist": self._wrist.delivered, "scene": self._scene_view.delivered}
+
+    def request(self, work: Callable[[], Any]) -> Future:
+        """Have ``work`` done in the simulation's thread, between two ticks."""
+        future: Future = Future()
+        with self._lock:
+            self._asked.append((work, future))
+        return future
+
+    def follow(self, points: Points) -> Future:
+        """Carry out a joint trajectory from now on."""
+        return self.request(lambda: self._execution.start(points, self.world.time_s))
+
+    def halt(self) -> Future:
+        """Bring the arm to rest as a controller does that is switched off."""
+        return self.request(lambda: self._execution.halt(self.world.time_s))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the arm's joints have stood for a moment."""
+        return steady_s() - self._moved_s > REST_FOR_S
+
+    def grip(self, closed: float) -> Future:
+        """Move the fingers from now on: 0 open, 1 closed."""
+        return self.request(lambda: self.world.command_gripper(closed))
+
+    @property
+    def gripper_closed(self) -> float:
+        """Where the fingers are: 0 open, 1 closed."""
+        return self.world.gripper_closed
+
+    def reset(self, task: str, seed: int) -> Future:
+        """A new scene of ``task``; the future ends after each sensor has shown it once."""
+        return self.request(lambda: self._lay_scene(task or self.task, seed))
+
+    def take_baseline(self, samples: int) -> Future:
+        """Median of fresh tactile readings (15,), µT."""
+        return self.request(lambda: self._take_baseline(samples))
+
+    def close(self) -> None:
+        """End the threads."""
+        self._stopping.set()
+        self._thread.join(CLOSE_S)
+        self._wrist.close()
+        self._scene_view.close()
+
+    def _run(self) -> None:
+        try:
+            self._build(self._start[0])
+            self._lay_scene(*self._start)
+            self._loop()
+        except Exception as error:  # the node reports it and ends
+            self.failure = error
+
+    def _build(self, task: str) -> None:
+        self.world = World(load_task(task), scene=self._scene)
+        self._wrist.build(self.world.model)
+        self._scene_view.build(self.world.model)
+        self.task = task
+
+    def _make_wrist_camera(self, model: mujoco.MjModel) -> LabelledWristCamera:
+        return LabelledWristCamera(model, self.world.task, self._sinks.wants_foreground)
+
+    def _lay_scene(self, task: str, seed: int) -> int:
+        if task != self.task:
+            load_task(task)
+            self._build(task)
+        # The cameras first: none of them renders while the model's looks are changed.
+        self._wrist.reset(seed)
+        self._scene_view.reset(seed)
+        self.world.reset(seed)
+        self._execution = TrajectoryExecution(self.world.commanded_joints)
+        self.seed, self.episode = seed, self.episode + 1
+        self._due = dict.fromkeys(self._sinks.periods_s, 0.0)
+        self._origin_s = steady_s() - self.world.time_s
+        self._sinks.reset(self.world.joints_rad)
+        for name in ("reference", "joints", "tactile", "truth"):
+            self._send(name)
+        return self.episode
+
+    def _take_baseline(self, samples: int) -> NDArray[np.float32]:
+        readings = []
+        for _ in range(samples):
+            self._tick()
+            readings.append(self.world.tactile_ut())
+        self.baseline = np.median(readings, axis=0).astype(np.float32)
+        self.baseline_id += 1
+        return self.baseline
+
+    def _loop(self) -> None:
+        measured_s, simulated_s = steady_s(), self.world.time_s
+        while not self._stopping.is_set():
+            self._answer()
+            self._tick()
+            self._send_due()
+            behind_s = steady_s() - self._origin_s - self.world.time_s
+            if behind_s > MOST_BEHIND_S:
+                self._origin_s += behind_s
+            elif behind_s < 0.0:
+                self._stopping.wait(-behind_s)
+            if steady_s() - measured_s >= 1.0:
+                advanced_s = self.world.time_s - simulated_s
+                if advanced_s > 0.0:
+                    self.real_time_factor = advanced_s / (steady_s() - measured_s)
+                measured_s, simulated_s = steady_s(), self.world.time_s
+
+    def _answer(self) -> None:
+        with self._lock:
+            asked, self._asked = self._asked, []
+        for work, future in asked:
+            try:
+                future.set_result(work())
+            except (VitalError, ValueError) as error:
+                future.set_exception(error)
+
+    def _tick(self) -> None:
+        position, _ = self._execution.sample(self.world.time_s + TICK_S)
+        self.world.command_joints(position)
+        self.world.advance(TICK_S)
+        if np.abs(self.world.joint_velocities).max() > REST_RAD_S:
+            self._moved_s = steady_s()
+
+    def _send_due(self) -> None:
+        now_s = self.world.time_s
+        for name, period_s in self._sinks.periods_s.items():
+            if now_s + 1e-6 >= self._due[name]:
+                missed = int((now_s - self._due[name]) / period_s)
+                self.frames_dropped += missed
+                self._due[name] += (missed + 1) * period_s
+                self._send(name)
+
+    def _send(self, name: str) -> None:
+        sinks, world = self._sinks, self.world
+        if name == "joints":
+            sinks.joints(world.joints_rad, world.joint_velocities)
+        elif name == "reference":
+            sinks.reference(*self._execution.sample(world.time_s))
+        elif name == "tactile":
+            reading = world.tactile_ut()
+            sinks.tactile(reading, bool(world.tactile_valid(reading)))
+        elif name == "truth":
+            sinks.truth(world.truth(), self.seed, self.episode)
+        elif name == "wrist":
+            self._offer(self._wrist, sinks.wants_wrist())
+            return
+        elif name == "scene":
+            self._offer(self._scene_view, sinks.wants_scene())
+            return
+        self._sent[name] = self._sent.get(name, 0) + 1
+
+    def _offer(self, camera: CameraWorker, wanted: bool) -> None:
+        if camera.failure is not None:
+            raise camera.failure
+        if wanted and not camera.offer(self.world.data, self._sinks.stamp()):
+            self.frames_dropped += 1

@@ -1,0 +1,1 @@
+"""Whether the simulation measures what it says."""

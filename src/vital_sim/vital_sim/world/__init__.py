@@ -1,0 +1,1 @@
+"""The MuJoCo world: arm, hand, held object, targets, contact, touch."""

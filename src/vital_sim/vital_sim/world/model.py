@@ -1,0 +1,126 @@
+"""The MuJoCo model: xArm 7, table and target; the gripper and what it holds are in `hands`."""
+
+import mujoco
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vital_core.arm.xarm7 import JOINTS
+from vital_core.task import Task
+from vital_sim.world import scene as scenery
+from vital_sim.world.arm import ArmConfig
+from vital_sim.world.block import Block
+from vital_sim.world.contact import UNTOUCHABLE, ContactConfig, Side, add_box, contact_fields
+from vital_sim.world.fixtures import Fixture
+from vital_sim.world.hands import add_holding_hand, add_open_hand
+from vital_sim.world.mounts import add_cameras
+from vital_sim.world.scene import SceneConfig
+
+BOX, CAPSULE, CYLINDER = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER
+ARM_JOINTS = tuple(j.name for j in JOINTS)
+# Approximate masses (kg) of link1..link7; gravity on them is compensated, so only their inertia counts.
+LINK_MASS_KG = (2.4, 1.9, 1.7, 1.8, 1.4, 1.4, 0.2)
+BLOCK_JOINT = "block"
+
+
+def build(task: Task, fixture: Fixture, contact: ContactConfig, arm: ArmConfig, scene: SceneConfig) -> mujoco.MjSpec:
+    """The uncompiled model of one task."""
+    spec = mujoco.MjSpec()
+    _set_options(spec, contact)
+    _add_table(spec, contact)
+    link7 = _add_arm(spec, arm)
+    if isinstance(fixture, Block):
+        _add_block(spec, fixture, contact)
+        add_open_hand(spec, link7, contact)
+    else:
+        _add_target(spec, fixture, contact)
+        add_holding_hand(link7, fixture, contact)
+    scenery.decorate(spec, scene, task.held_object)
+    add_cameras(spec, task)
+    return spec
+
+
+def _set_options(spec: mujoco.MjSpec, contact: ContactConfig) -> None:
+    option = spec.option
+    option.timestep = contact.timestep_s
+    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    option.impratio = contact.impedance_ratio
+    option.iterations = 50
+    spec.compiler.degree = False
+
+
+def _add_table(spec: mujoco.MjSpec, contact: ContactConfig) -> None:
+    spec.worldbody.add_geom(
+        name="table",
+        type=BOX,
+        pos=[0.45, 0.0, -0.02],
+        size=[0.40, 0.60, 0.02],
+        rgba=[0.6, 0.5, 0.4, 1.0],
+        **contact_fields(contact, Side.SCENE),
+    )
+
+
+def _add_target(spec: mujoco.MjSpec, fixture: Fixture, contact: ContactConfig) -> None:
+    body = spec.worldbody.add_body(name="target", pos=[0.45, 0.0, 0.035])
+    for box in fixture.target_boxes():
+        add_box(body, "target", box, [0.2, 0.2, 0.22, 1.0], mass=0.0, **contact_fields(contact, Side.SCENE))
+    body.add_site(name="target_opening", pos=[0.0, 0.0, 0.0], size=[0.001] * 3)
+
+
+def _add_block(spec: mujoco.MjSpec, block: Block, contact: ContactConfig) -> None:
+    """The target that lies loose on the table and is touched by table and pads."""
+    body = spec.worldbody.add_body(name="target", pos=[0.45, 0.0, block.size_m[2]])
+    body.add_freejoint(name=BLOCK_JOINT)
+    fields = contact_fields(contact, Side.BOTH)
+    for box in block.target_boxes():
+        add_box(body, "target", box, [0.75, 0.25, 0.15, 1.0], mass=block.object_mass_kg, **fields)
+    body.add_site(name="target_opening", pos=[0.0, 0.0, 0.0], size=[0.001] * 3)
+
+
+def _add_arm(spec: mujoco.MjSpec, arm: ArmConfig) -> mujoco.MjsBody:
+    parent = spec.worldbody.add_body(name="link_base")
+    parent.add_geom(
+        name="link_base_column",
+        type=CYLINDER,
+        fromto=[0, 0, 0, 0, 0, 0.2],
+        size=[0.06, 0, 0],
+        rgba=[0.9, 0.9, 0.9, 1.0],
+        **UNTOUCHABLE,
+    )
+    for i, joint in enumerate(JOINTS):
+        x, y, z, w = Rotation.from_euler("xyz", joint.rpy).as_quat()
+        body = parent.add_body(name=f"link{i + 1}", pos=list(map(float, joint.xyz)), quat=[w, x, y, z], gravcomp=1.0)
+        following = JOINTS[i + 1].xyz if i < 6 else (0.0, 0.0, 0.02)
+        _add_link(body, i, np.array(following, dtype=float))
+        _add_servo(spec, body, i, arm)
+        parent = body
+    return parent
+
+
+def _add_link(body: mujoco.MjsBody, index: int, end: np.ndarray) -> None:
+    length = float(np.linalg.norm(end))
+    radius = (0.055, 0.055, 0.050, 0.050, 0.045, 0.045, 0.037)[index]
+    fields = {"mass": LINK_MASS_KG[index], "rgba": [0.92, 0.92, 0.93, 1.0], **UNTOUCHABLE}
+    name = f"link{index + 1}_shell"
+    if length < 0.01:
+        body.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[radius, 0, 0], **fields)
+    else:
+        body.add_geom(name=name, type=CAPSULE, fromto=[0, 0, 0, *end], size=[radius, 0, 0], **fields)
+
+
+def _add_servo(spec: mujoco.MjSpec, body: mujoco.MjsBody, index: int, arm: ArmConfig) -> None:
+    joint = JOINTS[index]
+    body.add_joint(
+        name=joint.name,
+        type=mujoco.mjtJoint.mjJNT_HINGE,
+        axis=[0, 0, 1],
+        armature=arm.armature_kgm2[index],
+    )
+    stiffness, damping = arm.stiffness_nm[index], float(arm.damping_nms()[index])
+    actuator = spec.add_actuator(
+        name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=True
+    )
+    actuator.forcerange = [-joint.effort_nm, joint.effort_nm]
+    actuator.gainprm[0] = stiffness
+    actuator.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+    actuator.biasprm[1:3] = [-stiffness, -damping]

@@ -1,0 +1,342 @@
+"""The contact world of one task: arm, compliant grasp, target, touch. The same world serves ROS and Gymnasium."""
+
+from dataclasses import dataclass, field, replace
+
+import mujoco
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.pose import Pose
+from vital_core.task import Task
+from vital_sim.world import model as modelling
+from vital_sim.world import scene as scenery
+from vital_sim.world.arm import ArmConfig, TrackingFilter
+from vital_sim.world.block import BLOCK, Block
+from vital_sim.world.card_reader import CardReader
+from vital_sim.world.contact import ContactConfig
+from vital_sim.world.fixtures import Fixture, fixture_for
+from vital_sim.world.grasp import Grasp, HeldGrasp, PinchGrasp
+from vital_sim.world.model import ARM_JOINTS, BLOCK_JOINT
+from vital_sim.world.scene import SceneConfig
+from vital_sim.world.tactile import TactileConfig, TactilePad
+
+SERVO_PERIOD_S = 0.004
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What changes from episode to episode: centre and half range of uniform draws, m and rad, in `link_base`.
+
+    target_*: centre of the opening and its yaw. offset_*: in-hand offset of the object about nominal.
+    """
+
+    target_x_m: tuple[float, float] = (0.45, 0.04)
+    target_y_m: tuple[float, float] = (0.0, 0.04)
+    target_z_m: tuple[float, float] = (0.035, 0.005)
+    target_yaw_rad: tuple[float, float] = (0.0, float(np.deg2rad(2.0)))
+    offset_m: float = 0.0015
+    offset_rad: float = float(np.deg2rad(4.0))
+
+
+EXACT = Variation(offset_m=0.0, offset_rad=0.0)
+_SOME_YAW = float(np.deg2rad(8.0))
+# Where a task's own range differs: a lock is turned, a block lies on the table as it fell.
+VARIATIONS = {
+    "card_swipe": Variation(target_x_m=(0.50, 0.04)),
+    "key_in_lock": Variation(target_yaw_rad=(0.0, _SOME_YAW)),
+    "pick_block": Variation(target_z_m=(BLOCK.size_m[2], 0.0), target_yaw_rad=(0.0, _SOME_YAW)),
+}
+
+
+def variation_of(task: str) -> Variation:
+    """What changes from episode to episode where a task is trained."""
+    return VARIATIONS.get(task, Variation())
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What only the simulation knows; for measuring, never for a policy.
+
+    depth_m: of the tip below the mouth of the opening, or the block's upper face. lateral_m: distance of the tip
+    from the opening's axis, or the slot's middle. travel_m: how far a card has been drawn through the slot without
+    leaving it, or a block has been lifted. contact_force_n: norm of the sum of all contact forces. penetration_m:
+    deepest now.
+    """
+
+    success: bool
+    depth_m: float
+    lateral_m: float
+    travel_m: float
+    contact_force_n: float
+    penetration_m: float
+    t_base_target: Pose
+    t_base_tip: Pose
+    t_base_tcp: Pose
+    t_tcp_object: Pose
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """Everything about the world that is not the task or its look. fixture, variation: instead of the task's own."""
+
+    contact: ContactConfig = field(default_factory=ContactConfig)
+    arm: ArmConfig = field(default_factory=ArmConfig)
+    tactile: TactileConfig = field(default_factory=TactileConfig)
+    variation: Variation | None = None
+    fixture: Fixture | None = None
+
+
+class World:
+    """One task's physics. `reset` first; then `command_joints` and `advance`, and read what is wanted."""
+
+    def __init__(self, task: Task, *, scene: SceneConfig | None = None, config: WorldConfig | None = None) -> None:
+        self.task = task
+        self.scene = scene or SceneConfig()
+        self.config = config or WorldConfig()
+        self.fixture = self.config.fixture or fixture_for(task.held_object)
+        self.variation = self.config.variation or variation_of(task.name)
+        self.spec = modelling.build(task, self.fixture, self.config.contact, self.config.arm, self.scene)
+        self.model = self.spec.compile()
+        self.data = mujoco.MjData(self.model)
+        self._find_parts()
+        self._filter = TrackingFilter(self.config.arm)
+        self._pad = TactilePad(self.config.tactile)
+        self._encoder_error = np.zeros(7)
+        self._pending_s = self._travel_m = self._rest_height_m = 0.0
+        self._drawn_from_m: float | None = None
+        self.rng = np.random.default_rng(0)
+        self.reset(0)
+
+    def _find_parts(self) -> None:
+        model = self.model
+        arm = [model.joint(name) for name in ARM_JOINTS]
+        self._arm_qpos = np.array([j.qposadr[0] for j in arm])
+        self._arm_dof = np.array([j.dofadr[0] for j in arm])
+        self._sites = {name: model.site(name).id for name in ("tcp", "tip", "target_opening")}
+        self._target = model.body("target").id
+        self._block = model.joint(BLOCK_JOINT).qposadr[0] if isinstance(self.fixture, Block) else None
+        self._grasp: Grasp = (
+            PinchGrasp(model, self.data, self.config.contact)
+            if isinstance(self.fixture, Block)
+            else HeldGrasp(model, self.data, self.fixture, self.config.contact)
+        )
+
+    def stage(self, scene: SceneConfig, variation: Variation) -> None:
+        """Another look and other places, from the next reset on. The model's own parts stay."""
+        self.scene, self.variation = replace(scene, extra_target=self.scene.extra_target), variation
+
+    def reset(self, seed: int, *, joints_rad: ArrayLike | None = None, start: Pose | None = None) -> None:
+        """A new episode: target, in-hand offset, arm errors, touch and look all follow from ``seed``.
+
+        The arm stands at ``joints_rad``, or with its TCP at ``start``, or at HOME_RAD.
+        """
+        streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(6)]
+        target, grasp, arm, touch, look, self.rng = streams
+        mujoco.mj_resetData(self.model, self.data)
+        self._place_target(target)
+        self._place_object(grasp)
+        self._encoder_error = self.config.arm.encoder_error_rad * arm.standard_normal(7)
+        self._pad.reset(touch)
+        scenery.randomise(self.model, self.data, self.scene, look)
+        self.place_arm(self._start_joints(joints_rad, start))
+
+    def _start_joints(self, joints_rad: ArrayLike | None, start: Pose | None) -> NDArray[np.float64]:
+        if start is None:
+            return np.array(HOME_RAD if joints_rad is None else joints_rad, dtype=float)
+        solution = kinematics.solve(start, HOME_RAD, posture_rad=HOME_RAD)
+        if solution is None:
+            raise ValueError(f"start pose at {np.round(start[:3, 3], 3)} m is out of the arm's reach")
+        return solution
+
+    def place_arm(self, joints_rad: ArrayLike) -> None:
+        """Put the arm at encoder reading ``joints_rad`` at once, at rest, the object relaxed in the grasp."""
+        self.data.qvel[:] = 0.0
+        self.data.qpos[self._arm_qpos] = np.asarray(joints_rad) - self._encoder_error
+        self._grasp.reset()
+        self._filter.reset(joints_rad)
+        self.data.ctrl[:7] = self._filter.reference - self._encoder_error
+        self._pending_s = 0.0
+        self._travel_m, self._drawn_from_m = 0.0, None
+        mujoco.mj_forward(self.model, self.data)
+
+    def _place_target(self, rng: np.random.Generator) -> None:
+        v = self.variation
+        draws = [c + h * rng.uniform(-1, 1) for c, h in (v.target_x_m, v.target_y_m, v.target_z_m)]
+        yaw = v.target_yaw_rad[0] + v.target_yaw_rad[1] * rng.uniform(-1, 1)
+        self.place_target(np.array(draws), yaw)
+
+    def place_target(self, position_m: ArrayLike, yaw_rad: float) -> None:
+        """Move the opening's centre to ``position_m`` (3,) in `link_base`; call before the arm is near."""
+        turned = [np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
+        if self._block is None:
+            self.model.body_pos[self._target] = position_m
+            self.model.body_quat[self._target] = turned
+        else:
+            self.data.qpos[self._block : self._block + 7] = [*np.asarray(position_m), *turned]
+        self._rest_height_m = float(np.asarray(position_m)[2])
+        mujoco.mj_forward(self.model, self.data)
+
+    def _place_object(self, rng: np.random.Generator) -> None:
+        v = self.variation
+        offset = np.concatenate([rng.uniform(-v.offset_m, v.offset_m, 3), rng.uniform(-v.offset_rad, v.offset_rad, 3)])
+        self.place_object(offset)
+
+    def place_object(self, offset: ArrayLike) -> None:
+        """Hold the object at ``offset`` (6,): m along the TCP's x, y, z, then rad about them."""
+        self._grasp.place(offset)
+        mujoco.mj_forward(self.model, self.data)
+
+    def command_joints(self, joints_rad: ArrayLike) -> None:
+        """Joint target (7,) of the arm's controller in rad, in encoder angles, at any rate."""
+        self._filter.command(joints_rad)
+
+    def command_gripper(self, closed: float) -> None:
+        """Where the fingers are to go: 0 open, 1 closed."""
+        self._grasp.command(closed)
+
+    @property
+    def gripper_closed(self) -> float:
+        """Where the fingers are: 0 open, 1 closed."""
+        return self._grasp.closed
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the object that was held is lost."""
+        return self._grasp.dropped
+
+    @property
+    def commanded_joints(self) -> NDArray[np.float64]:
+        """(7,) last joint command."""
+        return self._filter.commanded.copy()
+
+    @property
+    def joints_rad(self) -> NDArray[np.float64]:
+        """(7,) encoder reading."""
+        return self.data.qpos[self._arm_qpos] + self._encoder_error
+
+    @property
+    def joint_velocities(self) -> NDArray[np.float64]:
+        """(7,) rad/s."""
+        return self.data.qvel[self._arm_dof].copy()
+
+    @property
+    def joint_efforts(self) -> NDArray[np.float64]:
+        """(7,) Nm of the servos, gravity compensation left out."""
+        return self.data.actuator_force[:7].copy()
+
+    @property
+    def time_s(self) -> float:
+        """Simulated seconds since the reset."""
+        return float(self.data.time)
+
+    def t_base_tcp(self) -> Pose:
+        """Measured pose of the TCP: forward kinematics of the encoders."""
+        return kinematics.forward(self.joints_rad)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass, in whole physics steps; a remainder is carried to the next call."""
+        self._pending_s += seconds
+        step_s = self.model.opt.timestep
+        steps = int(self._pending_s / step_s + 1e-6)
+        self._pending_s -= steps * step_s
+        per_servo = max(1, round(SERVO_PERIOD_S / step_s))
+        while steps > 0:
+            count = min(steps, per_servo)
+            self.data.ctrl[:7] = self._filter.step(count * step_s) - self._encoder_error
+            mujoco.mj_step(self.model, self.data, nstep=count)
+            self._grasp.step(count * step_s)
+            self._follow_travel()
+            steps -= count
+        self._pad.advance(seconds)
+
+    def displacement(self) -> NDArray[np.float64]:
+        """(6,) movement of the object in the grasp against its rest pose: m, then rad, in the TCP's axes."""
+        return self._grasp.displacement()
+
+    def grasp_load(self) -> NDArray[np.float64]:
+        """(6,) force (N) and torque (Nm) of the object on the fingers, in the TCP's axes."""
+        return self._grasp.load()
+
+    def tactile_ut(self) -> NDArray[np.float32]:
+        """(15,) raw field of the pad, µT; x, y, z of each magnetometer in turn."""
+        return self._pad.read_ut(self.displacement())
+
+    def tactile_valid(self, reading_ut: NDArray[np.float32]) -> bool:
+        """Whether a reading is within the sensor's range."""
+        return not self._pad.saturated(reading_ut)
+
+    def site_pose(self, name: str) -> Pose:
+        """Pose in `link_base` of the site `tcp`, `tip` or `target_opening`."""
+        site = self._sites[name]
+        pose = np.eye(4)
+        pose[:3, 3] = self.data.site_xpos[site]
+        pose[:3, :3] = self.data.site_xmat[site].reshape(3, 3)
+        return pose
+
+    def _follow_travel(self) -> None:
+        """How far a card has been drawn through without leaving the slot, or a block has been lifted."""
+        if self.task.skill == "pick":
+            self._travel_m = float(self.data.site_xpos[self._sites["target_opening"]][2]) - self._rest_height_m
+        elif self.task.skill == "swipe":
+            inside = self._tip_in_target()
+            if not self._engaged(-inside[2], abs(inside[1])):
+                self._drawn_from_m = None
+            elif self._drawn_from_m is None:
+                self._drawn_from_m = float(inside[0])
+            self._travel_m = 0.0 if self._drawn_from_m is None else float(inside[0]) - self._drawn_from_m
+
+    def _tip_in_target(self) -> NDArray[np.float64]:
+        tip, target = self._sites["tip"], self._sites["target_opening"]
+        return (self.data.site_xpos[tip] - self.data.site_xpos[target]) @ self.data.site_xmat[target].reshape(3, 3)
+
+    def _engaged(self, depth_m: float, lateral_m: float) -> bool:
+        """Whether the object is in the target as deep and as straight as success asks for."""
+        in_it = depth_m >= self.task.success_depth_m and lateral_m <= self.task.success_lateral_m
+        if not isinstance(self.fixture, CardReader):
+            return in_it
+        x_m = float(self._tip_in_target()[0])
+        return in_it and 0.0 <= x_m - self.fixture.entry_m <= self.fixture.slot_m[0] + self.fixture.card_m[0]
+
+    def truth(self) -> Truth:
+        """The state of the task as it is."""
+        target, tip, tcp = (self.site_pose(n) for n in ("target_opening", "tip", "tcp"))
+        inside = self._tip_in_target()
+        depth = float(-inside[2])
+        lateral = abs(float(inside[1])) if self.task.skill == "swipe" else float(np.hypot(*inside[:2]))
+        distances = self.data.contact.dist
+        return Truth(
+            success=self._engaged(depth, lateral) and self._travel_m >= self.task.success_travel_m,
+            depth_m=depth,
+            lateral_m=lateral,
+            travel_m=self._travel_m,
+            contact_force_n=self._contact_force_n(),
+            penetration_m=float(max(0.0, -distances.min())) if distances.size else 0.0,
+            t_base_target=target,
+            t_base_tip=tip,
+            t_base_tcp=tcp,
+            t_tcp_object=self._t_tcp_object(tcp),
+        )
+
+    def _t_tcp_object(self, tcp: Pose) -> Pose:
+        body = self.data.body("target" if self._block is not None else "held_object")
+        held = np.eye(4)
+        held[:3, 3] = body.xpos
+        held[:3, :3] = body.xmat.reshape(3, 3)
+        return pose_of.inverse(tcp) @ held
+
+    def t_tcp_tip_at_rest(self) -> Pose:
+        """Pose of the tip in the TCP frame when nothing pushes on the object."""
+        return self._grasp.t_tcp_tip_at_rest()
+
+    def _contact_force_n(self) -> float:
+        contact = self.data.contact
+        active = contact.efc_address >= 0
+        if not active.any():
+            return 0.0
+        # With elliptic cones the constraint forces of a contact are its forces in its own frame.
+        force = self.data.efc_force[contact.efc_address[active][:, None] + np.arange(3)]  # (n, 3)
+        frame = contact.frame[active].reshape(-1, 3, 3)
+        return float(np.linalg.norm(np.einsum("ni,nij->j", force, frame)))

@@ -1,0 +1,116 @@
+"""One look through the scene's RGB-D camera: subscribed to only while somebody waits for it."""
+
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import CameraInfo, Image
+
+from vital_core.errors import ErrorCode, VitalError
+from vital_ros.boundary import subscribe
+from vital_ros.image_message import from_message
+from vital_ros.message_check import stamp_ns, within
+from vital_ros.qos import as_offered
+from vital_vlm_reach.localisation.lifting import Camera
+
+TOPICS = {
+    "colour image": (Image, "/camera/camera/color/image_raw"),
+    "aligned depth": (Image, "/camera/camera/aligned_depth_to_color/image_raw"),
+    "camera info": (CameraInfo, "/camera/camera/color/camera_info"),
+}
+# What was seen longer ago, by its stamp, shows where things were.
+MAX_AGE_S = 1.0
+# Colour and depth further apart in time than this may show different scenes.
+MAX_APART_S = 0.2
+KEPT = 10
+
+
+@dataclass(frozen=True)
+class View:
+    """(H, W, 3) uint8 RGB, (H, W) uint16 depth in mm aligned to it, the camera and its frame."""
+
+    rgb: NDArray[np.uint8]
+    depth_mm: NDArray[np.uint16]
+    camera: Camera
+    frame_id: str
+
+
+class CameraView:
+    """Collects the first fresh colour image, depth image and camera info that belong together, when some are lost too.
+
+    Make it, await `arrived` and `close` it in the executor's thread; then `read`.
+    """
+
+    def __init__(self, node: Node, timeout_s: float) -> None:
+        self._node, self._timeout_s = node, timeout_s
+        self._latest: dict[str, Image | CameraInfo] = {}
+        self._before: dict[str, deque[Image | CameraInfo]] = {name: deque(maxlen=KEPT) for name in TOPICS}
+        self._too_old_s: dict[str, float] = {}
+        self.arrived: Future = Future()
+        self._subscriptions = [
+            subscribe(node, kind, topic, partial(self._take, name), as_offered(node, topic))
+            for name, (kind, topic) in TOPICS.items()
+        ]
+        self._timer = node.create_timer(timeout_s, self._finish)
+
+    def _take(self, name: str, message: Image | CameraInfo) -> None:
+        if self.arrived.done():
+            return
+        age_s = (self._node.get_clock().now().nanoseconds - stamp_ns(message.header.stamp)) * 1e-9
+        if age_s > MAX_AGE_S:
+            self._too_old_s[name] = age_s
+            return
+        self._latest[name] = message
+        self._before[name].append(message)
+        other = {"colour image": "aligned depth", "aligned depth": "colour image"}.get(name)
+        for partner in reversed(self._before[other]) if other else ():
+            self._latest[other] = partner
+            if self._apart_s() <= MAX_APART_S:
+                break
+        if len(self._latest) == len(TOPICS) and self._apart_s() <= MAX_APART_S:
+            self._finish()
+
+    def _apart_s(self) -> float:
+        stamps = [stamp_ns(self._latest[name].header.stamp) for name in ("colour image", "aligned depth")]
+        return abs(stamps[0] - stamps[1]) * 1e-9
+
+    def _finish(self) -> None:
+        if not self.arrived.done():
+            self.arrived.set_result(None)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_timer(self._timer)
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def read(self) -> View:
+        """What was seen. Raises VitalError: NO_CAMERA, NO_CALIBRATION, BAD_OBSERVATION."""
+        missing = [f"{name} ({topic})" for name, (_, topic) in TOPICS.items() if name not in self._latest]
+        if missing:
+            old = [f"{name} {age_s:.1f} s old" for name, age_s in self._too_old_s.items()]
+            raise VitalError(
+                ErrorCode.NO_CAMERA,
+                f"nothing fresh within {self._timeout_s:g} s of {', '.join(missing)}"
+                + (f" (but {', '.join(old)}, at most {MAX_AGE_S:g} s allowed)" if old else "")
+                + ": is the camera running?",
+            )
+        if (apart_s := self._apart_s()) > MAX_APART_S:
+            raise VitalError(
+                ErrorCode.NO_CAMERA,
+                f"colour and depth are {apart_s:.2f} s apart, at most {MAX_APART_S} s: enable the camera's sync",
+            )
+        info = self._latest["camera info"]
+        rgb = from_message(self._latest["colour image"], "rgb8")
+        if rgb.shape[:2] != (info.height, info.width):
+            raise VitalError(
+                ErrorCode.NO_CALIBRATION,
+                f"camera_info is for {info.width}x{info.height}, the picture is {rgb.shape[1]}x{rgb.shape[0]}",
+            )
+        camera = Camera(info.width, info.height, np.array(info.k).reshape(3, 3), tuple(within("distortion", info.d)))
+        depth = from_message(self._latest["aligned depth"], "16UC1")
+        return View(rgb, depth, camera, info.header.frame_id)

@@ -1,0 +1,1 @@
+"""From a place to a path of the joints."""
