@@ -114,7 +114,7 @@ def test_tactile_node_from_the_first_reading_over_baselines_and_a_pulled_plug(
     sensor, reading, listener: Listener, start: Start, wait_until
 ):
     """One story through one process, as in a laboratory."""
-    start("anyskin_node", port=sensor.path, axes="[-1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]")
+    start("anyskin.anyskin_node", port=sensor.path, axes="[-1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]")
     wait_until(lambda: len(listener.tactile) > 100)
     message, _ = listener.tactile[-1]
     assert message.header.frame_id == "link_tcp" and message.magnetometers == 5 and list(message.valid) == [True] * 5
@@ -160,11 +160,11 @@ def test_tactile_node_from_the_first_reading_over_baselines_and_a_pulled_plug(
 @pytest.mark.parametrize(
     ("module", "parameters", "words"),
     [
-        ("anyskin_node", {"rotation": "[1.0, 0.0]"}, "rotation matrix"),
-        ("anyskin_node", {"saturation_ut": "-5.0"}, "saturation_ut"),
-        ("anyskin_node", {"baud": "fast"}, "baud"),
-        ("wrist_camera_node", {"window_size": "100"}, "window_size"),
-        ("wrist_camera_node", {"pixel_format": "JPEG2000"}, "four letters"),
+        ("anyskin.anyskin_node", {"rotation": "[1.0, 0.0]"}, "rotation matrix"),
+        ("anyskin.anyskin_node", {"saturation_ut": "-5.0"}, "saturation_ut"),
+        ("anyskin.anyskin_node", {"baud": "fast"}, "baud"),
+        ("wrist_camera.wrist_camera_node", {"window_size": "100"}, "window_size"),
+        ("wrist_camera.wrist_camera_node", {"pixel_format": "JPEG2000"}, "four letters"),
     ],
 )
 def test_parameters_that_will_not_do_end_the_node_in_a_sentence(start: Start, module, parameters, words):
@@ -188,7 +188,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_wrist_camera_publishes_the_window_with_its_lens(pictures: Path, listener: Listener, start: Start, wait_until):
     lens = {"fx": 200.0, "fy": 200.0, "cx": 159.5, "cy": 119.5}
-    start("wrist_camera_node", device=pictures, width=320, height=240, **lens)
+    start("wrist_camera.wrist_camera_node", device=pictures, width=320, height=240, **lens)
     wait_until(lambda: len(listener.images) > 45 and len(listener.infos) > 45)
     image, info = listener.images[-1], listener.infos[-1]
     assert (image.width, image.height, image.encoding) == (128, 128, "rgb8")
@@ -206,14 +206,14 @@ def test_wrist_camera_publishes_the_window_with_its_lens(pictures: Path, listene
 
 def test_camera_that_hangs_is_silenced_and_said_to_hang(tmp_path, listener: Listener, start: Start, wait_until):
     cv2.imwrite(str(tmp_path / "same.png"), np.full((240, 320, 3), 90, np.uint8))
-    start("wrist_camera_node", device=tmp_path, width=320, height=240)
+    start("wrist_camera.wrist_camera_node", device=tmp_path, width=320, height=240)
     wait_until(lambda: "camera hangs" in getattr(listener.health.get("/wrist_camera"), "message", ""))
     assert len(listener.images) <= 5 and listener.health["/wrist_camera"].level == DiagnosticStatus.ERROR
 
 
 def test_camera_that_is_missing_is_waited_for(tmp_path, pictures, listener: Listener, start: Start, wait_until):
     later = tmp_path / "later.avi"
-    start("wrist_camera_node", device=later, width=320, height=240)
+    start("wrist_camera.wrist_camera_node", device=later, width=320, height=240)
     wait_until(lambda: "no wrist camera" in getattr(listener.health.get("/wrist_camera"), "message", ""))
     writer = cv2.VideoWriter(str(tmp_path / "aside.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (320, 240))
     for file in sorted(pictures.iterdir()):
@@ -225,7 +225,7 @@ def test_camera_that_is_missing_is_waited_for(tmp_path, pictures, listener: List
 
 def test_calibration_recorder_keeps_a_picture_of_each_rest(tmp_path, listener: Listener, start: Start, wait_until):
     """An arm and a camera as topics; the board is moved between two rests."""
-    process = start("calibrate_scene_camera", "record", str(tmp_path / "session"))
+    process = start("calibration.calibrate_scene_camera", "record", str(tmp_path / "session"))
     colour = listener.create_publisher(Image, "/camera/camera/color/image_raw", 1)
     lens = listener.create_publisher(CameraInfo, "/camera/camera/color/camera_info", 1)
     joints = listener.create_publisher(JointState, "/joint_states", 1)
