@@ -15,6 +15,5 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="Semantic augmentation: other backgrounds behind what a task is about.",
     license="Apache-2.0",
 )

@@ -20,7 +20,6 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="Launch files, configuration, task server and system tests of ViTaL.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

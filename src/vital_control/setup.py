@@ -22,6 +22,5 @@ setup(
     },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="The command gate: the only way to the arm.",
     license="Apache-2.0",
 )

@@ -15,6 +15,5 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="The vocabulary of ViTaL.",
     license="Apache-2.0",
 )

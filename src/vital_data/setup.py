@@ -21,6 +21,5 @@ setup(
     },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="Recorded demonstrations: sessions of episodes, data sets, conversion, pictures.",
     license="Apache-2.0",
 )

@@ -22,6 +22,5 @@ setup(
     },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="AnySkin driver, wrist camera and camera calibration.",
     license="Apache-2.0",
 )

@@ -21,7 +21,6 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="The local visuo-tactile policy of ViTaL.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

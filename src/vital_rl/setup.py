@@ -24,6 +24,5 @@ setup(
     },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="Residual reinforcement learning on a frozen policy: actor, critics, transitions, replay.",
     license="Apache-2.0",
 )

@@ -15,6 +15,5 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="ROS glue of ViTaL, once: processes, messages, calls, long actions, diagnostics, parameters.",
     license="Apache-2.0",
 )

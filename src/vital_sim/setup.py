@@ -25,6 +25,5 @@ setup(
     },
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="MuJoCo world, tasks, Gymnasium environment, sim node and scripted demonstrator.",
     license="Apache-2.0",
 )

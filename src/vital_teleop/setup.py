@@ -16,6 +16,5 @@ setup(
     entry_points={"console_scripts": ["teleop_node = vital_teleop.teleop_node:main"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="Teleoperation: devices in a person's hand, commands for the gate.",
     license="Apache-2.0",
 )

@@ -18,7 +18,6 @@ setup(
     extras_require={"test": ["pytest"]},
     maintainer="ViTaL developers",
     maintainer_email="vital@example.org",
-    description="Pointing, lifting to 3-D, planning and reach of ViTaL.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [

@@ -21,7 +21,7 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.arm_description import SIM, arm_description
 from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
-from vital_perception.calibration.calibration_file import read_calibration
+from vital_core.files.calibration_file import read_calibration
 from vital_ros.boundary import subscribe
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.message_check import joint_positions, stamp_ns

@@ -11,9 +11,9 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files.calibration_file import read_calibration, write_calibration
 from vital_perception.calibration.board import Board, Lens
 from vital_perception.calibration.calibrate_scene_camera import run
-from vital_perception.calibration.calibration_file import read_calibration, write_calibration
 from vital_perception.calibration.calibration_session import CalibrationFolder
 from vital_perception.calibration.hand_eye import solve
 from vital_perception.calibration.stillness import Stillness

@@ -23,7 +23,7 @@ from launch_ros.substitutions import FindPackageShare
 from vital_bringup.launching.launch_arguments import given, text
 from vital_core.arm.arm_description import MOCK, ROBOT, SIM, arm_description
 from vital_core.errors import ErrorCode, VitalError
-from vital_perception.calibration.calibration_file import read_calibration
+from vital_core.files.calibration_file import read_calibration
 
 APT_CONTROL = "sudo apt install ros-jazzy-ros2-control ros-jazzy-ros2-controllers"
 APT_REALSENSE = "sudo apt install ros-jazzy-realsense2-camera"

@@ -14,9 +14,9 @@ import numpy as np
 from rich.console import Console
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files.calibration_file import write_calibration
 from vital_core.files.safe_file import write_bytes
 from vital_perception.calibration.board import Board
-from vital_perception.calibration.calibration_file import write_calibration
 from vital_perception.calibration.calibration_session import PARENTS, CalibrationFolder, Found, find_camera
 from vital_perception.calibration.hand_eye import FEWEST_POSES
 from vital_ros.process.node_main import EXIT_REFUSED, run_node
