@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from array import array
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,8 +26,7 @@ from vital_core.errors import VitalError
 from vital_core.statistics import percentile
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import to_message
+from vital_rl.replay.step import ReplayStep, to_record
 from vital_rl.residual.ddpg import Batch, DDPGConfig, Learner, fastest_precision
 from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig
 from vital_ros.calls import call
@@ -124,13 +124,14 @@ def start(folder: Path) -> subprocess.Popen:
 
 def fill(node: Replay) -> tuple[list[float], list[float]]:
     """Appended steps and labelled episodes: seconds of each append, and from a label to having read the episode."""
-    messages = [to_message(some_step(i)) for i in range(EPISODE)]
+    steps = [some_step(i) for i in range(EPISODE)]
     appended, read = [], []
     for seed in range(STEPS // EPISODE):
         episode = node.ask("open", OpenEpisode.Request(task="usb_insertion", seed=seed)).episode
-        for index, message in enumerate(messages):
+        for index, step in enumerate(steps):
             begin = time.perf_counter()
-            assert node.ask("append", AppendStep.Request(episode=episode, index=index, step=message)).success
+            record = array("B", to_record(episode, index, step))
+            assert node.ask("append", AppendStep.Request(record=record)).success
             appended.append(time.perf_counter() - begin)
         node.ask("close", CloseEpisode.Request(episode=episode, reason="done"))
         before = node.cursor

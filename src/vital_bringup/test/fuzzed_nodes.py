@@ -1,6 +1,7 @@
 """Every node of the project, ready to be fuzzed in this process, and a message of each kind that it would take."""
 
 import json
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from vital_interfaces import action, msg, srv
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
 from vital_policy.network.policy import Policy, PolicyConfig
 from vital_policy.network.transformer import TransformerConfig
+from vital_rl.replay.step import ReplayStep, to_record
 
 TASK = "usb_insertion"
 K = [600.0, 0.0, 64.0, 0.0, 600.0, 64.0, 0.0, 0.0, 1.0]
@@ -77,9 +79,10 @@ def transform() -> TransformStamped:
     return message
 
 
-def step() -> msg.ReplayStep:
-    """What was done at a tick."""
-    return msg.ReplayStep(owner="policy", steady_ns=1, stamp_ns=1)
+def record() -> array:
+    """What was done at a tick, as the replay takes it."""
+    numbers = [np.zeros(n, np.float32) for n in (15, 7, 7, 7)]
+    return array("B", to_record(0, 0, ReplayStep(np.zeros((128, 128, 3), np.uint8), *numbers)))
 
 
 GOOD_BY_TOPIC: dict[str, Callable[[], Any]] = {
@@ -121,7 +124,7 @@ GOOD: dict[type, Callable[[], Any]] = {
     srv.ResetScene.Request: lambda: srv.ResetScene.Request(task=TASK, seed=3),
     srv.TakeBaseline.Request: lambda: srv.TakeBaseline.Request(samples=5),
     srv.OpenEpisode.Request: lambda: srv.OpenEpisode.Request(task=TASK, seed=1, about=json.dumps({"checkpoint": "a"})),
-    srv.AppendStep.Request: lambda: srv.AppendStep.Request(episode=0, index=0, step=step()),
+    srv.AppendStep.Request: lambda: srv.AppendStep.Request(record=record()),
     srv.ReadReplay.Request: lambda: srv.ReadReplay.Request(limit=4),
     srv.StartEpisode.Request: lambda: srv.StartEpisode.Request(task=TASK, operator_name="me", device="x", seed=-1),
     srv.FinishEpisode.Request: lambda: srv.FinishEpisode.Request(outcome=1),

@@ -39,8 +39,7 @@ from vital_interfaces.srv import (
     ReadReplay,
     TakeBaseline,
 )
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import to_message
+from vital_rl.replay.step import ReplayStep, to_record
 from vital_ros.qos import LATCHED
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -162,13 +161,18 @@ class Rig(Node):
         return wait_for(client.call_async(SERVICES[name][0].Request(**request)))
 
 
+def request_of(episode: int, index: int, step: ReplayStep) -> dict[str, array.array]:
+    """Fields of the request that appends a step."""
+    return {"record": array.array("B", to_record(episode, index, step))}
+
+
 def noisy_step(number: int, rows: int = 64):
-    """A step whose numbers follow from ``number``; so many rows of its picture compress badly."""
+    """A step whose numbers follow from ``number``; so many rows of its image compress badly."""
     rng = np.random.default_rng(number)
     numbers = [rng.normal(size=n).astype(np.float32) for n in (15, 7, 7, 7)]
     image = np.zeros((128, 128, 3), np.uint8)
     image[:rows] = rng.integers(0, 255, (rows, 128, 3), dtype=np.uint8)
-    return to_message(ReplayStep(image, *numbers))
+    return ReplayStep(image, *numbers)
 
 
 def wait_for(future, timeout_s: float = 40.0):

@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import from_message, to_message
 from vital_rl.replay.replay_log import ReplayLog, chunk_path
-from vital_rl.replay.replay_step import from_bytes, place_of, to_bytes
 from vital_rl.replay.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
+from vital_rl.replay.step import ReplayStep, from_record, place_of, to_record
 
 WRITER = """
 import sys
@@ -57,26 +55,37 @@ def filled(folder, episodes=3, steps=4, label=True, **options):
 
 def test_step_comes_back_to_the_last_bit():
     step = some_step(7)
-    data = to_bytes(3, 9, step)
-    again = from_bytes(data)
+    data = to_record(3, 9, step)
+    again = from_record(data)
     assert place_of(data) == (3, 9)
     for name in ("image", "tactile_ut", "base", "residual", "executed"):
         np.testing.assert_array_equal(getattr(again, name), getattr(step, name))
     assert (again.owner, again.weights_version, again.stamp_ns, again.distance_m) == ("teleop", 7, 7, 0.5)
 
 
-def test_foreground_goes_with_the_picture_on_disk_and_as_a_message():
+def test_foreground_goes_with_the_image():
     shown = np.random.default_rng(1).integers(0, 255, (128, 16), dtype=np.uint8)
     step = dataclasses.replace(some_step(7), foreground=shown)
-    message = to_message(step)
-    for again in (from_bytes(to_bytes(0, 0, step)), from_message(message)):
-        np.testing.assert_array_equal(again.foreground, shown)
-        np.testing.assert_array_equal(again.image, step.image)
-    assert from_bytes(to_bytes(0, 0, some_step())).foreground is None
-    assert from_message(to_message(some_step())).foreground is None
-    message.foreground = message.foreground[:1000]
+    again = from_record(to_record(0, 0, step))
+    np.testing.assert_array_equal(again.foreground, shown)
+    np.testing.assert_array_equal(again.image, step.image)
+    assert from_record(to_record(0, 0, some_step())).foreground is None
     with pytest.raises(VitalError, match="foreground of a step"):
-        from_message(message)
+        dataclasses.replace(step, foreground=shown[:100])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"tactile_ut": np.full(15, 2e6, np.float32)}, "tactile_ut reaches 2e\\+06"),
+        ({"executed": np.full(7, -11.0, np.float32)}, "executed reaches 11"),
+        ({"distance_m": float("inf")}, "distance_m is inf"),
+    ],
+)
+def test_numbers_that_no_sensor_or_arm_has_are_not_plausible(changed, said):
+    some_step().check_plausible()
+    with pytest.raises(VitalError, match=said):
+        dataclasses.replace(some_step(), **changed).check_plausible()
 
 
 def test_step_that_is_not_finite_or_of_another_size_is_refused():
@@ -123,6 +132,18 @@ def test_steps_go_into_open_episodes_only(tmp_path):
     for number, words in ((0, "was closed"), (5, "is unknown")):
         with pytest.raises(VitalError, match=words):
             store.append(number, some_step())
+
+
+def test_record_that_came_before_is_kept_once_and_one_that_is_missing_before_it_is_said(tmp_path):
+    store = ReplayStore(tmp_path)
+    number = store.open_episode({})
+    records = [to_record(number, index, some_step(index)) for index in range(3)]
+    assert [store.append_record(records[k]) for k in (0, 0, 1)] == [True, False, True]
+    assert store.read_records(number) == records[:2]
+    with pytest.raises(VitalError, match=f"step 3 of episode {number} came, expected 2"):
+        store.append_record(to_record(number, 3, some_step()))
+    with pytest.raises(VitalError, match="episode 9 is unknown"):
+        store.append_record(to_record(9, 0, some_step()))
 
 
 def test_reopened_store_holds_the_same_and_closes_what_was_open(tmp_path):

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from test_rl_replay import filled, some_step
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_rl.replay import episode_message
 from vital_rl.replay.replay_log import HEADER, LARGEST_RECORD, MAGIC, chunk_path
-from vital_rl.replay.replay_messages import stored_episode, stored_message
-from vital_rl.replay.replay_step import HEAD, from_bytes, to_bytes
 from vital_rl.replay.replay_store import CLOSE, EVICT, LABEL, OPEN, STEP, LabelVerdict, ReplayStore
+from vital_rl.replay.step import HEAD, from_record, to_record
 
-STEP_BYTES = len(to_bytes(0, 0, some_step(1)))
+STEP_BYTES = len(to_record(0, 0, some_step(1)))
 
 
 def fill(folder):
@@ -197,11 +197,11 @@ def test_record_of_other_content_is_taken_or_refused_but_never_a_crash(tmp_path_
 @settings(max_examples=100, deadline=None)
 @given(at=st.integers(0, STEP_BYTES - 1), value=st.integers(0, 255), cut=st.integers(0, STEP_BYTES))
 def test_changed_step_is_a_step_or_refused(at, value, cut):
-    data = bytearray(to_bytes(3, 1, some_step(1)))
+    data = bytearray(to_record(3, 1, some_step(1)))
     data[at] = value
     for changed in (bytes(data), bytes(data[:cut])):
         try:
-            from_bytes(changed)
+            from_record(changed)
         except VitalError as error:
             assert error.code in (ErrorCode.BAD_RECORDING, ErrorCode.BAD_OBSERVATION)
 
@@ -210,10 +210,10 @@ BOMB = """
 import resource, sys
 from test_rl_replay_files import bomb
 from vital_core.errors import VitalError
-from vital_rl.replay.replay_step import from_bytes
+from vital_rl.replay.step import from_record
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    from_bytes(bomb())
+    from_record(bomb())
 except VitalError as error:
     print(error)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -221,18 +221,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def bomb() -> bytes:
-    """A step whose picture says that it is 20000 pixels wide and high."""
+    """A step whose image says that it is 20000 pixels wide and high."""
     ok, png = cv2.imencode(".png", np.zeros((128, 128, 3), np.uint8))
     assert ok
     wide = png.tobytes()
     head = wide[12:16] + struct.pack(">II", 20_000, 20_000) + wide[24:29]
     wide = wide[:12] + head + struct.pack(">I", zlib.crc32(head)) + wide[33:]
-    data = to_bytes(0, 0, some_step(1))
+    data = to_record(0, 0, some_step(1))
     owner_bytes = HEAD.unpack_from(data)[5]
     return data[: HEAD.size + owner_bytes + 4 * 36] + wide
 
 
-def test_picture_of_another_size_is_refused_before_it_is_unpacked():
+def test_image_of_another_size_is_refused_before_it_is_unpacked():
     path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", BOMB], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
@@ -244,8 +244,8 @@ def test_picture_of_another_size_is_refused_before_it_is_unpacked():
 @pytest.mark.parametrize("fault", ["lengths", "beyond", "about", "deep"])
 def test_episode_that_came_with_other_lengths_or_words_is_refused(tmp_path, fault):
     store = filled(tmp_path, episodes=1)
-    message = stored_message(store.episode(0), store.read_records(0))
-    assert len(stored_episode(message)[1]) == 4
+    message = episode_message.to_message(store.episode(0), store.read_records(0))
+    assert len(episode_message.from_message(message)[1]) == 4
     if fault == "lengths":
         message.lengths = [*message.lengths[:-1], 7]
     elif fault == "beyond":
@@ -253,5 +253,5 @@ def test_episode_that_came_with_other_lengths_or_words_is_refused(tmp_path, faul
     else:
         message.about = "[1]" if fault == "about" else "[" * 100_000
     with pytest.raises(VitalError) as refused:
-        stored_episode(message)
+        episode_message.from_message(message)
     assert refused.value.code is ErrorCode.BAD_RECORDING

@@ -5,9 +5,8 @@ import threading
 import time
 
 import numpy as np
-from rig import SERVICES, noisy_step, rig
+from rig import SERVICES, noisy_step, request_of, rig
 
-from vital_rl.acting.rollout_messages import from_message
 from vital_rl.replay.replay_node import main
 from vital_rl.replay.replay_store import ReplayStore
 
@@ -29,8 +28,8 @@ class Writer:
         while (opened := self._ask(alive, "open", task="usb_insertion", seed=self._count)) is not None:
             for index in range(EPISODE):
                 self._count += 1
-                request = {"episode": opened.episode, "index": index, "step": noisy_step(self._count, ROWS)}
-                answer = self._ask(alive, "append", **request)
+                step = noisy_step(self._count, ROWS)
+                answer = self._ask(alive, "append", **request_of(opened.episode, index, step))
                 if answer is None:
                     return
                 assert answer.success, answer.message
@@ -85,7 +84,7 @@ def test_a_hundred_kills_cost_nothing_that_was_acknowledged(tmp_path, own_ros_do
     assert len(writer.kept) > 5 * KILLS and len(writer.labelled) > KILLS / 4
     found = {episode: store.read_steps(episode) for episode, _ in writer.kept}
     for (episode, index), number in writer.kept.items():
-        expected, kept = from_message(noisy_step(number, ROWS)), found[episode][index]
+        expected, kept = noisy_step(number, ROWS), found[episode][index]
         for name in ("image", "tactile_ut", "base", "residual", "executed"):
             assert np.array_equal(getattr(kept, name), getattr(expected, name)), (episode, index, name)
     assert {e: store.episode(e).success for e in writer.labelled} == writer.labelled

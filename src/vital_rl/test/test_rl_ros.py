@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from geometry_msgs.msg import Point
-from rig import HOME, Processes, noisy_step, rig, until
+from rig import HOME, Processes, noisy_step, request_of, rig, until
 from slide import Slide, small_config, still
 
 from vital_core import pose as pose_of
@@ -18,12 +18,11 @@ from vital_core.errors import ErrorCode
 from vital_interfaces.msg import ResidualWeights
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import to_bytes
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import to_message
 from vital_rl.learner.learning import ResidualLearner
 from vital_rl.learner.training import play_episode
-from vital_rl.replay.replay_messages import stored_episode
+from vital_rl.replay import episode_message
 from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.replay.step import ReplayStep
 
 POLICY, REPLAY, LEARNER = "vital_rl.acting.policy_node", "vital_rl.replay.replay_node", "vital_rl.learner.learner_node"
 
@@ -75,13 +74,13 @@ def drawn_residual(checkpoint):
 
 def some_step(value=0):
     numbers = [np.full(n, 0.001 * value, np.float32) for n in (15, 7, 7, 7)]
-    return to_message(ReplayStep(np.full((128, 128, 3), value % 256, np.uint8), *numbers))
+    return ReplayStep(np.full((128, 128, 3), value % 256, np.uint8), *numbers)
 
 
 def store_episode(robot, steps=5, seed=1):
     episode = robot.ask("open", task="usb_insertion", seed=seed).episode
     for index in range(steps):
-        assert robot.ask("append", episode=episode, index=index, step=some_step(index)).success
+        assert robot.ask("append", **request_of(episode, index, some_step(index))).success
     assert robot.ask("close", episode=episode, reason="done", terminated=True).success
     return episode
 
@@ -107,7 +106,7 @@ def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpo
     assert not robot.stale, "no episode without a tick that saw an old picture: the machine is too slow for this test"
     assert robot.ask("label", episode=episode, succeeded=True, source="test").success
     (message,) = robot.ask("read", cursor=0).found
-    episode, found = stored_episode(message)
+    episode, found = episode_message.from_message(message)
     assert episode.about["seed"] == 7 and episode.terminated and len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         for name in ("image", "foreground", "tactile_ut", "base", "residual", "executed"):
@@ -140,7 +139,7 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     result = robot.result(handle)
     assert result.interventions >= 4
     robot.ask("label", episode=result.replay_episode, succeeded=True, source="test")
-    _, rows = stored_episode(robot.ask("read", cursor=0).found[0])
+    _, rows = episode_message.from_message(robot.ask("read", cursor=0).found[0])
     owners = [row.owner for row in rows]
     assert owners[0] == owners[-1] == "policy" and owners.count("teleop") == result.interventions
     theirs = sum(row.executed[:3] for row in rows if row.owner == "teleop")
@@ -206,11 +205,11 @@ def test_labels_that_make_no_sense_or_disagree_are_answered_so(tmp_path, robot, 
 def test_steps_out_of_order_or_for_no_open_episode_are_refused(tmp_path, robot, nodes):
     start_replay(nodes, tmp_path)
     episode = robot.ask("open", task="usb_insertion", seed=1).episode
-    assert robot.ask("append", episode=episode, index=0, step=some_step()).success
-    assert robot.ask("append", episode=episode, index=0, step=some_step()).success  # told twice, kept once
-    late = robot.ask("append", episode=episode, index=2, step=some_step())
+    assert robot.ask("append", **request_of(episode, 0, some_step())).success
+    assert robot.ask("append", **request_of(episode, 0, some_step())).success  # told twice, kept once
+    late = robot.ask("append", **request_of(episode, 2, some_step()))
     assert not late.success and "expected 1" in late.message
-    other = robot.ask("append", episode=99, index=0, step=some_step())
+    other = robot.ask("append", **request_of(99, 0, some_step()))
     assert not other.success and "is unknown" in other.message
     until(lambda: robot.replay.error_code == ErrorCode.BAD_PARAMETER, "the refusal in the replay's state")
 
@@ -219,7 +218,7 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_kept(tmp_path, robot, no
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))  # noqa: E731
     start_replay(nodes, tmp_path, preexec_fn=limit)
     episode = robot.ask("open", task="usb_insertion", seed=1).episode
-    answers = [robot.ask("append", episode=episode, index=i, step=noisy_step(i)) for i in range(6)]
+    answers = [robot.ask("append", **request_of(episode, i, noisy_step(i))) for i in range(6)]
     kept = sum(answer.success for answer in answers)
     full = answers[kept]
     assert 0 < kept < 6 and full.error_code == ErrorCode.DISK_FULL, [a.message for a in answers]
@@ -234,14 +233,14 @@ def test_a_replay_whose_disk_was_full_goes_on_when_there_is_room(small_disk, rob
     folder = small_disk(1_000_000)
     start_replay(nodes, folder)
     episode = robot.ask("open", task="usb_insertion", seed=1).episode
-    assert robot.ask("append", episode=episode, index=0, step=noisy_step(0)).success
+    assert robot.ask("append", **request_of(episode, 0, noisy_step(0))).success
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
     (folder / "filler").write_bytes(bytes(free))
     for _ in range(2):
-        assert robot.ask("append", episode=episode, index=1, step=noisy_step(1)).error_code == ErrorCode.DISK_FULL
+        assert robot.ask("append", **request_of(episode, 1, noisy_step(1))).error_code == ErrorCode.DISK_FULL
     until(lambda: robot.replay and robot.replay.error_code == ErrorCode.DISK_FULL, "the refusal in the replay's state")
     (folder / "filler").unlink()
-    assert robot.ask("append", episode=episode, index=1, step=noisy_step(1)).success
+    assert robot.ask("append", **request_of(episode, 1, noisy_step(1))).success
     assert robot.ask("close", episode=episode, reason="done", terminated=True).success
     assert robot.ask("open", task="usb_insertion", seed=2, about="[" * 50_000).error_code == ErrorCode.BAD_PARAMETER
     assert robot.ask("open", task="usb_insertion", seed=2, about='{"a": 1}').success

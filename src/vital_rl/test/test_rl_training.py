@@ -14,11 +14,11 @@ from vital_core.files.schema import Source
 from vital_core.observation import Observation
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
-from vital_rl.acting.rollout import ReplayStep
 from vital_rl.learner.episode_log import read_lines
 from vital_rl.learner.learning import STATE, ResidualLearner, configure
 from vital_rl.learner.training import ResidualTraining
 from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.replay.step import ReplayStep
 from vital_rl.residual.features import FeatureCache, foreground_of, variants_of
 from vital_rl.residual.prior import offsets_of
 

@@ -11,8 +11,9 @@ from vital_core.errors import ErrorCode
 from vital_core.pose import Pose
 from vital_rl.acting.episode import EpisodeEnd
 from vital_rl.acting.replay_client import OpenReplay
-from vital_rl.acting.rollout import PERSON, POLICY, ReplayStep, Rollout
+from vital_rl.acting.rollout import Rollout
 from vital_rl.acting.tick import Noise, PolicyTick, TickResult
+from vital_rl.replay.step import PERSON, POLICY, ReplayStep
 
 # Whoever cancels has seen the outcome, and the gate's stop is one: nothing would have followed.
 TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)

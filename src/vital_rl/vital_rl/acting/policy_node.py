@@ -28,10 +28,10 @@ from vital_rl.acting.learning_episode import LearningEpisode
 from vital_rl.acting.policy_parameters import declare
 from vital_rl.acting.policy_sensors import PolicySensors
 from vital_rl.acting.replay_client import ReplayClient
-from vital_rl.acting.rollout import PERSON
 from vital_rl.acting.run_goal import episode_length_s, finish_of
 from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, TickResult
 from vital_rl.acting.weights_inbox import WeightsInbox
+from vital_rl.replay.step import PERSON
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.expiry import check_in_time
 from vital_ros.gate_watch import GateWatch

@@ -6,6 +6,7 @@ Steps are sent from a thread of their own: a disk that is slow for a moment does
 import json
 import queue
 import threading
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,7 @@ from rclpy.node import Node
 
 from vital_core.errors import VitalError
 from vital_interfaces.srv import AppendStep, CloseEpisode, OpenEpisode
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import to_message
+from vital_rl.replay.step import ReplayStep, to_record
 from vital_ros.calls import call, checked
 
 ANSWER_S = 5.0
@@ -72,8 +72,8 @@ class ReplayClient:
 
     def append(self, episode: int, index: int, step: ReplayStep) -> None:
         """One step, on disk when this returns. Raises VitalError."""
-        request = AppendStep.Request(episode=episode, index=index, step=to_message(step))
-        checked(call(self._append, request, ANSWER_S))
+        record = array("B", to_record(episode, index, step))
+        checked(call(self._append, AppendStep.Request(record=record), ANSWER_S))
 
     def close(self, episode: int, reason: str, terminated: bool) -> None:
         """No step follows. Raises VitalError."""

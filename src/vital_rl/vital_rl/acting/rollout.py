@@ -1,54 +1,14 @@
-"""An episode as the replay keeps it: what was seen, answered and done at every tick, and by whom."""
+"""An episode step by step as the replay gets it: a step goes out as soon as it is known what was done."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.observation import ACTION_VALUES, IMAGE_SIZE_PX, TACTILE_VALUES
 from vital_core.pose import Pose
-
-POLICY, PERSON = "policy", "teleop"
-FOREGROUND_SHAPE = (IMAGE_SIZE_PX, IMAGE_SIZE_PX // 8)
-
-
-@dataclass(frozen=True)
-class ReplayStep:
-    """What was seen, answered and done at one tick; the last one of an episode is what was seen after it.
-
-    image (128, 128, 3) uint8; tactile_ut (15,); base, residual, executed (7,) in m, rad, gripper; owner: whose action
-    was executed; distance_m: to the goal, NaN where nobody knows; stamps in ns; foreground: (128, 16) uint8, a bit a
-    pixel (`numpy.packbits`), where the image shows what the task is about, None where nobody tells.
-    """
-
-    image: NDArray[np.uint8]
-    tactile_ut: NDArray[np.float32]
-    base: NDArray[np.float32]
-    residual: NDArray[np.float32]
-    executed: NDArray[np.float32]
-    owner: str = "policy"
-    weights_version: int = 0
-    stamp_ns: int = 0
-    steady_ns: int = 0
-    distance_m: float = float("nan")
-    foreground: NDArray[np.uint8] | None = None
-
-    def __post_init__(self) -> None:
-        shapes = {"tactile_ut": (TACTILE_VALUES,), **dict.fromkeys(("base", "residual", "executed"), (ACTION_VALUES,))}
-        for name, shape in {"image": (IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), **shapes}.items():
-            values = np.asarray(getattr(self, name))
-            if values.shape != shape or not np.isfinite(values).all():
-                raise VitalError(
-                    ErrorCode.BAD_OBSERVATION, f"{name} of a step is {values.shape}, expected {shape} of finite values"
-                )
-        if self.foreground is not None and self.foreground.shape != FOREGROUND_SHAPE:
-            raise VitalError(
-                ErrorCode.BAD_OBSERVATION,
-                f"foreground of a step is {self.foreground.shape}, expected {FOREGROUND_SHAPE} or none",
-            )
+from vital_rl.replay.step import POLICY, ReplayStep
 
 
 class Rollout:

@@ -28,7 +28,7 @@ from vital_policy.residual import feature_size, to_bytes
 from vital_policy.shipped import checkpoint_folder
 from vital_rl.acting.weights_inbox import TOPIC
 from vital_rl.learner.learning import ResidualLearner, configure
-from vital_rl.replay.replay_messages import stored_episode
+from vital_rl.replay import episode_message
 from vital_ros.boundary import subscribe
 from vital_ros.calls import call
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
@@ -161,7 +161,7 @@ class LearnerNode(Node):
                 f"the state in {self._folder} was learned from episode {number}, which the replay has not: give the "
                 "replay's folder that belongs to it, or another folder",
             )
-        return stored_episode(found[0])
+        return episode_message.from_message(found[0])
 
     def _catch_up(self) -> None:
         """Take in what became readable; a replay that is away for a while is waited for."""
@@ -177,7 +177,7 @@ class LearnerNode(Node):
                 return
             self._problem = VitalError(ErrorCode.OK, "")
             for message in answer.found:
-                episode, rows = stored_episode(message)
+                episode, rows = episode_message.from_message(message)
                 if episode.number not in known:
                     self._learner.take(episode, rows)
             if answer.cursor <= self._cursor:

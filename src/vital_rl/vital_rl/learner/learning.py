@@ -21,10 +21,10 @@ from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Exploration, Residual, ResidualSettings, save_residual, seen_by
 from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor
-from vital_rl.acting.rollout import ReplayStep
 from vital_rl.learner.episode_log import EpisodeLine, EpisodeLog, known
 from vital_rl.learner.state_file import Counts, StateHeader, read_state, write_state
 from vital_rl.replay.replay_store import StoredEpisode
+from vital_rl.replay.step import ReplayStep
 from vital_rl.residual.critic import CriticConfig
 from vital_rl.residual.ddpg import Batch, DDPGConfig, Learner, fastest_precision
 from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig

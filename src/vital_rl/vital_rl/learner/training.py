@@ -10,10 +10,10 @@ import numpy as np
 from vital_core.observation import ACTION_VALUES, Observation
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Exploration
-from vital_rl.acting.rollout import ReplayStep
 from vital_rl.learner.episode_log import EpisodeLine
 from vital_rl.learner.learning import ResidualLearner
 from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.replay.step import ReplayStep
 
 LABELLER = "simulation"
 FIRST_SEED = 100_000

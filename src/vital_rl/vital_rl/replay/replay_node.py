@@ -3,7 +3,6 @@
 A full disk refuses what comes and keeps what is there; a killed node goes on with all that it has acknowledged.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,25 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.files import schema
-from vital_core.files.schema import Name, Source
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
-from vital_policy.residual import Plain
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import from_message
-from vital_rl.replay.replay_messages import stored_message
-from vital_rl.replay.replay_store import DEFAULT_CAPACITY, LabelVerdict, ReplayStore
+from vital_rl.replay import episode_message
+from vital_rl.replay.replay_requests import (
+    MOST_READ,
+    NO_EPISODE,
+    about_of,
+    answering,
+    few_of,
+    record_of,
+    state_message,
+)
+from vital_rl.replay.replay_store import DEFAULT_CAPACITY, INTERRUPTED, LabelVerdict, ReplayStore
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
-from vital_ros.message_check import no_longer
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import LATCHED
 
 TAKEN = (LabelVerdict.TAKEN, LabelVerdict.SAME, LabelVerdict.REPLACED)
-NONE = -1
-MOST_ABOUT_BYTES = 20_000
-ABOUT = Source(
-    "what the request says about the episode", ErrorCode.BAD_PARAMETER, "give plain text and numbers by name"
-)
-MOST_READ = 100  # episodes in an answer
 
 
 class ReplayNode(Node):
@@ -53,19 +49,19 @@ class ReplayNode(Node):
             raise VitalError(ErrorCode.BAD_PARAMETER, "the parameter folder is empty: say where the replay is kept")
         self._capacity: int = self.declare_parameter("capacity", DEFAULT_CAPACITY, capacity).value
         self._store = ReplayStore(Path(folder), self._capacity)
-        self._open_episode = NONE
+        self._open_episode = NO_EPISODE
         self._problem = VitalError(ErrorCode.OK, "")
         self._state = self.create_publisher(ReplayState, "/vital/replay_state", LATCHED)
         for kind, name, answer, read in (
             (OpenEpisode, "/vital/replay/open", self._on_open, about_of),
-            (AppendStep, "/vital/replay/append", self._on_append, step_of),
+            (AppendStep, "/vital/replay/append", self._on_append, record_of),
             (CloseEpisode, "/vital/replay/close", self._on_close, None),
             (ReadReplay, "/vital/replay/read", self._on_read, few_of),
         ):
-            serve(self, kind, name, _answering(answer, self._failed), read=read)
+            serve(self, kind, name, answering(answer, self._failed), read=read)
         serve(self, LabelEpisode, "/vital/label_episode", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
-        self._tell()
+        self._publish_state()
         if self._store.lost_bytes:
             self.get_logger().warning(f"{self._store.lost_bytes} bytes at the end of a chunk were torn and left out")
         self.get_logger().info(f"{self._store.steps} steps of {len(self._store.episodes)} episodes in {folder}")
@@ -73,28 +69,19 @@ class ReplayNode(Node):
     def _failed(self, error: VitalError) -> None:
         self._problem = error
         self.get_logger().error(str(error))
-        self._tell()
+        self._publish_state()
 
     def _on_open(self, about: dict[str, Any], response: OpenEpisode.Response) -> None:
-        if self._open_episode != NONE:
+        if self._open_episode != NO_EPISODE:
             # Whoever had it open has gone: one policy writes at a time.
-            self._close(self._open_episode, "interrupted", terminated=False)
+            self._close(self._open_episode, INTERRUPTED, terminated=False)
         response.steps_before = self._store.transitions
         self._open_episode = response.episode = self._store.open_episode(about)
         self._problem = VitalError(ErrorCode.OK, "")
-        self._tell()
+        self._publish_state()
 
-    def _on_append(self, asked: tuple[AppendStep.Request, ReplayStep], _response: AppendStep.Response) -> None:
-        request, step = asked
-        episode = self._store.episode(request.episode)
-        known = 0 if episode is None else len(episode.steps)
-        if episode is not None and not episode.closed and request.index < known:
-            return
-        if episode is not None and request.index > known:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER, f"step {request.index} of episode {request.episode} came, expected {known}"
-            )
-        self._store.append(request.episode, step)
+    def _on_append(self, record: bytes, _response: AppendStep.Response) -> None:
+        self._store.append_record(record)
 
     def _on_close(self, request: CloseEpisode.Request, _response: CloseEpisode.Response) -> None:
         self._close(request.episode, request.reason or "closed", terminated=request.terminated)
@@ -102,8 +89,8 @@ class ReplayNode(Node):
     def _close(self, number: int, reason: str, *, terminated: bool) -> None:
         self._store.close_episode(number, reason, terminated=terminated)
         if number == self._open_episode:
-            self._open_episode = NONE
-        self._tell()
+            self._open_episode = NO_EPISODE
+        self._publish_state()
 
     def _on_label(self, request: LabelEpisode.Request, response: LabelEpisode.Response) -> LabelEpisode.Response:
         try:
@@ -116,7 +103,7 @@ class ReplayNode(Node):
             return response
         response.success, response.verdict = verdict in TAKEN, verdict.value
         response.error_code = int(ErrorCode.OK if response.success else ErrorCode.BAD_PARAMETER)
-        self._tell()
+        self._publish_state()
         return response
 
     def _on_read(self, request: ReadReplay.Request, response: ReadReplay.Response) -> None:
@@ -126,17 +113,11 @@ class ReplayNode(Node):
         else:
             released = self._store.read_since(request.cursor, min(max(1, request.limit), MOST_READ))
             found, response.cursor = list(released.episodes), released.cursor
-        response.found = [stored_message(episode, self._store.read_records(episode.number)) for episode in found]
+        response.found = [episode_message.to_message(e, self._store.read_records(e.number)) for e in found]
 
-    def _tell(self) -> None:
-        store = self._store
-        unlabelled = [e.number for e in store.episodes if e.closed and e.success is None and len(e.steps) > 1]
-        state = ReplayState(header=Header(stamp=self.get_clock().now().to_msg()))
-        state.cursor, state.episodes, state.steps = store.cursor, len(store.episodes), store.steps
-        state.steps_ever, state.capacity_steps, state.bytes = store.transitions, self._capacity, store.size_bytes
-        state.open_episode, state.unlabelled = self._open_episode, unlabelled[-1] if unlabelled else NONE
-        state.error_code, state.message = int(self._problem.code), self._problem.message
-        self._state.publish(state)
+    def _publish_state(self) -> None:
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._state.publish(state_message(self._store, self._open_episode, self._problem, header))
 
     def _health(self) -> Health:
         store = self._store
@@ -150,43 +131,11 @@ class ReplayNode(Node):
     def on_exit(self) -> None:
         """An open episode is closed as interrupted."""
         try:
-            if self._open_episode != NONE:
-                self._close(self._open_episode, "interrupted", terminated=False)
+            if self._open_episode != NO_EPISODE:
+                self._close(self._open_episode, INTERRUPTED, terminated=False)
         except VitalError as error:
             self.get_logger().warning(f"{error} (the episode is closed when the replay starts again)")
         self._store.close()
-
-
-def about_of(request: OpenEpisode.Request) -> dict[str, Any]:
-    """What is kept with an episode. Raises VitalError(BAD_PARAMETER) when it is no JSON object of plain values."""
-    given = schema.from_json(request.about or "{}", dict[Name, Plain], ABOUT, MOST_ABOUT_BYTES)
-    return given | {"task": request.task, "seed": request.seed}
-
-
-def step_of(request: AppendStep.Request) -> tuple[AppendStep.Request, ReplayStep]:
-    """The request and the step in it. Raises VitalError when a value cannot be."""
-    return request, from_message(request.step)
-
-
-def few_of(request: ReadReplay.Request) -> ReadReplay.Request:
-    """No more episodes than an answer can hold."""
-    no_longer("episodes", request.episodes, MOST_READ)
-    return request
-
-
-def _answering(work: Callable[[Any, Any], None], failed: Callable[[VitalError], None]) -> Callable[[Any, Any], Any]:
-    """A service's callback: what ``work`` refuses is in the answer, with its code."""
-
-    def answer(request: Any, response: Any) -> Any:
-        try:
-            work(request, response)
-            response.success = True
-        except VitalError as error:
-            failed(error)
-            response.success, response.error_code, response.message = False, int(error.code), error.message
-        return response
-
-    return answer
 
 
 def main(args: list[str] | None = None) -> None:

@@ -17,9 +17,8 @@ from msgspec import Meta
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import schema
 from vital_core.files.schema import Count, Name, Source, Text
-from vital_rl.acting.rollout import ReplayStep
 from vital_rl.replay.replay_log import Place, Record, ReplayLog
-from vital_rl.replay.replay_step import from_bytes, place_of, to_bytes
+from vital_rl.replay.step import ReplayStep, from_record, place_of, to_record
 
 OPEN, STEP, CLOSE, LABEL, EVICT = 1, 2, 3, 4, 5
 INTERRUPTED = "interrupted"
@@ -227,10 +226,22 @@ class ReplayStore:
 
     def append(self, number: int, step: ReplayStep) -> int:
         """Add a step to an open episode; returns its index, on disk by then. Raises VitalError."""
-        episode = self._open(number)
-        index = len(episode.steps)
-        episode.steps.append(self._log.append(STEP, to_bytes(number, index, step)))
+        index = len(self._open(number).steps)
+        self.append_record(to_record(number, index, step))
         return index
+
+    def append_record(self, record: bytes) -> bool:
+        """Add a step that brings its place; False where it is there already. On disk by then. Raises VitalError."""
+        number, index = place_of(record)
+        episode = self._open(number)
+        if index > len(episode.steps):
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER, f"step {index} of episode {number} came, expected {len(episode.steps)}"
+            )
+        if index < len(episode.steps):
+            return False
+        episode.steps.append(self._log.append(STEP, record))
+        return True
 
     def _open(self, number: int) -> StoredEpisode:
         episode = self._episodes.get(number)
@@ -280,7 +291,7 @@ class ReplayStore:
 
     def read_steps(self, number: int) -> list[ReplayStep]:
         """`read_records`, decoded."""
-        return [from_bytes(record) for record in self.read_records(number)]
+        return [from_record(record) for record in self.read_records(number)]
 
     def _make_room(self) -> None:
         while self.steps > self._capacity and len(self._episodes) > 1:

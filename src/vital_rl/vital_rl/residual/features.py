@@ -15,7 +15,7 @@ from vital_core.files.schema import Source
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.network.augmentation import Augmentation, augment, to_network
 from vital_policy.residual import feature_size
-from vital_rl.acting.rollout import FOREGROUND_SHAPE, ReplayStep
+from vital_rl.replay.step import FOREGROUND_SHAPE, ReplayStep
 
 BATCH = 64
 BACKGROUNDS, BANK_SEED = 128, 0  # of each there are 24, mirrored, turned and with the colours changed round

@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 import threading
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,9 @@ from vital_bringup.chaos.stack import Stack
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.acting.rollout_messages import to_message
+from vital_rl.replay import episode_message
 from vital_rl.replay.replay_log import CHUNK_BYTES
-from vital_rl.replay.replay_messages import stored_episode
+from vital_rl.replay.step import ReplayStep, to_record
 
 SMALL_DISK_BYTES = 3_000_000
 STEPS = 80
@@ -73,7 +73,8 @@ class Appending:
     def append(self) -> bool:
         """One more step; whether it was acknowledged."""
         step = _step(self._rng, len(self.acknowledged))
-        request = AppendStep.Request(episode=self.episode, index=len(self.acknowledged), step=to_message(step))
+        record = to_record(self.episode, len(self.acknowledged), step)
+        request = AppendStep.Request(record=array("B", record))
         answer = self._client.ask(AppendStep, "/vital/replay/append", request, 5.0)
         if answer.success:
             self.acknowledged.append(step)
@@ -91,7 +92,7 @@ class Appending:
         answer = client.ask(ReadReplay, "/vital/replay/read", ReadReplay.Request(episodes=[self.episode]), 30.0)
         if not answer.found:
             return f"episode {self.episode} with {len(self.acknowledged)} acknowledged steps is not there"
-        _, steps = stored_episode(answer.found[0])
+        _, steps = episode_message.from_message(answer.found[0])
         if len(steps) < len(self.acknowledged):
             return f"{len(self.acknowledged)} steps were acknowledged, {len(steps)} are there"
         same = all(

@@ -12,13 +12,12 @@ from vital_core.errors import ErrorCode
 from vital_core.files import schema
 from vital_core.files.schema import Source
 from vital_interfaces.msg import StoredEpisode as EpisodeMessage
-from vital_rl.acting.rollout import ReplayStep
-from vital_rl.replay.replay_step import from_bytes
 from vital_rl.replay.replay_store import StoredEpisode
+from vital_rl.replay.step import ReplayStep, from_record
 
 
-def stored_message(episode: StoredEpisode, records: Sequence[bytes]) -> EpisodeMessage:
-    """Inverse of `stored_episode`, from the steps as they lie on disk."""
+def to_message(episode: StoredEpisode, records: Sequence[bytes]) -> EpisodeMessage:
+    """Inverse of `from_message`, from the steps as they lie on disk."""
     message = EpisodeMessage(
         episode=episode.number,
         about=json.dumps(dict(episode.about)),
@@ -31,13 +30,13 @@ def stored_message(episode: StoredEpisode, records: Sequence[bytes]) -> EpisodeM
     return message
 
 
-def stored_episode(message: EpisodeMessage) -> tuple[StoredEpisode, list[ReplayStep]]:
+def from_message(message: EpisodeMessage) -> tuple[StoredEpisode, list[ReplayStep]]:
     """The episode and its steps. Raises VitalError(BAD_RECORDING or BAD_OBSERVATION)."""
     source = Source(f"stored episode {message.episode}", ErrorCode.BAD_RECORDING, "is the replay of this version?")
     about = schema.from_json(message.about, dict[str, Any], source)
     episode = StoredEpisode(message.episode, about, 0, [], message.reason, message.terminated, message.success)
     ends = np.cumsum([0, *message.lengths], dtype=np.int64)
-    data = bytes(message.steps)
-    if ends[-1] != len(data):
-        raise source.refuse(f"has {len(data)} bytes of steps, expected {ends[-1]} from their lengths")
-    return episode, [from_bytes(data[a:b]) for a, b in itertools.pairwise(ends)]
+    records = bytes(message.steps)
+    if ends[-1] != len(records):
+        raise source.refuse(f"has {len(records)} bytes of steps, expected {ends[-1]} from their lengths")
+    return episode, [from_record(records[a:b]) for a, b in itertools.pairwise(ends)]
