@@ -18,6 +18,7 @@ from launch_ros.actions import Node
 from vital_bringup.launching import launch_parts as parts
 from vital_bringup.launching.launch_arguments import Argument, declared, given, text
 from vital_bringup.launching.launch_parts import project_node
+from vital_core.errors import ErrorCode, coded
 
 SCRIPTED = "scripted"
 ARGUMENTS: tuple[Argument, ...] = (
@@ -68,7 +69,8 @@ def session_node(context: LaunchContext) -> Node:
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
     if text("operator", context) == SCRIPTED and text("hardware", context) != "sim":
-        parts.refuse("[BAD_PARAMETER 11] operator:=scripted shows what only the simulator knows: use hardware:=sim")
+        what = "operator:=scripted shows what only the simulator knows: use hardware:=sim"
+        parts.refuse(coded(ErrorCode.BAD_PARAMETER, what))
     parts.check_arguments(context, __file__, ARGUMENTS, ("episodes", "seed"))
     parts.hold_domain(context)
     recorder = {"task": text("task", context), "session": session_path(context)}

@@ -62,6 +62,11 @@ def shortened(value: object, most: int = 300) -> str:
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
+def coded(code: ErrorCode, message: str) -> str:
+    """The line that an operator reads: the code by name and number, then the sentence."""
+    return f"[{code.name} {int(code)}] {message}"
+
+
 class VitalError(Exception):
     """A refusal with its code; ``str(error)`` is the operator's sentence."""
 
@@ -75,4 +80,4 @@ class VitalError(Exception):
         return VitalError, (self.code, self.message)
 
     def __str__(self) -> str:
-        return f"[{self.code.name} {int(self.code)}] {self.message}"
+        return coded(self.code, self.message)

@@ -13,6 +13,7 @@ from launch import Action, LaunchContext
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 
+from vital_core.errors import ErrorCode, coded
 from vital_ros.process.process_end import LAUNCH_PID
 
 # name, default, description, choices
@@ -58,9 +59,10 @@ def unknown_argument(context: LaunchContext, file: str, names: Iterable[str]) ->
         if separator and name not in known:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean '{close[0]}'? " if close else ""
-            return (
-                f"[BAD_PARAMETER 11] there is no argument '{name}'. {hint}"
-                f"`ros2 launch {PACKAGE} {os.path.basename(file)} --show-args` lists all"
+            return coded(
+                ErrorCode.BAD_PARAMETER,
+                f"there is no argument '{name}'. {hint}"
+                f"`ros2 launch {PACKAGE} {os.path.basename(file)} --show-args` lists all",
             )
     return None
 

@@ -22,7 +22,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from vital_bringup.launching.launch_arguments import given, text
 from vital_core.arm.arm_description import MOCK, ROBOT, SIM, arm_description
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.files.calibration_file import read_calibration
 
 APT_CONTROL = "sudo apt install ros-jazzy-ros2-control ros-jazzy-ros2-controllers"
@@ -78,32 +78,35 @@ def problem(context: LaunchContext) -> str | None:
     missing = [package for package in packages if not _installed(package)]
     if missing:
         lines = dict.fromkeys(INSTALL_WITH[package] for package in missing)
-        return (
-            f"[BAD_PARAMETER 11] hardware:={hardware} needs ROS packages that are not here: {', '.join(missing)}. "
-            "With ROS 2 Jazzy installed and sourced (docs/robot.md):\n  " + "\n  ".join(lines)
+        return coded(
+            ErrorCode.BAD_PARAMETER,
+            f"hardware:={hardware} needs ROS packages that are not here: {', '.join(missing)}. "
+            "With ROS 2 Jazzy installed and sourced (docs/robot.md):\n  " + "\n  ".join(lines),
         )
     if hardware != SIM and not Path(sensors_file(context)).is_file():
-        return f"[BAD_PARAMETER 11] sensors:={sensors_file(context)} is no file"
+        return coded(ErrorCode.BAD_PARAMETER, f"sensors:={sensors_file(context)} is no file")
     return _robot_problem(context) if hardware == ROBOT else None
 
 
 def _robot_problem(context: LaunchContext) -> str | None:
     if not given("robot_ip", context):
-        return "[BAD_PARAMETER 11] hardware:=robot needs robot_ip:=<address of the control box>"
+        return coded(ErrorCode.BAD_PARAMETER, "hardware:=robot needs robot_ip:=<address of the control box>")
     file = given("calibration", context)
     if not file:
-        return (
-            f"[NO_CALIBRATION {ErrorCode.NO_CALIBRATION:d}] hardware:=robot needs calibration:=<file with the cameras' "
-            "poses>: make one with `ros2 run vital_perception calibrate_scene_camera`"
+        return coded(
+            ErrorCode.NO_CALIBRATION,
+            "hardware:=robot needs calibration:=<file with the cameras' poses>: make one with "
+            "`ros2 run vital_perception calibrate_scene_camera`",
         )
     try:
         frames = {child for _, child, _ in read_calibration(Path(file))}
     except VitalError as error:
         return str(error)
     if "camera_color_optical_frame" not in frames:
-        return (
-            f"[NO_CALIBRATION {ErrorCode.NO_CALIBRATION:d}] {file} has {', '.join(sorted(frames))}, expected "
-            "camera_color_optical_frame too: calibrate the scene camera"
+        return coded(
+            ErrorCode.NO_CALIBRATION,
+            f"{file} has {', '.join(sorted(frames))}, expected camera_color_optical_frame too: calibrate the scene "
+            "camera",
         )
     return None
 
@@ -137,7 +140,8 @@ def spawner(*controllers: str) -> list:
 
     def on_exit(event, context: LaunchContext) -> None:
         if event.returncode != 0 and not context.is_shutdown:
-            raise RuntimeError(f"[NODE_LOST 50] {', '.join(controllers)} could not be started, see above")
+            what = f"{', '.join(controllers)} could not be started, see above"
+            raise RuntimeError(coded(ErrorCode.NODE_LOST, what))
 
     return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit)), node]
 
@@ -221,6 +225,11 @@ def _included(package: str, file: str, arguments: dict) -> GroupAction:
     return GroupAction([IncludeLaunchDescription(_vendors_file(package, file), launch_arguments=arguments.items())])
 
 
+def ended_alone(process: str, exit_code: int) -> str:
+    """What is said when a process ends without which the rest is of no use."""
+    return coded(ErrorCode.NODE_LOST, f"{process} ended with exit code {exit_code}: the system is not whole")
+
+
 def vendors_processes_are_required() -> RegisterEventHandler:
     """The launch ends with exit code 1 when one of them goes: nobody else would notice.
 
@@ -230,8 +239,6 @@ def vendors_processes_are_required() -> RegisterEventHandler:
     def on_exit(event, context: LaunchContext) -> None:
         lost = [name for name in (Path(part).name for part in event.cmd) if name in VENDORS_PROCESSES]
         if lost and not context.is_shutdown:
-            raise RuntimeError(
-                f"[NODE_LOST 50] {lost[0]} ended with exit code {event.returncode}: the system is not whole"
-            )
+            raise RuntimeError(ended_alone(lost[0], event.returncode))
 
     return RegisterEventHandler(OnProcessExit(on_exit=on_exit))

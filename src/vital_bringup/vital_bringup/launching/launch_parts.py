@@ -21,7 +21,7 @@ from vital_bringup.launching.domain_lock import DomainLock, launch_file_name, ow
 from vital_bringup.launching.launch_arguments import Argument, given, text, unknown_argument
 from vital_bringup.launching.launch_hardware import as_arguments
 from vital_core.arm import arm_description
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.task import load_task, task_names
 from vital_ros.process.network import NETWORK, Network, chosen_network, network_settings
 
@@ -79,7 +79,7 @@ def check_arguments(
     for name in whole_numbers:
         value = text(name, context)
         if not value.isdigit():
-            refuse(f"[BAD_PARAMETER 11] {name}:={value} is not a whole number of 0 or more")
+            refuse(coded(ErrorCode.BAD_PARAMETER, f"{name}:={value} is not a whole number of 0 or more"))
     problem = launch_hardware.problem(context)
     if problem is None:
         names = {name for name, *_ in arguments} | launch_hardware.passed_on(context)
@@ -176,9 +176,7 @@ def required(node: Node) -> RegisterEventHandler:
 
     def on_exit(event, context: LaunchContext) -> None:
         if not context.is_shutdown:
-            raise RuntimeError(
-                f"[NODE_LOST 50] {event.process_name} ended with exit code {event.returncode}: the system is not whole"
-            )
+            raise RuntimeError(launch_hardware.ended_alone(event.process_name, event.returncode))
 
     return RegisterEventHandler(OnProcessExit(target_action=node, on_exit=on_exit))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rclpy.action import ActionClient
+from rclpy.client import Client
 from rclpy.node import Node
 
 from vital_bringup.sessions import report
@@ -78,7 +79,7 @@ class Deployment(Node):
             start_timeout_s=declare("start_timeout_s", 90.0).value,
         )
         self._run_task = ActionClient(self, RunTask, "/vital/run_task")
-        self._parts = {
+        self._parts: dict[str, ActionClient | Client] = {
             "task server": self._run_task,
             "reach": ActionClient(self, ReachTarget, "/vital/reach_target"),
             "policy": ActionClient(self, RunPolicy, "/vital/run_policy"),
