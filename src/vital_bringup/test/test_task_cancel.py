@@ -18,6 +18,7 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.time import Time
 
+from vital_bringup.tasks.task_run import Located
 from vital_bringup.tasks.task_server_node import TaskServer
 from vital_bringup.tasks.trial import Phase
 from vital_core.errors import ErrorCode
@@ -38,6 +39,7 @@ class Skills(Node):
     def __init__(self) -> None:
         super().__init__("skills")
         self.slow, self.deaf = "", False
+        self.server: TaskServer | None = None
         self.release, self.at_work = threading.Event(), threading.Event()
         self.reached: list[ReachTarget.Goal] = []
         self.cancelled: list[str] = []
@@ -128,6 +130,7 @@ def running() -> Iterator[Skills]:
         patch.setenv("ROS_DOMAIN_ID", str(110 + os.getpid() % 40))
         rclpy.init()
         skills, server, stopping = Skills(), TaskServer(), threading.Event()
+        skills.server = server
         threads = [spin(MultiThreadedExecutor(8), skills, stopping), spin(EventsExecutor(), server, stopping)]
         yield skills
         skills.release.set()
@@ -196,6 +199,15 @@ def test_reach_is_sent_where_localisation_found_the_target_and_only_for_a_while(
     np.testing.assert_allclose((point.x, point.y, point.z), POINT_M)
     assert (goal.point.header.frame_id, goal.seed) == ("link_base", 7)
     assert 1.9 < 1e-9 * (Time.from_msg(goal.valid_until).nanoseconds - before_ns) < 2.0 + ANSWER_S
+
+
+def test_reach_goes_to_the_place_that_it_is_given_whatever_was_located_before(skills: Skills):
+    ours = skills.server._skills
+    ours.localize("the USB port")
+    elsewhere = np.array([0.5, 0.1, 0.06])
+    ours.reach("usb_insertion", Located((1.0, 2.0), elsewhere), 3)
+    point = skills.reached[-1].point.point
+    np.testing.assert_allclose((point.x, point.y, point.z), elsewhere)
 
 
 def test_a_gate_that_falls_silent_ends_the_task_and_the_skill_at_work(skills: Skills):
