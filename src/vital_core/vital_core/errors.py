@@ -22,6 +22,8 @@ class ErrorCode(IntEnum):
     TRAJECTORY_REFUSED = 25
     REACH_TIMEOUT = 26
     NO_CALIBRATION = 27
+    AMBIGUOUS = 28
+    BAD_ANSWER = 29
     # Policy.
     NO_CHECKPOINT = 30
     BAD_CHECKPOINT = 31
@@ -48,6 +50,7 @@ class ErrorCode(IntEnum):
     SENSOR_FAULT = 54
     BAD_MESSAGE = 55
     NETWORK_OPEN = 56
+    ENDPOINT_FAULT = 57
     INTERNAL = 59
 
     @classmethod
