@@ -18,7 +18,9 @@ from vital_bringup.launching import launch_parts as parts
 from vital_bringup.launching.launch_arguments import Argument, declared, given, text
 from vital_bringup.launching.launch_parts import project_node
 from vital_bringup.sessions.report import check_writable
+from vital_core.arm.arm_description import SIM
 from vital_core.errors import VitalError
+from vital_core.labeller import AUTO, choose_labeller
 
 ARGUMENTS: tuple[Argument, ...] = (
     *parts.COMMON_ARGUMENTS,
@@ -64,12 +66,12 @@ def check_files(context: LaunchContext) -> None:
 
 def skill_nodes(context: LaunchContext) -> list:
     """The local policy, and the task server that puts the skills together."""
-    labeller = "sim_truth" if text("hardware", context) == "sim" else "operator"
+    labeller = choose_labeller(AUTO, simulated=text("hardware", context) == SIM)
     checkpoints = given("checkpoint_dir", context)
     policy = {"task": text("task", context), **({"checkpoint_dir": checkpoints} if checkpoints else {})}
     return [
         project_node("policy_node", "vital_rl", policy),
-        project_node("task_server", parameters={"labeller": labeller}),
+        project_node("task_server", parameters={"labeller": str(labeller)}),
     ]
 
 

@@ -1,11 +1,11 @@
 """Learns the residual on the arm: the policy acts, a person labels and corrects, the learner follows.
 
     ros2 launch vital_bringup residual_training.launch.py task:=usb_insertion
-    ros2 launch vital_bringup residual_training.launch.py task:=usb_insertion device:=keyboard labeller:=person
+    ros2 launch vital_bringup residual_training.launch.py task:=usb_insertion device:=keyboard labeller:=operator
 
 Brings up the arm and its sensors, the command gate, reach, the local policy ready to learn, teleoperation, the replay,
 the learner and the session that leads through it. An existing folder is gone on with. In simulation the true outcome
-labels unless labeller:=person. Exit code 0 when it came to its end, 1 on a fault.
+labels unless labeller:=operator. Exit code 0 when it came to its end, 1 on a fault.
 """
 
 from pathlib import Path
@@ -17,6 +17,9 @@ from launch_ros.actions import Node
 from vital_bringup.launching import launch_parts as parts
 from vital_bringup.launching.launch_arguments import Argument, declared, given, text
 from vital_bringup.launching.launch_parts import project_node
+from vital_core.arm.arm_description import SIM
+from vital_core.errors import VitalError
+from vital_core.labeller import ALSO_READ, AUTO, Labeller, choose_labeller
 
 ARGUMENTS: tuple[Argument, ...] = (
     *parts.COMMON_ARGUMENTS,
@@ -26,7 +29,13 @@ ARGUMENTS: tuple[Argument, ...] = (
         "what the person's hand is on, to correct and to label; remote: another machine, or nobody",
         ("keyboard", "gamepad", "spacemouse", "webxr", "remote"),
     ),
-    ("labeller", "auto", "who labels: auto is the true outcome in simulation, a person elsewhere", ("auto", "person")),
+    (
+        "labeller",
+        AUTO,
+        "who labels: sim_truth is the true outcome, which only a simulator knows; operator is a person; auto: "
+        "sim_truth where it is known",
+        (AUTO, *map(str, Labeller), *ALSO_READ),
+    ),
     ("steps", "16000", "environment steps to learn from, at 6 Hz", None),
     ("seed", "100000", "of the first scene and start pose; counts up", None),
     ("run_seed", "0", "of networks, minibatches and exploration", None),
@@ -88,12 +97,20 @@ def teleop_node(context: LaunchContext) -> Node:
     return project_node("teleop_node", "vital_teleop", parameters, speaks=text("device", context) != "remote")
 
 
+def labeller(context: LaunchContext) -> Labeller:
+    """Who labels; the launch is refused where nobody could."""
+    try:
+        return choose_labeller(text("labeller", context), simulated=text("hardware", context) == SIM)
+    except VitalError as error:
+        parts.refuse(str(error))
+
+
 def session_node(context: LaunchContext) -> Node:
     """Leads through the training and talks to the person."""
     parameters = {
         "task": text("task", context),
         "hardware": text("hardware", context),
-        "labeller": text("labeller", context),
+        "labeller": str(labeller(context)),
         "steps": whole("steps", context),
         "seed": whole("seed", context),
     }
@@ -102,6 +119,7 @@ def session_node(context: LaunchContext) -> Node:
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
+    labeller(context)
     parts.check_arguments(context, __file__, ARGUMENTS, WHOLE_NUMBERS)
     parts.hold_domain(context)
     nodes = [

@@ -19,6 +19,7 @@ from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_core.labeller import Labeller
 from vital_data.dataset.normalisation import Normaliser
 from vital_interfaces import action, msg, srv
 from vital_policy.checkpoint import Checkpoint, Provenance, save_checkpoint
@@ -307,7 +308,7 @@ NODES: dict[str, Fuzzed] = {
     "command_gate": Fuzzed(gate),
     "xarm_gripper": Fuzzed(gripper),
     "run_video": Fuzzed(run_video, lambda folder: {"directory": folder / "video"}, scene_camera),
-    "task_server": Fuzzed(task_server, lambda _: {"labeller": "sim_truth"}),
+    "task_server": Fuzzed(task_server, lambda _: {"labeller": str(Labeller.SIM_TRUTH)}),
     "deploy": Fuzzed(deploy),
     "record_session": Fuzzed(record_session),
     "residual_training": Fuzzed(training),

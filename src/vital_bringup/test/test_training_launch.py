@@ -42,6 +42,7 @@ def test_training_learns_ends_and_goes_on_where_it_was(tmp_path):
         (["task:=make_tea"], "UNKNOWN_TASK 10"),
         (["steps:=many"], "steps:=many"),
         (["labeller:=nobody"], "nobody"),
+        (["labeller:=sim_truth", "hardware:=mock"], "only a simulator knows"),
         (["hardware:=robot"], "xarm_controller"),
     ],
 )

@@ -5,7 +5,7 @@ Everything here is plain `launch` and `launch_ros`.
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from launch import LaunchContext
 from launch.actions import EmitEvent, LogInfo, RegisterEventHandler, SetEnvironmentVariable
@@ -60,7 +60,7 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
 )
 
 
-def refuse(message: str) -> None:
+def refuse(message: str) -> NoReturn:
     """End the launch before anything has started."""
     raise RuntimeError(message)
 

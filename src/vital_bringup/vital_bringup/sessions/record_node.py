@@ -14,6 +14,7 @@ from vital_bringup.sessions.demo_session import DemoSession, Outcome, Phase, Pre
 from vital_bringup.tasks.ros_skills import RosSkills
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.labeller import Labeller
 from vital_core.stall import wait_out_a_stall
 from vital_core.task import load_task
 from vital_interfaces.msg import GateState, SessionState, TeleopEvent, TeleopState
@@ -68,7 +69,7 @@ class RecordSession(Node):
         self._latched = self._gate_silent = False
         self._device = ""
         self._lost = False
-        self._skills = RosSkills(self, label_from_truth=False, hear_gate=self._on_gate)
+        self._skills = RosSkills(self, Labeller.OPERATOR, self._on_gate)
         self._connect()
 
     def _connect(self) -> None:

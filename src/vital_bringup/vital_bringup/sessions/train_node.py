@@ -18,6 +18,7 @@ from vital_bringup.tasks.ros_skills import RosSkills
 from vital_bringup.tasks.task_run import Located
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.labeller import AUTO, Labeller, choose_labeller
 from vital_core.task import load_task
 from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights, TeleopEvent, TrainingState
 from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene
@@ -47,19 +48,16 @@ class TrainingNode(Node):
         declare = self.declare_parameter
         self.task = load_task(declare("task", "usb_insertion").value)
         self._simulated: bool = declare("hardware", "sim").value == "sim"
-        self._labeller: str = declare("labeller", "auto").value
+        self._labeller = choose_labeller(declare("labeller", AUTO).value, simulated=self._simulated)
         self._start_timeout_s: float = declare("start_timeout_s", 120.0).value
         self.first_seed: int = declare("seed", 100_000).value
         self.progress = Progress(declare("steps", 16_000).value)
-        if self._labeller not in ("auto", "person"):
-            raise VitalError(ErrorCode.BAD_PARAMETER, f"labeller is '{self._labeller}', expected auto or person")
-        self._by_truth = self._simulated and self._labeller == "auto"
         self._stopping = threading.Event()
         self._presses: queue.Queue[Press] = queue.Queue()
         self._replay: ReplayState | None = None
         self._learner: LearnerState | None = None
         self._weights_s: float | None = None
-        self._skills = RosSkills(self, label_from_truth=self._by_truth)
+        self._skills = RosSkills(self, self._labeller)
         self._located: Located | None = None
         self._waiting_said_s = -math.inf
         self._connect()
@@ -150,7 +148,7 @@ class TrainingNode(Node):
         assert self._located is not None, "`prepare` comes first"
         result = self._skills.learn(self.task.name, seed, self._located, over)
         success = said[0] if said else True if self._skills.label.given() else None
-        if success is None and self._by_truth:
+        if success is None and self._labeller is Labeller.SIM_TRUTH:
             success = False
         code = ErrorCode.told(result.error_code, ErrorCode.INTERNAL if result.error_code else ErrorCode.OK)
         return Played(result.replay_episode, success, code, result.message, result.interventions)
@@ -178,8 +176,8 @@ class TrainingNode(Node):
 
     def label(self, episode: int, success: bool) -> None:
         """As in `TrainingParts`."""
-        source = "simulation" if self._by_truth else "person"
-        answer = call(self._label, LabelEpisode.Request(episode=episode, succeeded=success, source=source))
+        request = LabelEpisode.Request(episode=episode, succeeded=success, source=str(self._labeller))
+        answer = call(self._label, request)
         if not answer.success:
             raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), f"label: {answer.verdict}")
 

@@ -19,6 +19,7 @@ from vital_bringup.tasks.task_run import Located, PolicyRun, Reached
 from vital_core.arm.xarm7 import BASE_FRAME
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.labeller import Labeller
 from vital_core.task import load_task
 from vital_interfaces.action import ReachTarget, RunPolicy
 from vital_interfaces.msg import GateState, SimTruth
@@ -97,21 +98,18 @@ class TaskCancel:
 class RosSkills:
     """Calls `/vital/localize_target`, `/vital/reach_target` and `/vital/run_policy` of a running system."""
 
-    def __init__(
-        self, node: Node, *, label_from_truth: bool, hear_gate: Callable[[GateState], None] = lambda _: None
-    ) -> None:
+    def __init__(self, node: Node, labeller: Labeller, hear_gate: Callable[[GateState], None] = lambda _: None) -> None:
         self._node = node
         self.label = SuccessLabel()
         self.stopping = threading.Event()
         self.cancelled = TaskCancel()
-        self._label_from_truth = label_from_truth
         self._truth: SimTruth | None = None
         self._localize = node.create_client(LocalizeTarget, "/vital/localize_target")
         self._reach = ActionClient(node, ReachTarget, "/vital/reach_target")
         self._policy = ActionClient(node, RunPolicy, "/vital/run_policy")
         self._stop = node.create_client(Stop, "/vital/stop")
         self.watch = GateWatch(node, hear_gate)
-        if label_from_truth:
+        if labeller is Labeller.SIM_TRUTH:
             subscribe(node, SimTruth, "/sim/truth", self._on_truth, 1)
 
     def _on_truth(self, message: SimTruth) -> None:

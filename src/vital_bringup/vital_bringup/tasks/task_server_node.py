@@ -14,6 +14,7 @@ from vital_bringup.tasks.task_run import run_task
 from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.labeller import Labeller, read_labeller
 from vital_core.task import load_task
 from vital_interfaces.action import RunTask
 from vital_ros.boundary import serve
@@ -30,10 +31,7 @@ class TaskServer(Node):
 
     def __init__(self) -> None:
         super().__init__("task_server")
-        labeller = self.declare_parameter("labeller", "operator").value
-        if labeller not in ("operator", "sim_truth"):
-            self.get_logger().warning(f"labeller is '{labeller}', expected operator or sim_truth: operator it is")
-        self._skills = RosSkills(self, label_from_truth=labeller == "sim_truth")
+        self._skills = RosSkills(self, self._choose_labeller())
         self._thread: threading.Thread | None = None
         self._goal: ServerGoalHandle | None = None
         self._counts = {"tasks": 0, "successes": 0, "faults": 0, "cancelled": 0}
@@ -43,6 +41,13 @@ class TaskServer(Node):
         )
         serve(self, Trigger, "/vital/label_success", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
+
+    def _choose_labeller(self) -> Labeller:
+        try:
+            return read_labeller(self.declare_parameter("labeller", str(Labeller.OPERATOR)).value)
+        except VitalError as error:
+            self.get_logger().warning(f"{error.message}: {Labeller.OPERATOR} it is")
+            return Labeller.OPERATOR
 
     def _judge_goal(self, goal: RunTask.Goal) -> GoalResponse:
         try:

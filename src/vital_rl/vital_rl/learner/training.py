@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from vital_core.labeller import Labeller
 from vital_core.observation import ACTION_VALUES, Observation
 from vital_policy.inference import LocalPolicy
 from vital_policy.residual import Exploration
@@ -15,7 +16,7 @@ from vital_rl.learner.learning import ResidualLearner
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep
 
-LABELLER = "simulation"
+LABELLER = str(Labeller.SIM_TRUTH)
 FIRST_SEED = 100_000
 
 
