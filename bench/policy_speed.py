@@ -19,6 +19,7 @@ from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_policy.network.policy import Policy
 from vital_rl.acting.episode import Episode
+from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.tick import PolicyTick, Readings
 
 PERIOD_S = 1 / 6
@@ -72,7 +73,7 @@ def main() -> None:
     for process in others:
         process.start()
     time.sleep(2.0 if others else 0.0)
-    episode = Episode(PolicyTick(policy, FreshReadings(), 0.25), PERIOD_S, give_up_after=6)
+    episode = Episode(PolicyTick(ResidualPolicy(policy), FreshReadings(), 0.25), PERIOD_S, give_up_after_s=1.0)
     episode.run(20.0, lambda *_: True)
     print(f"20 s episode beside {options.busy} busy processes: {episode.figures.summary(PERIOD_S)}")
     for process in others:

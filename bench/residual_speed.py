@@ -27,8 +27,8 @@ from vital_core.statistics import percentile
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
 from vital_rl.replay.step import ReplayStep, to_record
-from vital_rl.residual.ddpg import Batch, DDPGConfig, Learner, fastest_precision
-from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig
+from vital_rl.residual.batches import Batch, FeatureReplay, ReplayConfig
+from vital_rl.residual.ddpg import DDPGConfig, Learner, fastest_precision
 from vital_ros.calls import call
 from vital_ros.qos import LATCHED
 

@@ -28,6 +28,5 @@ setup(
             "model_card = vital_policy.model_card:main",
             "convert_weights = vital_policy.convert_weights:main",
         ],
-        "vital.policies": ["local = vital_policy.evaluated:load"],
     },
 )

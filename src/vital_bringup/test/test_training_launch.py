@@ -6,9 +6,9 @@ import subprocess
 import pytest
 
 from vital_policy.checkpoint import load_checkpoint
-from vital_policy.residual import load_residual
 from vital_policy.shipped import checkpoint_folder
 from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.residual.residual import load_residual
 
 TIMEOUT_S = 240
 

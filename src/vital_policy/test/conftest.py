@@ -1,6 +1,5 @@
 """Small demonstrations and checkpoints, made on the spot."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,12 +84,3 @@ def checkpoint_path(tmp_path: Path) -> Path:
 def new_checkpoint():
     """`make_checkpoint`, for a checkpoint of another kind."""
     return make_checkpoint
-
-
-@pytest.fixture
-def own_ros_domain(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A ROS domain that no other test process uses."""
-    domain = 150 + os.getpid() % 60
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    return domain

@@ -13,8 +13,7 @@ from vital_core.errors import ErrorCode
 from vital_core.files import schema
 from vital_core.files.schema import Source
 from vital_policy.network import fused_norm
-from vital_policy.network.encoders import Stem, TactileEncoder, spatial_softmax
-from vital_policy.network.policy import Policy, PolicyConfig
+from vital_policy.network.policy import Policy, PolicyConfig, Stem, TactileEncoder, spatial_softmax
 from vital_policy.network.transformer import Transformer, TransformerConfig
 
 

@@ -20,7 +20,6 @@ from vital_core.files.schema import Source
 from vital_core.observation import Observation
 from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
-from vital_policy import evaluated
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.cloning import train_bc
 from vital_policy.cloning.trainer import (
@@ -36,8 +35,6 @@ from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import main
 from vital_policy.network.augmentation import Augmentation, to_network
 from vital_policy.network.policy import Policy
-from vital_policy.residual import Residual, feature_size, save_residual
-from vital_policy.residual_actor import ActorConfig, ResidualActor
 
 
 @pytest.fixture
@@ -359,21 +356,6 @@ def test_batched_inference_is_the_same_code_path(checkpoint_path: Path):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-def test_evaluated_policy_keeps_episodes_apart_and_answers_as_the_robot_would(checkpoint_path: Path):
-    rng = np.random.default_rng(3)
-    seen = [
-        Observation(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8), rng.normal(0, 50, 15).astype(np.float32))
-        for _ in range(4)
-    ]
-    policy = evaluated.load(checkpoint_path, "usb_insertion")
-    first, second = policy.begin(), policy.begin()
-    alone = LocalPolicy.load(checkpoint_path)
-    for one, other in ((seen[0], seen[1]), (seen[2], seen[3])):
-        together = policy.act([one, other], [first, second])[0].to_array()
-        np.testing.assert_allclose(together, alone.act(one).to_array(), atol=1e-6)
-    assert policy.describe()["sha256"] == alone.checkpoint.sha256
-
-
 def found(setting="scene", **policy):
     report = {"successes": 4, "finished": 7, "success_rate": 4 / 7, "wilson_95": (0.25, 0.84), "setting": setting}
     report |= {"task": "usb_insertion", "policy": policy}
@@ -384,31 +366,24 @@ def test_a_whole_episode_at_once_is_answered_as_tick_by_tick(checkpoint_path):
     policy, rng = LocalPolicy.load(checkpoint_path), np.random.default_rng(0)
     image = rng.integers(0, 255, (70, 128, 128, 3), dtype=np.uint8)
     tactile_ut = rng.normal(0, 30, (70, 15)).astype(np.float32)
-    one_by_one = [policy.tick(Observation(i, t)).base for i, t in zip(image, tactile_ut, strict=True)]
-    np.testing.assert_allclose([tick.base for tick in policy.along(image, tactile_ut)], one_by_one, atol=1e-6)
+    one_by_one = [policy.answer(Observation(i, t)) for i, t in zip(image, tactile_ut, strict=True)]
+    actions, z = policy.answers_along(image, tactile_ut)
+    np.testing.assert_allclose(actions, [action for action, _ in one_by_one], atol=1e-6)
+    torch.testing.assert_close(z, torch.cat([z for _, z in one_by_one]), atol=1e-5, rtol=1e-4)
 
 
-def test_card_tells_what_was_measured(checkpoint_path: Path):
-    evaluated.load(checkpoint_path, "usb_insertion").write_card(found())
+def test_card_tells_what_was_measured(checkpoint_path: Path, tmp_path: Path):
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps(found(sha256=load_checkpoint(checkpoint_path).sha256)))
+    main([str(checkpoint_path), str(report)])
     card = checkpoint_path.with_suffix(".md").read_text()
     assert "| scene | 4 of 7 | 25 to 84 % | missed 3 |" in card and "Seeds from 1000" in card
 
 
-def test_card_of_a_residual_is_its_own_and_knows_its_base(checkpoint_path: Path, tmp_path: Path):
-    base, checkpoint = checkpoint_path, load_checkpoint(checkpoint_path)
-    actor = ResidualActor(ActorConfig(features=feature_size(checkpoint)))
-    path = base.with_name("usb_insertion_residual.safetensors")
-    save_residual(path, dataclasses.replace(Residual.untrained(checkpoint, actor), version=7, steps=900))
-    policy = evaluated.load(base, "usb_insertion", residual=str(path))
-    policy.write_card(found())
-    assert not base.with_suffix(".md").exists()
-    reports = [tmp_path / "a.json", tmp_path / "b.json"]
-    for report, setting in zip(reports, ("in_domain", "both"), strict=True):
-        report.write_text(json.dumps(found(setting, **policy.describe())))
-    main([str(path), *map(str, reports)])
-    card = path.with_suffix(".md").read_text()
-    assert checkpoint.sha256 in card and "900 steps" in card and "evaluate --setting both" in card
-    assert card.index("| in_domain | 4 of 7") < card.index("| both | 4 of 7")
-    reports[0].write_text(json.dumps(found(residual_sha256="other")))
-    with pytest.raises(SystemExit):
-        main([str(path), str(reports[0])])
+def test_card_refuses_a_report_of_another_file(checkpoint_path: Path, tmp_path: Path, caplog):
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps(found(sha256="other")))
+    with pytest.raises(SystemExit) as ended:
+        main([str(checkpoint_path), str(report)])
+    assert ended.value.code == 2 and "is of sha256 other" in caplog.text
+    assert not checkpoint_path.with_suffix(".md").exists()

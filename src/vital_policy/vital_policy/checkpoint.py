@@ -27,7 +27,7 @@ PLAIN = ("format", "task", "frame", "policy_sha256")
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the weights come from: enough to make them again. method: baku, visk or vital_bc."""
+    """Where the weights come from: enough to make them again."""
 
     command: Text = ""
     commit: Annotated[str, Meta(max_length=200)] = "unknown"
@@ -36,11 +36,12 @@ class Provenance:
     demonstrations: Count = 0
     data_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     method: Annotated[str, Meta(max_length=200)] = ""
+    """baku, visk or vital_bc."""
 
 
 @dataclass(frozen=True)
 class PolicyHeader:
-    """A checkpoint's metadata. policy_sha256: of the network's description, as it stands in the file."""
+    """A checkpoint's metadata."""
 
     format: Name
     task: Name
@@ -49,6 +50,7 @@ class PolicyHeader:
     image_size_px: Annotated[int, Meta(ge=1, le=10_000)]
     policy: PolicyConfig
     policy_sha256: Sha256
+    """Of the network's description, as it stands in the file."""
     normalisation: StoredNormaliser
     provenance: Provenance
     ensemble_decay: Annotated[float, Meta(ge=-100.0, le=100.0)] = PAPER_DECAY
@@ -56,10 +58,7 @@ class PolicyHeader:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A policy with its task, normaliser, control rate (Hz), the ensemble's decay and provenance.
-
-    sha256: by which residuals and reports know it, see `weight_file.identity`.
-    """
+    """A policy with what it needs to act, and where it comes from."""
 
     task: str
     policy: Policy
@@ -67,7 +66,13 @@ class Checkpoint:
     control_rate_hz: float
     provenance: Provenance = field(default_factory=Provenance)
     sha256: str = ""
+    """By which reports, and what is built on this policy, know it: see `weight_file.identity`."""
     ensemble_decay: float = PAPER_DECAY
+
+    @property
+    def feature_size(self) -> int:
+        """D: values of z_image and z_tactile together."""
+        return self.policy.config.feature_size
 
 
 def _config_hash(config: Any) -> str:

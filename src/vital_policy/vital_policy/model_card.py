@@ -1,4 +1,4 @@
-"""The Markdown card beside a checkpoint or a residual: how it was made and what it was measured to do.
+"""The Markdown card beside a checkpoint: how it was made and what it was measured to do.
 
 `ros2 run vital_policy model_card FILE REPORT.json...` writes it from what `evaluate` found, one report a setting.
 """
@@ -7,31 +7,29 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
-from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.residual import load_residual, residual_identity
+from vital_policy.checkpoint import load_checkpoint
 
-RESIDUAL = "_residual"
 Report = Mapping[str, Any]
-log = logging.getLogger("model_card")
 
 
-def _found(report: Report) -> str:
+def _row(report: Report) -> str:
     low, high = report["wilson_95"]
     failures = ", ".join(f"{kind} {count}" for kind, count in sorted(report["failures"].items())) or "none"
     rate = f"{report['successes']} of {report['finished']} | {100 * low:.0f} to {100 * high:.0f} %"
     return f"| {report['setting']} | {rate} | {failures} |"
 
 
-def _measured(reports: tuple[Report, ...]) -> str:
+def measured(reports: tuple[Report, ...]) -> str:
+    """A table of what was found, a row a setting, and the commands."""
     if not reports:
         return "Not measured yet: `ros2 run vital_sim evaluate --card` fills this in."
-    rows = "\n".join(_found(report) for report in reports)
+    rows = "\n".join(_row(report) for report in reports)
     commands = "\n".join(f"    {report['command']}" for report in reports)
     return (
         f"Seeds from {', '.join(sorted({str(r['seed']) for r in reports}))}.\n\n"
@@ -39,7 +37,8 @@ def _measured(reports: tuple[Report, ...]) -> str:
     )
 
 
-def _write(path: Path, text: str) -> Path:
+def write_beside(path: Path, text: str) -> Path:
+    """Write the card of the weights in ``path``; its path."""
     card = path.with_suffix(".md")
     safe_file.write_bytes(card, text.encode())
     return card
@@ -71,71 +70,47 @@ Made by:
     {origin.command}
 
 ## Measured success
-{_measured(reports)}
+{measured(reports)}
 """
-    return _write(checkpoint_path, text)
+    return write_beside(checkpoint_path, text)
 
 
-def write_residual_card(path: Path, checkpoint: Checkpoint, *reports: Report) -> Path:
-    """Write `<residual>.md` for a residual on ``checkpoint``; see `write_model_card`."""
-    residual = load_residual(path, checkpoint)
-    about = residual.about
-    text = f"""# Residual for `{residual.task}`
-
-| | |
-|---|---|
-| network | {sum(p.numel() for p in residual.actor.parameters()):,} parameters on the features of the base policy, \
-{"image and touch" if residual.settings.touch else "image only"} |
-| base policy | SHA-256 `{residual.base_sha256}` |
-| adds at most | {json.dumps([float(f"{v:.3g}") for v in residual.scale.tolist()])} (m, rad, gripper) to an action |
-| learned from | {residual.steps} steps in {about.get("episodes", "?")} episodes, {residual.version} updates, \
-seed {about.get("seed", "?")} |
-| file | `{path.name}`, known by SHA-256 `{residual_identity(path)}` |
-
-Made by:
-
-    {about.get("command") or about.get("learned", "not told")}
-
-## Measured success, base policy and residual together
-{_measured(reports)}
-"""
-    return _write(path, text)
-
-
-def write_card(path: Path, *reports: Report) -> Path:
-    """The card of a checkpoint, or of a `<task>_residual.safetensors` beside its checkpoint. Raises VitalError."""
-    if not path.stem.endswith(RESIDUAL):
-        return write_model_card(path, *_of(reports, "sha256", load_checkpoint(path).sha256, path))
-    checkpoint = load_checkpoint(path.with_name(f"{path.stem.removesuffix(RESIDUAL)}.safetensors"))
-    return write_residual_card(path, checkpoint, *_of(reports, "residual_sha256", residual_identity(path), path))
-
-
-def _of(reports: tuple[Report, ...], name: str, wanted: str, path: Path) -> tuple[Report, ...]:
+def check_reports(reports: tuple[Report, ...], name: str, expected: str, path: Path) -> tuple[Report, ...]:
+    """The reports, where all are of the file whose identity is ``expected``; name: theirs for it. Raises VitalError."""
     for report in reports:
-        if (found := report["policy"].get(name)) != wanted:
+        if (found := report["policy"].get(name)) != expected:
             raise VitalError(
                 ErrorCode.BAD_PARAMETER,
-                f"the report of {report['task']}, {report['setting']} is of {name} {found}, {path} has {wanted}: "
+                f"the report of {report['task']}, {report['setting']} is of {name} {found}, {path} has {expected}: "
                 "evaluate this file",
             )
     return reports
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit code 2: refused."""
+def write_card(path: Path, *reports: Report) -> Path:
+    """The card of a checkpoint, from reports that are of it. Raises VitalError."""
+    return write_model_card(path, *check_reports(reports, "sha256", load_checkpoint(path).sha256, path))
+
+
+def run(name: str, about: str | None, write: Callable[..., Path], arguments: list[str] | None) -> None:
+    """The command ``name`` that writes a card from FILE and REPORT...; exit code 2: refused."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(
-        prog="model_card", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("file", type=Path, help="a checkpoint, or a <task>_residual.safetensors beside its own")
+    log = logging.getLogger(name)
+    parser = argparse.ArgumentParser(prog=name, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, help="the weights")
     parser.add_argument("reports", type=Path, nargs="*", help="of `evaluate`, the first setting first")
     options = parser.parse_args(arguments)
     try:
-        card = write_card(options.file, *(json.loads(report.read_text()) for report in options.reports))
+        card = write(options.file, *(json.loads(report.read_text()) for report in options.reports))
     except (VitalError, OSError, ValueError, KeyError) as error:
         log.error("%s", error)
         sys.exit(2)
     log.info("wrote %s", card)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    run("model_card", __doc__, write_card, arguments)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,20 @@
 """Small networks are slower on several threads."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
+from slide import still
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def checkpoint_path(tmp_path: Path) -> Path:
+    """A small untrained checkpoint for usb_insertion."""
+    still(tmp_path)
+    return tmp_path / "usb_insertion.safetensors"
 
 
 @pytest.fixture

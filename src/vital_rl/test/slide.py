@@ -8,19 +8,17 @@ from vital_data.dataset.normalisation import Normaliser
 from vital_policy.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vital_policy.network.policy import Policy, PolicyConfig
 from vital_policy.network.transformer import TransformerConfig
-from vital_policy.residual import Exploration
-from vital_policy.residual_actor import ActorConfig
 from vital_rl.learner.learning import LearningConfig
-from vital_rl.residual.critic import CriticConfig
+from vital_rl.residual.batches import ReplayConfig
 from vital_rl.residual.ddpg import DDPGConfig
-from vital_rl.residual.feature_replay import ReplayConfig
+from vital_rl.residual.networks import ActorConfig, CriticConfig, Exploration
 
 WIDTH = 16
 STEP_M = 0.05
 
 
 class Slide(gymnasium.Env):
-    """A tip 0 to 10 cm beside a hole; it succeeds within 1 cm of it. Touch tells how far it is, the picture too."""
+    """A tip 0 to 10 cm beside a hole; it succeeds within 1 cm of it. Touch tells how far it is, the image too."""
 
     def reset(self, *, seed=None, options=None):
         rng = np.random.default_rng(seed)

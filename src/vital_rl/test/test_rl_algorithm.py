@@ -10,12 +10,19 @@ from hypothesis import strategies as st
 
 from vital_core.errors import VitalError
 from vital_data.dataset.normalisation import Normaliser
-from vital_policy.residual import Exploration
-from vital_policy.residual_actor import GRIPPER, ActorConfig, ResidualActor, offset_scale
-from vital_rl.residual.critic import CriticConfig, Critics
-from vital_rl.residual.ddpg import PRECISIONS, Batch, DDPGConfig, Learner, fastest_precision
-from vital_rl.residual.transitions import EpisodeSteps, n_step, rewards
+from vital_rl.residual.batches import Batch, EpisodeSteps, n_step, rewards
+from vital_rl.residual.ddpg import PRECISIONS, DDPGConfig, Learner, fastest_precision
+from vital_rl.residual.networks import (
+    GRIPPER,
+    ActorConfig,
+    CriticConfig,
+    Critics,
+    Exploration,
+    ResidualActor,
+    offset_scale,
+)
 
+GAMMA = 0.9
 SMALL = DDPGConfig(
     critic_only=50,
     actor_every=1,
@@ -37,26 +44,26 @@ def episode(reward, terminated, features=1):
 
 
 def test_n_step_returns_are_those_written_down_by_hand():
-    found = n_step(episode([1, 2, 4, 8], terminated=True), steps=3, gamma=0.5)
-    assert found.start.tolist() == [0, 1, 2, 3] and found.end.tolist() == [3, 4, 4, 4]
-    assert found.reward.tolist() == [1 + 1 + 1, 2 + 2 + 2, 4 + 4, 8]
-    assert found.discount.tolist() == [0.125, 0.0, 0.0, 0.0]
+    end, reward, discount = n_step(episode([1, 2, 4, 8], terminated=True), steps=3, gamma=0.5)
+    assert end.tolist() == [3, 4, 4, 4]
+    assert reward.tolist() == [1 + 1 + 1, 2 + 2 + 2, 4 + 4, 8]
+    assert discount.tolist() == [0.125, 0.0, 0.0, 0.0]
 
 
 def test_a_truncated_episode_keeps_the_value_of_its_last_state():
-    found = n_step(episode([0, 0], terminated=False), steps=3, gamma=0.5)
-    assert found.end.tolist() == [2, 2] and found.discount.tolist() == [0.25, 0.5]
+    end, _, discount = n_step(episode([0, 0], terminated=False), steps=3, gamma=0.5)
+    assert end.tolist() == [2, 2] and discount.tolist() == [0.25, 0.5]
 
 
 @given(st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=12), st.integers(1, 5), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_n_step_is_the_sum_it_says_and_never_leaves_the_episode(reward, steps, terminated):
-    found = n_step(episode(reward, terminated), steps, gamma=0.9)
+    ends, returns, discounts = n_step(episode(reward, terminated), steps, gamma=0.9)
     for t in range(len(reward)):
         end = min(t + steps, len(reward))
-        assert found.end[t] == end
-        assert found.reward[t] == pytest.approx(sum(0.9 ** (k - t) * reward[k] for k in range(t, end)), abs=1e-4)
-        assert found.discount[t] == pytest.approx(0.0 if terminated and end == len(reward) else 0.9 ** (end - t))
+        assert ends[t] == end
+        assert returns[t] == pytest.approx(sum(0.9 ** (k - t) * reward[k] for k in range(t, end)), abs=1e-4)
+        assert discounts[t] == pytest.approx(0.0 if terminated and end == len(reward) else 0.9 ** (end - t))
 
 
 def test_rows_that_are_off_by_one_are_refused():
@@ -151,7 +158,7 @@ def test_what_is_wanted_of_the_critics_keeps_within_what_the_rewards_allow():
     torch.nn.init.constant_(learner.target.out.bias, 40.0)
     batch = bandit(np.random.default_rng(0), 32)
     batch = dataclasses.replace(batch, discount=torch.ones(32))
-    wanted = learner._wanted(batch, 0.0, torch.Generator())
+    wanted = learner._target_values(batch, 0.0, torch.Generator())
     assert wanted.max() == 1.0 and wanted.min() >= 0.0
 
 
@@ -166,7 +173,7 @@ def walk(policy, rng, steps=12):
     return rows, x
 
 
-def as_batch(rows, last, config):
+def as_batch(rows, last):
     xs = np.array([*(r[0] for r in rows), last], np.float32)
     u = np.array([r[1] for r in rows], np.float32)
     u[:, GRIPPER] = 0.0
@@ -176,17 +183,17 @@ def as_batch(rows, last, config):
         np.stack([xs, np.ones_like(xs)], 1)[:, None], base, u,
         np.array([r[2] for r in rows], np.float32), np.zeros(len(rows), bool), terminated=False,
     )  # fmt: skip
-    t = n_step(steps, config.n_step, config.gamma)
+    end, reward, discount = n_step(steps, 1, GAMMA)
     z = steps.features[:, 0]
-    return [z[t.start], base[t.start], u, t.reward, t.discount, z[t.end], base[t.end]]
+    return [z[:-1], base[:-1], u, reward, discount, z[end], base[end]]
 
 
 @precisions
 def test_a_biased_base_policy_is_put_right_over_many_steps(precision):
     # n-step returns of random actions would count the drift that those let happen: one step has the known answer.
-    config = dataclasses.replace(SMALL, gamma=0.9, n_step=1, precision=precision)
+    config = dataclasses.replace(SMALL, precision=precision)
     learner, rng = Learner(config), np.random.default_rng(1)
-    episodes = [as_batch(*walk(lambda x: rng.uniform(-1, 1, 7), rng), config) for _ in range(150)]
+    episodes = [as_batch(*walk(lambda x: rng.uniform(-1, 1, 7), rng)) for _ in range(150)]
     rows = [np.concatenate(column).astype(np.float32) for column in zip(*episodes, strict=True)]
     for _ in range(2500):
         index = rng.integers(len(rows[0]), size=128)
@@ -237,7 +244,7 @@ def test_an_unknown_precision_is_refused_and_the_fastest_is_a_known_one():
 def test_values_keep_single_precision_where_the_products_do_not():
     learner = Learner(dataclasses.replace(SMALL, precision="bfloat16"))
     batch = bandit(np.random.default_rng(5), 64)
-    with torch.no_grad(), learner._products():
+    with torch.no_grad(), learner._product_precision():
         values = learner.critics(batch.z, batch.base, batch.residual)
     assert values.dtype == torch.float32 and not torch.equal(values, values.bfloat16().float())
 

@@ -9,12 +9,12 @@ from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import Residual, ResidualSettings
-from vital_policy.residual_actor import ActorConfig, ResidualActor
 from vital_rl.learner.learning import ResidualLearner
-from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig
+from vital_rl.residual.batches import FeatureReplay, ReplayConfig
 from vital_rl.residual.features import FeatureCache
+from vital_rl.residual.networks import ActorConfig, ResidualActor
 from vital_rl.residual.prior import add_demonstrations, demonstrated
+from vital_rl.residual.residual import Residual, ResidualSettings
 
 FRAMES = (60, 70)
 EVERY = 5
@@ -36,7 +36,11 @@ def parts(tmp_path_factory):
 def shown(parts, *, dense):
     demos, checkpoint, residual = parts
     policy, cache = LocalPolicy(checkpoint), FeatureCache(checkpoint, 2)
-    return list(demonstrated(policy, residual, demos, EVERY, cache, 0, dense=dense))
+
+    def base_along(image, tactile_ut):
+        return policy.answers_along(image, tactile_ut)[0]
+
+    return list(demonstrated(base_along, residual.scale, demos, EVERY, cache, 0, dense=dense))
 
 
 def test_what_was_demonstrated_is_the_residual_of_a_policy_that_stands_still(parts):

@@ -17,12 +17,13 @@ from vital_core.arm.kinematics import forward
 from vital_core.errors import ErrorCode
 from vital_interfaces.msg import ResidualWeights
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import to_bytes
+from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.learner.learning import ResidualLearner
 from vital_rl.learner.training import play_episode
 from vital_rl.replay import episode_message
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep
+from vital_rl.residual.residual import to_bytes
 
 POLICY, REPLAY, LEARNER = "vital_rl.acting.policy_node", "vital_rl.replay.replay_node", "vital_rl.learner.learner_node"
 
@@ -87,7 +88,7 @@ def store_episode(robot, steps=5, seed=1):
 
 def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpoint, robot, nodes):
     residual = drawn_residual(checkpoint)
-    store, policy = ReplayStore(tmp_path / "script"), LocalPolicy(checkpoint, residual=residual)
+    store, policy = ReplayStore(tmp_path / "script"), ResidualPolicy(LocalPolicy(checkpoint), residual)
     number = store.open_episode({"seed": 7})
     play_episode(Slide(), policy, 7, residual.exploration, 0, lambda step: store.append(number, step))
     expected = store.read_steps(number)
@@ -103,7 +104,7 @@ def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpo
         assert result.replay_episode == episode and result.commands_sent == robot.commands, nodes.said()
         if not robot.stale:
             break
-    assert not robot.stale, "no episode without a tick that saw an old picture: the machine is too slow for this test"
+    assert not robot.stale, "no episode without a tick that saw an old image: the machine is too slow for this test"
     assert robot.ask("label", episode=episode, succeeded=True, source="test").success
     (message,) = robot.ask("read", cursor=0).found
     episode, found = episode_message.from_message(message)

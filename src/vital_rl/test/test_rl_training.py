@@ -1,6 +1,7 @@
 """The loop without ROS: what it stores, what it learns, and that dying costs it nothing."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -13,14 +14,23 @@ from vital_core.files import weight_file
 from vital_core.files.schema import Source
 from vital_core.observation import Observation
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import Residual, ResidualSettings, from_bytes, load_residual, save_residual, to_bytes
+from vital_rl.acting.residual_policy import ResidualPolicy
+from vital_rl.learner import learning
 from vital_rl.learner.episode_log import read_lines
 from vital_rl.learner.learning import STATE, ResidualLearner, configure
 from vital_rl.learner.training import ResidualTraining
 from vital_rl.replay.replay_store import ReplayStore
-from vital_rl.replay.step import ReplayStep
-from vital_rl.residual.features import FeatureCache, foreground_of, variants_of
-from vital_rl.residual.prior import offsets_of
+from vital_rl.replay.step import ReplayStep, foreground_of
+from vital_rl.residual.batches import offsets_of
+from vital_rl.residual.features import FeatureCache, variants_of
+from vital_rl.residual.residual import (
+    Residual,
+    ResidualSettings,
+    from_bytes,
+    load_residual,
+    save_residual,
+    to_bytes,
+)
 
 SOURCE = Source("test", ErrorCode.INTERNAL, "")
 
@@ -51,7 +61,7 @@ def test_a_standing_base_policy_learns_to_reach_what_it_can_only_feel(tmp_path, 
     reports = list(training.run(900))
     assert sum(r.outcome == "success" for r in reports[-20:]) >= 18
     assert sum(r.outcome == "success" for r in reports[:15]) <= 10
-    policy = LocalPolicy(checkpoint, residual=training.learner.residual())
+    policy = ResidualPolicy(LocalPolicy(checkpoint), training.learner.residual())
     actions = [policy.tick(Observation(*_seen_at(x))).executed[0] for x in (-0.05, 0.05)]
     assert actions[0] > 0.004 and actions[1] < -0.004
 
@@ -66,7 +76,7 @@ def _seen_at(x):
 
 def test_untrained_residual_leaves_the_base_policy_as_it_is(checkpoint):
     learner = ResidualLearner(small_config(), checkpoint)
-    alone, with_it = LocalPolicy(checkpoint), LocalPolicy(checkpoint, residual=learner.residual())
+    alone, with_it = (ResidualPolicy(LocalPolicy(checkpoint), added) for added in (None, learner.residual()))
     for seed in range(3):
         assert np.array_equal(
             alone.tick(some_observation(seed)).executed, with_it.tick(some_observation(seed)).executed
@@ -75,7 +85,7 @@ def test_untrained_residual_leaves_the_base_policy_as_it_is(checkpoint):
 
 def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint):
     residual = drawn(ResidualLearner(small_config(), checkpoint).residual())
-    policy, generator = LocalPolicy(checkpoint, residual=residual), torch.Generator().manual_seed(0)
+    policy, generator = ResidualPolicy(LocalPolicy(checkpoint), residual), torch.Generator().manual_seed(0)
     ticks = [policy.tick(some_observation(s), noise=3.0, generator=generator) for s in range(20)]
     found = np.stack([t.residual for t in ticks])
     assert (np.abs(found) <= residual.scale + 1e-9).all() and np.abs(found[:, 0]).max() > 0.5 * residual.scale[0]
@@ -83,7 +93,7 @@ def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint
 
 
 def test_exploration_follows_from_its_seed(checkpoint):
-    policy = LocalPolicy(checkpoint, residual=ResidualLearner(small_config(), checkpoint).residual())
+    policy = ResidualPolicy(LocalPolicy(checkpoint), ResidualLearner(small_config(), checkpoint).residual())
     twice = [policy.tick(some_observation(), 0.3, torch.Generator().manual_seed(5)).offset for _ in range(2)]
     assert np.array_equal(*twice) and twice[0].any()
 
@@ -91,20 +101,20 @@ def test_exploration_follows_from_its_seed(checkpoint):
 def test_without_a_base_all_motion_is_the_actors(checkpoint):
     config = small_config(settings=ResidualSettings(share=1.0, base=False))
     residual = drawn(ResidualLearner(config, checkpoint).residual())
-    tick = LocalPolicy(checkpoint, residual=residual).tick(some_observation())
+    tick = ResidualPolicy(LocalPolicy(checkpoint), residual).tick(some_observation())
     assert not tick.base[:6].any() and tick.base[6] == pytest.approx(1.0) and tick.residual[:6].any()
     assert residual.scale[0] == pytest.approx(0.05)
 
 
 def test_without_touch_the_actor_answers_the_same_whatever_is_felt(checkpoint):
     config = small_config(settings=ResidualSettings(touch=False))
-    policy = LocalPolicy(checkpoint, residual=drawn(ResidualLearner(config, checkpoint).residual()))
+    policy = ResidualPolicy(LocalPolicy(checkpoint), drawn(ResidualLearner(config, checkpoint).residual()))
     seen = some_observation()
     felt = [policy.tick(Observation(seen.image, np.full(15, v, np.float32))).offset for v in (-200.0, 200.0)]
     assert np.array_equal(*felt)
 
 
-def test_variants_follow_from_the_seed_and_begin_with_the_picture_itself(checkpoint):
+def test_variants_follow_from_the_seed_and_begin_with_the_image_itself(checkpoint):
     image = np.stack([some_observation(s).image for s in range(5)])
     tactile = np.zeros((5, 15), np.float32)
     a, b, c = (variants_of(checkpoint, image, tactile, 3, seed) for seed in (1, 1, 2))
@@ -124,11 +134,11 @@ def test_backgrounds_are_put_behind_what_is_known_to_be_in_front(checkpoint):
     assert np.array_equal(moved[:, 0], as_seen[:, 0])
     alone = cached.get("a", image[:1], tactile[:1], 5, nothing[:1])
     other = cached.get("a", image[1:2], tactile[1:2], 5, nothing[1:2])
-    assert np.array_equal(alone[:, 1:], other[:, 1:]), "nothing of the picture is left"
+    assert np.array_equal(alone[:, 1:], other[:, 1:]), "nothing of the image is left"
     assert not np.array_equal(moved[:, 1:], cached.get("a", image, tactile, 5, everything)[:, 1:])
 
 
-def test_a_picture_of_which_nobody_tells_is_all_foreground():
+def test_an_image_of_which_nobody_tells_is_all_foreground():
     step = ReplayStep(np.zeros((128, 128, 3), np.uint8), *(np.zeros(n, np.float32) for n in (15, 7, 7, 7)))
     told = dataclasses.replace(step, foreground=np.zeros((128, 16), np.uint8))
     assert foreground_of([step, step]) is None
@@ -237,7 +247,7 @@ def test_state_of_the_version_without_a_hash_is_gone_on_from(tmp_path, checkpoin
     assert "unverified" in caplog.text
 
 
-def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path, checkpoint):
+def test_a_damaged_state_is_said_counted_and_passed_over_for_the_one_before(tmp_path, checkpoint, caplog):
     training = training_in(tmp_path, checkpoint)
     for _ in training.run(60):
         training.learner.save({})
@@ -246,8 +256,43 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path, checkpoint)
     for fault in ("torn", "a flipped bit", "no hash", "other counts"):
         newest.write_bytes(damaged(whole, fault))
         again = ResidualLearner(small_config(), checkpoint, tmp_path)
+        caplog.clear()
         assert again.resume(training._read), fault
         assert f"{again.updates:09d}" in older.name and 0 < again.steps < training.learner.steps, fault
+        assert again.states_refused == 1 and f"{newest.name} is refused, the state before it is tried" in caplog.text
+
+
+def test_learning_begins_anew_and_says_so_where_no_state_is_whole(tmp_path, checkpoint, caplog):
+    for number in (1, 2):
+        (tmp_path / f"state_{number:09d}.safetensors").write_bytes(b"torn")
+    learner = ResidualLearner(small_config(), checkpoint, tmp_path)
+    assert not learner.resume(lambda number: pytest.fail(f"episode {number} was read")) and learner.states_refused == 2
+    assert "learning begins anew" in caplog.text
+
+
+def test_a_fault_of_the_code_is_no_damaged_state(tmp_path, checkpoint, monkeypatch):
+    training = training_in(tmp_path, checkpoint)
+    next(training.run(1))
+    training.learner.save({})
+    monkeypatch.setattr(learning, "read_state", lambda path: {}["a fault"])
+    with pytest.raises(KeyError, match="a fault"):
+        ResidualLearner(small_config(), checkpoint, tmp_path).resume(training._read)
+
+
+def test_state_of_the_version_with_two_settings_that_nothing_read_is_gone_on_from(tmp_path, checkpoint):
+    training = training_in(tmp_path, checkpoint)
+    next(training.run(1))
+    training.learner.save({})
+    (path,) = tmp_path.glob(STATE)
+    metadata = weight_file.parse_header(path.read_bytes(), SOURCE).metadata
+    config = json.loads(metadata["config"])
+    assert "gamma" not in config["ddpg"] and config["replay"]["gamma"] == 0.95
+    config["ddpg"] |= {"n_step": 3, "gamma": 0.99}
+    kept = {name: metadata[name] for name in ("checkpoint", "counts", "format")}
+    written = {**kept, "config": json.dumps(config, sort_keys=True)}
+    path.write_bytes(weight_file.sealed(path.read_bytes(), written, SOURCE))
+    again = ResidualLearner(small_config(), checkpoint, tmp_path)
+    assert again.resume(training._read) and again.updates == training.learner.updates
 
 
 def test_state_of_another_configuration_is_refused(tmp_path, checkpoint):

@@ -20,7 +20,6 @@ from vital_core.stall import wait_out_a_stall
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import load_residual
 from vital_rl.acting import policy_messages
 from vital_rl.acting.episode import Episode, EpisodeEnd, TickTimes
 from vital_rl.acting.episode_services import OWNER, EpisodeServices
@@ -28,10 +27,12 @@ from vital_rl.acting.learning_episode import LearningEpisode
 from vital_rl.acting.policy_parameters import declare
 from vital_rl.acting.policy_sensors import PolicySensors
 from vital_rl.acting.replay_client import ReplayClient
+from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import episode_length_s, finish_of
 from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, TickResult
 from vital_rl.acting.weights_inbox import WeightsInbox
 from vital_rl.replay.step import PERSON
+from vital_rl.residual.residual import load_residual
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.expiry import check_in_time
 from vital_ros.gate_watch import GateWatch
@@ -58,7 +59,8 @@ class PolicyNode(Node):
         given = declare(self)
         self._task, self._give_up_after_s = given.task, given.give_up_after_s
         path = given.checkpoint
-        self._policy = LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz)
+        base = LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz)
+        self._policy = ResidualPolicy(base)
         if given.residual is not None:
             self._policy.residual = load_residual(given.residual, self._policy.checkpoint)
         self._sensors = PolicySensors(self, learning=given.learn)
@@ -173,7 +175,7 @@ class PolicyNode(Node):
         assert residual is not None
         about = {"task": self._task.name, "checkpoint": self._policy.checkpoint.sha256}
         replay, before = self._replay.open(self._task.name, goal.seed, about, failed)
-        noise = Noise(residual.exploration, residual.exploration.generator(goal.seed), before)
+        noise = Noise(residual.exploration.noise, residual.exploration.generator(goal.seed), before)
         return LearningEpisode(replay, self._tick, noise, self._sensors, finish_of(goal))
 
     def _carry_out(self, result: TickResult, times: TickTimes) -> bool:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,8 +13,6 @@ from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
 from vital_core.observation import TACTILE_VALUES, Action, Observation
 from vital_core.statistics import percentile
-from vital_policy.inference import LocalPolicy, Tick
-from vital_policy.residual import Exploration
 
 # A stamp this far ahead of the clock is a fault of clocks, not of rounding.
 STAMP_TOLERANCE_S = 0.02
@@ -96,16 +95,55 @@ def tactile_above_baseline(
 
 
 @dataclass(frozen=True)
+class Tick:
+    """One tick's answer."""
+
+    base: NDArray[np.float32]
+    """(7,) the base action, in m, rad, gripper."""
+    offset: NDArray[np.float32]
+    """(7,) the residual over its scale, in -1..1."""
+    residual: NDArray[np.float32]
+    """(7,) in m, rad, gripper."""
+    version: int = 0
+    """Of the residual's weights, 0 for none."""
+
+    @property
+    def executed(self) -> NDArray[np.float32]:
+        """What is sent."""
+        return self.base + self.residual
+
+    @property
+    def action(self) -> Action:
+        """The same as an action."""
+        return Action.from_array(self.executed)
+
+
+class ActingPolicy(Protocol):
+    """What a tick asks for its answer."""
+
+    def reset(self) -> None:
+        """Begin an episode."""
+
+    def skip(self) -> None:
+        """Time passes without an observation."""
+
+    def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
+        """The answer to an observation; noise: of exploration, in shares of the residual's scale."""
+
+
+@dataclass(frozen=True)
 class TickResult:
-    """What one tick decided. action None: the observation was not fit to act on, and code and message say why."""
+    """What one tick decided."""
 
     action: Action | None
+    """None: the observation was not fit to act on, and code and message say why."""
     base: Action | None
     code: ErrorCode = ErrorCode.OK
     message: str = ""
     image_age_s: float = float("nan")
     tactile_age_s: float = float("nan")
     stamp_ns: int = 0
+    """Of the image, ROS time."""
     observation: Observation | None = None
     tick: Tick | None = None
 
@@ -161,16 +199,19 @@ class EpisodeFigures:
 
 @dataclass
 class Noise:
-    """Exploration of one episode. after: environment steps before the next tick; silent: nothing is explored."""
+    """Exploration of one episode."""
 
-    exploration: Exploration
+    at_step: Callable[[int], float]
+    """Standard deviation at an environment step."""
     generator: torch.Generator
     after: int
+    """Environment steps before the next tick."""
     silent: bool = False
+    """Nothing is explored while this holds."""
 
     def next(self) -> float:
         """Standard deviation for this tick, which counts as a step."""
-        noise = 0.0 if self.silent else self.exploration.noise(self.after)
+        noise = 0.0 if self.silent else self.at_step(self.after)
         self.after += 1
         return noise
 
@@ -178,7 +219,7 @@ class Noise:
 class PolicyTick:
     """Newest readings -> checked observation -> action. A residual is added to the base action where there is one."""
 
-    def __init__(self, policy: LocalPolicy, readings: Readings, max_age_s: float) -> None:
+    def __init__(self, policy: ActingPolicy, readings: Readings, max_age_s: float) -> None:
         self._policy, self._readings, self._max_age_s = policy, readings, max_age_s
         self.noise: Noise | None = None
 

@@ -8,8 +8,8 @@ from rclpy.node import Node
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.msg import ResidualWeights
-from vital_policy.inference import LocalPolicy
-from vital_policy.residual import from_bytes
+from vital_rl.acting.residual_policy import ResidualPolicy
+from vital_rl.residual.residual import from_bytes
 from vital_ros.boundary import subscribe
 
 TOPIC = "/vital/residual_weights"
@@ -18,7 +18,7 @@ TOPIC = "/vital/residual_weights"
 class WeightsInbox:
     """Gives `policy` each newer residual that comes on `/vital/residual_weights`; what is refused changes nothing."""
 
-    def __init__(self, node: Node, policy: LocalPolicy, qos: Any) -> None:
+    def __init__(self, node: Node, policy: ResidualPolicy, qos: Any) -> None:
         self._node, self._policy = node, policy
         self.refused, self.problem = 0, ""
         self._taken_s: float | None = None

@@ -67,7 +67,7 @@ def _cut_torn_end(path: Path) -> None:
             file.truncate(data.rfind(b"\n") + 1)
 
 
-def known(value: float) -> float | None:
+def none_for_nan(value: float) -> float | None:
     """None for NaN, which JSON has no word for."""
     return None if math.isnan(value) else value
 

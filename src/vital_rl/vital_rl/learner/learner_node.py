@@ -24,11 +24,11 @@ from vital_data.dataset.dataset import load_demonstrations
 from vital_interfaces.msg import LearnerState, ReplayState, ResidualWeights
 from vital_interfaces.srv import ReadReplay
 from vital_policy.checkpoint import load_checkpoint
-from vital_policy.residual import feature_size, to_bytes
 from vital_policy.shipped import checkpoint_folder
 from vital_rl.acting.weights_inbox import TOPIC
 from vital_rl.learner.learning import ResidualLearner, configure
 from vital_rl.replay import episode_message
+from vital_rl.residual.residual import to_bytes
 from vital_ros.boundary import subscribe
 from vital_ros.calls import call
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
@@ -81,7 +81,7 @@ class LearnerNode(Node):
         self._config: dict[str, Any] = {
             "updates_per_step": value("updates_per_step", 16, "updates for every environment step"),
             "batch": value("batch", 256, "transitions in a minibatch"),
-            "variants": value("variants", 4, "augmented variants of each picture"),
+            "variants": value("variants", 4, "augmented variants of each image"),
             "background_share": value("background_share", 0.75, "of the variants before another background"),
             "seed": value("seed", 0, "of networks, minibatches and exploration"),
             "dense": value("dense", False, "reward the distance to where the TCP is to end, too"),
@@ -95,7 +95,7 @@ class LearnerNode(Node):
 
     def _make_learner(self) -> ResidualLearner:
         checkpoint = load_checkpoint(self._base, task=self._task.name, rate_hz=self._task.control_rate_hz)
-        config = configure(feature_size(checkpoint), steps=self._steps, **self._config)
+        config = configure(checkpoint.feature_size, steps=self._steps, **self._config)
         self._folder.mkdir(parents=True, exist_ok=True)
         return ResidualLearner(config, checkpoint, self._folder, self._check_on)
 

@@ -14,23 +14,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.dataset.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import Exploration, Residual, ResidualSettings, save_residual, seen_by
-from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor
-from vital_rl.learner.episode_log import EpisodeLine, EpisodeLog, known
+from vital_rl.learner.episode_log import EpisodeLine, EpisodeLog, none_for_nan
 from vital_rl.learner.state_file import Counts, StateHeader, read_state, write_state
 from vital_rl.replay.replay_store import StoredEpisode
-from vital_rl.replay.step import ReplayStep
-from vital_rl.residual.critic import CriticConfig
-from vital_rl.residual.ddpg import Batch, DDPGConfig, Learner, fastest_precision
-from vital_rl.residual.feature_replay import FeatureReplay, ReplayConfig
-from vital_rl.residual.features import FeatureCache, foreground_of
-from vital_rl.residual.prior import add_demonstrations, demonstrated, offsets_of
-from vital_rl.residual.transitions import EpisodeSteps, rewards
+from vital_rl.replay.step import POLICY, ReplayStep, foreground_of
+from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, offsets_of, rewards
+from vital_rl.residual.ddpg import DDPGConfig, Learner, fastest_precision
+from vital_rl.residual.features import FeatureCache
+from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, CriticConfig, Exploration, ResidualActor
+from vital_rl.residual.prior import add_demonstrations, demonstrated
+from vital_rl.residual.residual import Residual, ResidualSettings, save_residual, seen_by
 
 log = logging.getLogger(__name__)
 STATES_KEPT = 2
@@ -41,15 +40,17 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class LearningConfig:
-    """updates_per_step: of critics and actor for each step in the environment (UTD). dense: reward the distance to the
-    goal too. frames_a_tick: of the demonstrations for one step of control. background_share: of the augmented variants
-    that stand before another background, where the foreground is known."""
+    """The settings of a run."""
 
     updates_per_step: int = 16
+    """Of critics and actor for each step in the environment (UTD)."""
     dense: bool = False
+    """Whether the distance to the goal is rewarded too."""
     seed: int = 0
     frames_a_tick: int = 5
+    """Of the demonstrations for one step of control."""
     background_share: float = 0.75
+    """Of the augmented variants that stand before another background, where the foreground is known."""
     settings: ResidualSettings = field(default_factory=ResidualSettings)
     ddpg: DDPGConfig = field(default_factory=DDPGConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
@@ -133,6 +134,7 @@ class ResidualLearner:
         self.successes: list[bool] = []
         self.steps = self.owed = 0
         self.critic_loss = self.value = float("nan")
+        self.states_refused = 0
 
     @property
     def updates(self) -> int:
@@ -146,13 +148,13 @@ class ResidualLearner:
 
     def residual(self) -> Residual:
         """To act and explore with: what was learned so far, with the actor that goes on learning."""
-        return self._of(self.networks.actor, {})
+        return self._with_actor(self.networks.actor, {})
 
     def averaged(self, about: dict[str, Any]) -> Residual:
         """To keep and to ship: the average of the actors of late, which goes on following."""
-        return self._of(self.networks.average, about)
+        return self._with_actor(self.networks.average, about)
 
-    def _of(self, actor: ResidualActor, about: dict[str, Any]) -> Residual:
+    def _with_actor(self, actor: ResidualActor, about: dict[str, Any]) -> Residual:
         exploration = self.config.ddpg.exploration
         return replace(
             self._untrained, actor=actor, version=self.updates, steps=self.steps, exploration=exploration, about=about
@@ -165,11 +167,15 @@ class ResidualLearner:
 
         tell: hears after each how many are done, and of how many.
         """
-        policy, config = LocalPolicy(self.checkpoint, residual=self._untrained), self.config
+        policy, config = LocalPolicy(self.checkpoint), self.config
+
+        def base_along(image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]) -> NDArray[np.float32]:
+            return self._untrained.base_of(policy.answers_along(image, tactile_ut)[0])
+
         shown = demonstrated(
-            policy, self._untrained, demos, config.frames_a_tick, self._cache, config.seed, dense=config.dense
+            base_along, self._untrained.scale, demos, config.frames_a_tick, self._cache, config.seed, dense=config.dense
         )
-        return add_demonstrations(self.memory, _counted(shown, demos.episodes, tell))
+        return add_demonstrations(self.memory, _count_off(shown, demos.episodes, tell))
 
     def take(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> EpisodeLine:
         """Remember a labelled episode, and owe the updates for it."""
@@ -182,7 +188,7 @@ class ResidualLearner:
         noise, seed = self.config.ddpg.exploration.noise(self.steps), int(episode.about.get("seed", -1))
         line = EpisodeLine(
             episode.number, seed, episode.reason, bool(episode.success), steps, self.steps, self.updates, noise,
-            self.success_20, known(self.critic_loss), known(self.value),
+            self.success_20, none_for_nan(self.critic_loss), none_for_nan(self.value),
         )  # fmt: skip
         if self._log is not None:
             self._log.add(line)
@@ -200,7 +206,7 @@ class ResidualLearner:
                 self.checkpoint.normaliser.normalise_actions(base),
                 offset,
                 rewards(bool(episode.success), distance, len(rows) - 1, dense=self.config.dense),
-                np.array([r.owner != "policy" for r in rows[:-1]]),
+                np.array([r.owner != POLICY for r in rows[:-1]]),
                 episode.terminated,
             )
         )
@@ -246,13 +252,15 @@ class ResidualLearner:
     def resume(self, read: Read) -> bool:
         """Go on from the newest whole state; False where there is none. read: an episode of the replay by number.
 
-        Raises VitalError(BAD_PARAMETER) for a state of another configuration or base policy.
+        A state that is damaged is said and counted in ``states_refused``, and the one before is gone on from. Raises
+        VitalError(BAD_PARAMETER) for a state of another configuration or base policy.
         """
         for path in sorted(self._folder.glob(STATE), reverse=True) if self._folder else ():
             try:
                 state, tensors = read_state(path)
             except VitalError as error:
-                log.warning("%s", error)
+                self.states_refused += 1
+                log.warning("%s is refused, the state before it is tried: %s", path.name, error)
                 continue
             self._check(path, state)
             counts = state.counts
@@ -267,18 +275,29 @@ class ResidualLearner:
             self.steps, self.owed = counts.steps, counts.owed
             self.taken, self.successes = list(counts.taken), list(counts.successes)
             return True
+        if self.states_refused:
+            log.warning("no whole state is left in %s: learning begins anew", self._folder)
         return False
 
     def _check(self, path: Path, state: StateHeader) -> None:
         for name, value in self._identity().items():
-            if getattr(state, name) != value:
+            if getattr(state, name) not in (value, _older_config(value)):
                 raise VitalError(
                     ErrorCode.BAD_PARAMETER,
                     f"{path} is of a run with another {name}: give the same, or another folder",
                 )
 
 
-def _counted(items: Iterable[Item], of: int, tell: Callable[[int, int], None]) -> Iterator[Item]:
+def _older_config(config: str) -> str:
+    """The same configuration as the version before wrote it: with two settings in ``ddpg`` that nothing read."""
+    if not config.startswith("{"):
+        return config
+    values = json.loads(config)
+    values["ddpg"] |= {"n_step": 3, "gamma": 0.99}
+    return json.dumps(values, sort_keys=True)
+
+
+def _count_off(items: Iterable[Item], of: int, tell: Callable[[int, int], None]) -> Iterator[Item]:
     for done, item in enumerate(items, 1):
         tell(done, of)
         yield item

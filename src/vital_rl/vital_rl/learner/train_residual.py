@@ -16,7 +16,6 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.residual import feature_size
 from vital_policy.shipped import checkpoint_folder
 from vital_rl.learner.learning import LearningConfig, ResidualLearner, configure
 from vital_rl.learner.training import ResidualTraining
@@ -39,7 +38,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--updates-per-step", type=int, default=16)
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--variants", type=int, default=4, help="augmented variants of each picture; 1: none")
+    parser.add_argument("--variants", type=int, default=4, help="augmented variants of each image; 1: none")
     parser.add_argument("--background-share", type=float, default=0.75, help="of them, before another background")
     parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
@@ -52,7 +51,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
     """The settings that the options ask for. Raises VitalError(BAD_PARAMETER)."""
     return configure(
-        feature_size(checkpoint),
+        checkpoint.feature_size,
         steps=options.steps,
         updates_per_step=options.updates_per_step,
         batch=options.batch,

@@ -10,11 +10,12 @@ import numpy as np
 from vital_core.labeller import Labeller
 from vital_core.observation import ACTION_VALUES, Observation
 from vital_policy.inference import LocalPolicy
-from vital_policy.residual import Exploration
+from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.learner.episode_log import EpisodeLine
 from vital_rl.learner.learning import ResidualLearner
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep
+from vital_rl.residual.networks import Exploration
 
 LABELLER = str(Labeller.SIM_TRUTH)
 FIRST_SEED = 100_000
@@ -25,14 +26,14 @@ class ResidualTraining:
 
     def __init__(self, learner: ResidualLearner, env: gymnasium.Env, store: ReplayStore) -> None:
         self.learner, self._env, self._store = learner, env, store
-        self.policy = LocalPolicy(learner.checkpoint)
+        self.policy = ResidualPolicy(LocalPolicy(learner.checkpoint))
 
     def resume(self) -> None:
         """Go on from the learner's state, and learn from the episodes that were stored after it as it would have."""
         self.learner.resume(self._read)
-        known = set(self.learner.taken)
+        taken = set(self.learner.taken)
         for episode in self._store.read_since(0, 10**9).episodes:
-            if episode.number not in known:
+            if episode.number not in taken:
                 self._learn_from(episode.number)
 
     def run(self, steps: int) -> Iterator[EpisodeLine]:
@@ -64,7 +65,7 @@ class ResidualTraining:
 
 def play_episode(
     env: gymnasium.Env,
-    policy: LocalPolicy,
+    policy: ResidualPolicy,
     seed: int,
     exploration: Exploration,
     steps_before: int,

@@ -7,15 +7,15 @@ from std_msgs.msg import Header
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import schema
-from vital_core.files.schema import Name, Source
+from vital_core.files.schema import Name, Source, Text
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, OpenEpisode, ReadReplay
-from vital_policy.residual import Plain
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import from_record
 from vital_ros.message_check import no_longer
 
 NO_EPISODE = -1
+Plain = Text | float | int | bool | None
 MOST_ABOUT_BYTES = 20_000
 ABOUT = Source(
     "what the request says about the episode", ErrorCode.BAD_PARAMETER, "give plain text and numbers by name"

@@ -6,6 +6,7 @@ image's fourth channel.
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -74,6 +75,14 @@ class ReplayStep:
                 ErrorCode.BAD_MESSAGE,
                 f"distance_m is {self.distance_m}, expected a finite one, or NaN where nobody knows",
             )
+
+
+def foreground_of(steps: Sequence[ReplayStep]) -> NDArray[np.uint8] | None:
+    """(T, 128, 16), an image of which nobody tells being all foreground; None where it is so with every one."""
+    if all(step.foreground is None for step in steps):
+        return None
+    whole = np.full(FOREGROUND_SHAPE, 255, np.uint8)
+    return np.stack([whole if step.foreground is None else step.foreground for step in steps])
 
 
 def to_record(episode: int, index: int, step: ReplayStep) -> bytes:

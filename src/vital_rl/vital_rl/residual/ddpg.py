@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vital_policy.residual import Exploration
-from vital_policy.residual_actor import ActorConfig, ResidualActor
-from vital_rl.residual.critic import CriticConfig, Critics
+from vital_rl.residual.batches import Batch
+from vital_rl.residual.networks import ActorConfig, CriticConfig, Critics, Exploration, ResidualActor
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -29,36 +28,39 @@ def fastest_precision() -> str:
 
 @dataclass(frozen=True)
 class DDPGConfig:
-    """tau: share by which the targets follow. exploration: its noise is put on the target's action too, within
-    smoothing_clip. actor_l2: of its weights. critic_only: updates before the actor's first one; after them it follows
-    every actor_every-th (TD3, Fujimoto et al. 2018). target_critics: how many random ones the target takes the least
-    of, 0 for all (REDQ, Chen et al. 2021). returns: least and largest that the rewards allow; what is wanted of the
-    critics keeps within (Andrychowicz et al. 2017), or a young critic's hopes feed on themselves. average: share by
-    which the averaged actor follows the learning one, 1 for at once; 2e-4 looks back over some 600 environment steps.
-    precision: of the matrix products; weights, sums, norms and values are float32 in either.
-    """
+    """The settings of an update; those of a transition are `vital_rl.residual.batches.ReplayConfig`'s."""
 
-    n_step: int = 3
-    gamma: float = 0.99
     tau: float = 0.01
+    """Share by which the targets follow the critics."""
     learning_rate: float = 3e-4
     actor_l2: float = 1e-3
+    """Weight of the actor's squared weights in its loss."""
     exploration: Exploration = field(default_factory=Exploration)
+    """Its noise is put on the target's action too, within smoothing_clip."""
     smoothing_clip: float = 0.3
     critic_only: int = 8000
+    """Updates before the actor's first one."""
     actor_every: int = 2
+    """Past `critic_only` the actor moves in one of so many updates (TD3, Fujimoto et al. 2018)."""
     target_critics: int = 0
+    """How many random critics the target takes the least of, 0 for all (REDQ, Chen et al. 2021)."""
     returns: tuple[float, float] = (-math.inf, math.inf)
+    """Least and largest that the rewards allow. What is wanted of the critics keeps within (Andrychowicz et al. 2017),
+    or a young critic's hopes feed on themselves."""
     average: float = 2e-4
+    """Share by which the averaged actor follows the learning one, 1 for at once; 2e-4 looks back over some 600
+    environment steps."""
     precision: str = "float32"
+    """Of the matrix products; weights, sums, norms and values are float32 in either."""
     batch: int = 256
+    """Transitions in a minibatch."""
     seed: int = 0
     actor: ActorConfig = field(default_factory=ActorConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.tau <= 1.0 or not 0.0 <= self.gamma <= 1.0:
-            raise ValueError(f"tau is {self.tau} and gamma {self.gamma}, expected 0 to 1")
+        if not 0.0 < self.tau <= 1.0:
+            raise ValueError(f"tau is {self.tau}, expected above 0 and at most 1")
         if not 0.0 < self.average <= 1.0:
             raise ValueError(f"average is {self.average}, expected above 0 and at most 1")
         if self.precision not in PRECISIONS:
@@ -76,26 +78,14 @@ class DDPGConfig:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """B aligned transitions: z, next_z (B, features); base, next_base (B, 7) normalised; residual (B, 7) in -1..1;
-    reward, discount (B,)."""
-
-    z: Tensor
-    base: Tensor
-    residual: Tensor
-    reward: Tensor
-    discount: Tensor
-    next_z: Tensor
-    next_base: Tensor
-
-
-@dataclass(frozen=True)
 class Figures:
-    """What an update came to. actor_loss: NaN while only the critics learn."""
+    """What an update came to."""
 
     critic_loss: float
     actor_loss: float
+    """NaN while only the critics learn."""
     value: float
+    """Mean of what the critics say of the batch."""
 
 
 class Learner:
@@ -120,8 +110,8 @@ class Learner:
     def update(self, batch: Batch, environment_step: int = 0) -> Figures:
         """One update of the critics and, past `critic_only`, of the actor."""
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.updates)
-        wanted = self._wanted(batch, self.config.exploration.noise(environment_step), generator)
-        with self._products():
+        wanted = self._target_values(batch, self.config.exploration.noise(environment_step), generator)
+        with self._product_precision():
             values = self.critics(batch.z, batch.base, batch.residual)  # (E, B)
         critic_loss = (values - wanted).square().mean(1).sum()
         self._critic_adam.zero_grad(set_to_none=True)
@@ -129,30 +119,30 @@ class Learner:
         self._critic_adam.step()
         due = self.updates >= self.config.critic_only and self.updates % self.config.actor_every == 0
         actor_loss = self._improve_actor(batch) if due else float("nan")
-        _follow(self._pairs, self.config.tau)
+        _move_towards(self._pairs, self.config.tau)
         self.updates += 1
         return Figures(critic_loss.item(), actor_loss, values.detach().mean().item())
 
-    def _products(self) -> torch.autocast:
+    def _product_precision(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
     @torch.no_grad()
-    def _wanted(self, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
+    def _target_values(self, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
         """(B,) reward on the way and the discounted value of where it led."""
-        with self._products():
+        with self._product_precision():
             residual = self.actor(batch.next_z, batch.next_base)
         jitter = noise * self.actor.active * torch.randn(residual.shape, generator=generator)
         residual = (residual + jitter.clamp_(-self.config.smoothing_clip, self.config.smoothing_clip)).clamp_(-1.0, 1.0)
         target, asked = self.target, self.config.target_critics
         if asked:
             target = target.members(torch.randperm(self.config.critic.critics, generator=generator)[:asked])
-        with self._products():
+        with self._product_precision():
             values = target(batch.next_z, batch.next_base, residual)  # (E, B)
         return (batch.reward + batch.discount * values.amin(0)).clamp_(*self.config.returns)
 
     def _improve_actor(self, batch: Batch) -> float:
         self.critics.requires_grad_(False)
-        with self._products():
+        with self._product_precision():
             value = self.critics(batch.z, batch.base, self.actor(batch.z, batch.base)).amin(0).mean()
         layers = (self.actor.hidden, *self.actor.deeper, self.actor.out)
         weights = torch.stack([layer.weight.square().sum() for layer in layers]).sum()
@@ -161,15 +151,15 @@ class Learner:
         loss.backward()
         self._actor_adam.step()
         self.critics.requires_grad_(True)
-        _follow(self._averaged, self.config.average)
+        _move_towards(self._averaged, self.config.average)
         return loss.item()
 
-    def _parts(self) -> dict[str, nn.Module]:
+    def _modules(self) -> dict[str, nn.Module]:
         return {"actor": self.actor, "average": self.average, "critics": self.critics, "target": self.target}
 
     def state(self) -> dict[str, Tensor]:
         """Everything that moves, by name."""
-        parts = self._parts()
+        parts = self._modules()
         tensors = {f"{part}.{k}": v for part, module in parts.items() for k, v in module.state_dict().items()}
         for part, adam in (("actor", self._actor_adam), ("critics", self._critic_adam)):
             for name, parameter in parts[part].named_parameters():
@@ -182,7 +172,7 @@ class Learner:
         if tensors.keys() != now.keys():
             raise KeyError(f"the state lacks or has too much of {sorted(tensors.keys() ^ now.keys())[:3]}")
         with torch.no_grad():
-            for part, module in self._parts().items():
+            for part, module in self._modules().items():
                 for name, value in module.state_dict().items():
                     value.copy_(tensors[f"{part}.{name}"])
             for part, adam in (("actor", self._actor_adam), ("critics", self._critic_adam)):
@@ -193,6 +183,6 @@ class Learner:
 
 
 @torch.no_grad()
-def _follow(pairs: Sequence[tuple[Tensor, Tensor]], share: float) -> None:
+def _move_towards(pairs: Sequence[tuple[Tensor, Tensor]], share: float) -> None:
     """The first of each moves so far towards the second."""
     torch._foreach_lerp_([slow for slow, _ in pairs], [fast.detach() for _, fast in pairs], share)

@@ -1,6 +1,6 @@
-"""What the frozen encoders see, for several augmented variants of every picture, computed once and kept on disk."""
+"""What the frozen encoders see, for several augmented variants of every image, computed once and kept on disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,6 @@ from vital_core.files import safe_file, weight_file
 from vital_core.files.schema import Source
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.network.augmentation import Augmentation, augment, to_network
-from vital_policy.residual import feature_size
-from vital_rl.replay.step import FOREGROUND_SHAPE, ReplayStep
 
 BATCH = 64
 BACKGROUNDS, BANK_SEED = 128, 0  # of each there are 24, mirrored, turned and with the colours changed round
@@ -33,44 +31,36 @@ def variants_of(
     backgrounds: Backgrounds | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float16]:
-    """(T, 128, 128, 3) uint8 and (T, 15) µT -> (T, variants, D); the first variant is the picture as it is.
+    """(T, 128, 128, 3) uint8 and (T, 15) µT -> (T, variants, D); the first variant is the image as it is.
 
     The others are cropped and jittered as in behaviour cloning, and some of them stand before other ``backgrounds``: a
-    bank, and the pictures' foreground (T, 128, 16). They follow from ``seed``. between: called after every part of the
+    bank, and the images' foreground (T, 128, 16). They follow from ``seed``. between: called after every part of the
     work, of a second at most; what it raises ends it.
     """
     augmentation = augmentation or Augmentation()
     generator = torch.Generator().manual_seed(seed)
-    pictures = torch.from_numpy(np.ascontiguousarray(image))
+    images = torch.from_numpy(np.ascontiguousarray(image))
     tactile = torch.from_numpy(checkpoint.normaliser.normalise_tactile(tactile_ut))
-    features = np.empty((len(image), variants, feature_size(checkpoint)), np.float16)
+    features = np.empty((len(image), variants, checkpoint.feature_size), np.float16)
     for begin in range(0, len(image), BATCH):
         part = slice(begin, begin + BATCH)
         for v in range(variants):
             if v == 0:
-                seen = to_network(pictures[part])
+                seen = to_network(images[part])
             else:
-                seen = augment(_before(backgrounds, pictures, part, generator), augmentation, generator)
+                seen = augment(_with_background(backgrounds, images, part, generator), augmentation, generator)
             features[part, v] = checkpoint.policy.encode(seen, tactile[part]).joined().half().numpy()
             between()
     return features
 
 
-def _before(
-    backgrounds: Backgrounds | None, pictures: torch.Tensor, part: slice, generator: torch.Generator
+def _with_background(
+    backgrounds: Backgrounds | None, images: torch.Tensor, part: slice, generator: torch.Generator
 ) -> torch.Tensor:
     if backgrounds is None:
-        return pictures[part]
+        return images[part]
     bank, foreground = backgrounds
-    return bank.apply(pictures[part], torch.from_numpy(foreground[part]), generator)
-
-
-def foreground_of(rows: Sequence[ReplayStep]) -> NDArray[np.uint8] | None:
-    """(T, 128, 16), a picture of which nobody tells being all foreground; None where it is so with every one."""
-    if all(row.foreground is None for row in rows):
-        return None
-    whole = np.full(FOREGROUND_SHAPE, 255, np.uint8)
-    return np.stack([whole if row.foreground is None else row.foreground for row in rows])
+    return bank.apply(images[part], torch.from_numpy(foreground[part]), generator)
 
 
 class FeatureCache:
@@ -88,7 +78,7 @@ class FeatureCache:
         background_share: float = 0.0,
         between: Callable[[], None] = lambda: None,
     ) -> None:
-        self._checkpoint, self._variants, self._between = checkpoint, variants, between
+        self.checkpoint, self._variants, self._between = checkpoint, variants, between
         self._bank: BackgroundBank | None = None
         if background_share > 0.0 and variants > 1:
             self._bank = BackgroundBank.generated(BACKGROUNDS, background_share, BANK_SEED)
@@ -109,7 +99,7 @@ class FeatureCache:
             return kept
         backgrounds = None if self._bank is None or foreground is None else (self._bank, foreground)
         features = variants_of(
-            self._checkpoint, image, tactile_ut, self._variants, seed, backgrounds=backgrounds, between=self._between
+            self.checkpoint, image, tactile_ut, self._variants, seed, backgrounds=backgrounds, between=self._between
         )
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

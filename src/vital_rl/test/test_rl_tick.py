@@ -10,6 +10,7 @@ import pytest
 from vital_core.errors import ErrorCode, VitalError
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting.episode import Episode
+from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.tick import EpisodeFigures, PolicyTick, Readings, TickResult, tactile_above_baseline
 
 IMAGE, TACTILE = np.zeros((128, 128, 3), np.uint8), np.zeros(15, np.float32)
@@ -35,7 +36,7 @@ def readings(clock: Clock) -> Readings:
 
 @pytest.fixture
 def tick(checkpoint_path, readings: Readings) -> PolicyTick:
-    return PolicyTick(LocalPolicy.load(checkpoint_path), readings, max_age_s=0.25)
+    return PolicyTick(ResidualPolicy(LocalPolicy.load(checkpoint_path)), readings, max_age_s=0.25)
 
 
 def test_no_action_before_both_sensors_have_spoken(tick: PolicyTick, readings: Readings):
@@ -132,7 +133,7 @@ class Feed:
 @pytest.fixture
 def live(checkpoint_path) -> tuple[PolicyTick, Readings]:
     readings = Readings()
-    return PolicyTick(LocalPolicy.load(checkpoint_path), readings, max_age_s=0.25), readings
+    return PolicyTick(ResidualPolicy(LocalPolicy.load(checkpoint_path)), readings, max_age_s=0.25), readings
 
 
 def test_episode_ticks_until_its_time_is_up(live):

@@ -10,27 +10,29 @@ from vital_core.observation import Action, Observation
 from vital_core.task import load_task
 from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.inference import LocalPolicy
-from vital_policy.model_card import write_model_card, write_residual_card
-from vital_policy.residual import load_residual, residual_identity
+from vital_policy.model_card import write_model_card
+from vital_rl.acting.residual_card import write_residual_card
+from vital_rl.acting.residual_policy import ResidualPolicy
+from vital_rl.residual.residual import load_residual, residual_identity
 
 
 class EvaluatedLocalPolicy:
     """One network and an ensemble an episode; the same code path as on the robot."""
 
-    def __init__(self, path: Path, policy: LocalPolicy, residual: Path | None = None) -> None:
+    def __init__(self, path: Path, policy: ResidualPolicy, residual: Path | None = None) -> None:
         self._path, self._policy, self._residual = path, policy, residual
 
     def begin(self) -> TemporalEnsemble:
         """The memory of a new episode."""
-        return TemporalEnsemble(self._policy.ensemble_decay)
+        return TemporalEnsemble(self._policy.base.ensemble_decay)
 
     def act(self, observations: Sequence[Observation], memories: Sequence[TemporalEnsemble]) -> list[Action]:
         """One action for each observation."""
         image = np.stack([seen.image for seen in observations])
         tactile = np.stack([seen.tactile_ut for seen in observations])
-        chunks, z = self._policy.predict(image, tactile)
+        chunks, z = self._policy.base.predict(image, tactile)
         actions = np.stack([memory.step(chunk) for memory, chunk in zip(memories, chunks, strict=True)])
-        return [tick.action for tick in self._policy.corrected(actions, z)]
+        return [tick.action for tick in self._policy.add_residual(actions, z)]
 
     def describe(self) -> dict[str, Any]:
         """What the report says of it."""
@@ -47,7 +49,7 @@ class EvaluatedLocalPolicy:
             "parameters": checkpoint.policy.parameter_count(),
             "steps": checkpoint.provenance.steps,
             "demonstrations": checkpoint.provenance.demonstrations,
-            "ensemble_decay": self._policy.ensemble_decay,
+            "ensemble_decay": self._policy.base.ensemble_decay,
         }
 
     def write_card(self, report: dict[str, Any]) -> None:
@@ -64,7 +66,7 @@ def load(
     """Raises VitalError as `load_checkpoint` and `load_residual` do: for another task, rate, frame, network or no file
     at all."""
     rate_hz = load_task(task).control_rate_hz
-    policy = LocalPolicy.load(path, task=task, rate_hz=rate_hz, ensemble_decay=ensemble_decay)
+    policy = ResidualPolicy(LocalPolicy.load(path, task=task, rate_hz=rate_hz, ensemble_decay=ensemble_decay))
     if residual is None:
         return EvaluatedLocalPolicy(path, policy)
     policy.residual = load_residual(Path(residual), policy.checkpoint)

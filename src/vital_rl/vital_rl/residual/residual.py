@@ -18,47 +18,31 @@ from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Name, Sha256, Source, Text
 from vital_core.files.weight_file import Header, Metadata
 from vital_policy.checkpoint import Checkpoint
-from vital_policy.residual_actor import OFFSET_SHARE, ActorConfig, ResidualActor, offset_scale
+from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, Exploration, ResidualActor, offset_scale
 
-FORMAT = weight_file.Format("vital_residual/2", "vital_residual/1", "ros2 run vital_policy convert_weights")
+FORMAT = weight_file.Format("vital_residual/2", "vital_residual/1", "ros2 run vital_rl convert_residuals")
 HEADER_KEY = "vital"
+SUFFIX = "_residual"
 MOST_BYTES = 200_000_000
-Share = Annotated[float, Meta(ge=0.0, le=10.0)]
 Plain = Text | float | int | bool | None
+# Without a base policy the gripper is still the base policy's: nobody explores whether to let go.
+ONLY_GRIPPER = np.array([0.0] * 6 + [1.0], np.float32)
 
 
 @dataclass(frozen=True)
 class ResidualSettings:
-    """share: largest residual over the largest demonstrated action. base: whether it is added to the base policy's
-    motion or is all the motion there is. touch: whether the actor sees the tactile features."""
+    """How a residual is applied."""
 
     share: Annotated[float, Meta(gt=0.0, le=1.0)] = OFFSET_SHARE
+    """Largest residual over the largest demonstrated action."""
     base: bool = True
+    """Whether it is added to the base policy's motion, or is all the motion there is."""
     touch: bool = True
+    """Whether the actor sees the tactile features."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share <= 1.0:
             raise ValueError(f"share is {self.share}, expected above 0 and at most 1")
-
-
-@dataclass(frozen=True)
-class Exploration:
-    """Noise on the residual while it is learned: its standard deviation falls along a line over ``steps`` environment
-    steps, in shares of the scale. seed: of the run."""
-
-    first: Share = 0.25
-    last: Share = 0.1
-    steps: Annotated[int, Meta(ge=1, le=2**53)] = 5000
-    seed: Annotated[int, Meta(ge=-(2**42), le=2**42)] = 0
-
-    def noise(self, step: int) -> float:
-        """Standard deviation at an environment step."""
-        along = min(1.0, max(0.0, step / self.steps))
-        return self.first + along * (self.last - self.first)
-
-    def generator(self, episode_seed: int) -> torch.Generator:
-        """The random numbers of an episode."""
-        return torch.Generator().manual_seed(self.seed * 1_000_003 + max(0, episode_seed))
 
 
 @dataclass(frozen=True)
@@ -78,18 +62,22 @@ class ResidualHeader:
 
 @dataclass(frozen=True)
 class Residual:
-    """An actor with what it belongs to. version counts up with every set of weights of a run; steps: environment steps
-    behind it; about: how it came to be, for its card."""
+    """An actor with what it belongs to."""
 
     actor: ResidualActor
     task: str
     base_sha256: str
+    """By which the base policy's checkpoint is known."""
     scale: NDArray[np.float32]
+    """(7,) largest residual in m, rad, gripper."""
     settings: ResidualSettings = field(default_factory=ResidualSettings)
     version: int = 0
+    """Counts up with every set of weights of a run."""
     steps: int = 0
+    """Environment steps behind it."""
     exploration: Exploration = field(default_factory=Exploration)
     about: Mapping[str, Any] = field(default_factory=dict)
+    """How it came to be, for its card."""
 
     @classmethod
     def untrained(
@@ -99,6 +87,11 @@ class Residual:
         settings = settings or ResidualSettings()
         scale = offset_scale(checkpoint.normaliser, settings.share, gripper=actor.config.gripper)
         return cls(actor, checkpoint.task, checkpoint.sha256, scale, settings)
+
+    def base_of(self, action: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Base actions (..., 7) as this residual is added to them: without a base policy only its gripper is left."""
+        base = np.asarray(action, np.float32)
+        return base if self.settings.base else base * ONLY_GRIPPER
 
     @torch.inference_mode()
     def offset(
@@ -155,7 +148,7 @@ def from_bytes(
     for name, value in (("task", checkpoint.task), ("base_sha256", checkpoint.sha256)):
         if (got := getattr(read, name)) != value:
             raise source.refuse(f"{name} is '{got}', expected '{value}'")
-    if read.actor.features != (features := feature_size(checkpoint)):
+    if read.actor.features != (features := checkpoint.feature_size):
         raise source.refuse(f"the actor takes {read.actor.features} features, the base policy gives {features}")
     actor = _build(read.actor, data, header, source)
     scale = offset_scale(checkpoint.normaliser, read.settings.share, gripper=actor.config.gripper)
@@ -164,13 +157,13 @@ def from_bytes(
 
 
 def _read_header(data: bytes, header: Header, source: Source) -> ResidualHeader:
-    read = _told(header.metadata, source)
+    read = _parse_about(header.metadata, source)
     if unknown := FORMAT.check(read.format, data, header, source).keys() - {HEADER_KEY}:
         raise source.refuse(f"'{min(unknown)}' is unknown in its metadata, expected '{HEADER_KEY}'")
     return read
 
 
-def _told(metadata: Metadata, source: Source) -> ResidualHeader:
+def _parse_about(metadata: Metadata, source: Source) -> ResidualHeader:
     return schema.from_json(metadata.get(HEADER_KEY, ""), ResidualHeader, source)
 
 
@@ -194,14 +187,13 @@ def _shapes(config: ActorConfig) -> dict[str, tuple[int, ...]]:
         return {name: tuple(value.shape) for name, value in ResidualActor(config).state_dict().items()}
 
 
-def feature_size(checkpoint: Checkpoint) -> int:
-    """D: values of z_image and z_tactile together."""
-    config = checkpoint.policy.config
-    return config.transformer.width * (2 if config.touch else 1)
-
-
 def _source(where: str) -> Source:
     return Source(f"residual {where}", ErrorCode.BAD_CHECKPOINT, "use one that was learned on this base")
+
+
+def base_path(path: Path) -> Path:
+    """Where the base policy of `<task>_residual.safetensors` is: `<task>.safetensors` beside it."""
+    return path.with_name(f"{path.stem.removesuffix(SUFFIX)}.safetensors")
 
 
 def save_residual(path: Path, residual: Residual) -> None:
@@ -221,7 +213,7 @@ def load_residual(path: Path, checkpoint: Checkpoint) -> Residual:
     source = _source(str(path))
     data = weight_file.read_file(path, source, MOST_BYTES)
     residual = from_bytes(data, checkpoint, str(path), unsealed=True)
-    FORMAT.warn(_told(weight_file.parse_header(data, source).metadata, source).format, path)
+    FORMAT.warn(_parse_about(weight_file.parse_header(data, source).metadata, source).format, path)
     return residual
 
 

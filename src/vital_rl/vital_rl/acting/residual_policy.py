@@ -1,0 +1,62 @@
+"""The base policy with a residual on it: one code path for the node, for learning and for evaluation."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vital_core.observation import ACTION_VALUES, Action, Observation
+from vital_policy.checkpoint import Checkpoint
+from vital_policy.inference import LocalPolicy
+from vital_rl.acting.tick import Tick
+from vital_rl.residual.residual import Residual
+
+
+class ResidualPolicy:
+    """Observation in, action out. `reset` begins an episode.
+
+    residual: added to every action of ``base``, None for nothing; may be replaced between ticks.
+    """
+
+    def __init__(self, base: LocalPolicy, residual: Residual | None = None) -> None:
+        self.base, self.residual = base, residual
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The base policy's."""
+        return self.base.checkpoint
+
+    def reset(self) -> None:
+        """Begin an episode: no prediction of the last one is left."""
+        self.base.reset()
+
+    def skip(self) -> None:
+        """A tick without a fit observation: time passes for the predictions."""
+        self.base.skip()
+
+    def add_residual(
+        self,
+        actions: NDArray[np.floating],
+        z: torch.Tensor,
+        noise: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> list[Tick]:
+        """Base actions (B, 7) and features (B, D) -> what is sent, with the residual where there is one."""
+        # Another thread may replace it at any time.
+        base, residual = np.asarray(actions, np.float32), self.residual
+        if residual is None:
+            nothing = np.zeros(ACTION_VALUES, np.float32)
+            return [Tick(one, nothing, nothing) for one in base]
+        base = residual.base_of(base)
+        normalised = torch.from_numpy(self.checkpoint.normaliser.normalise_actions(base))
+        offsets = residual.offset(z, normalised, noise, generator)
+        version = residual.version
+        return [Tick(one, offset, residual.scale * offset, version) for one, offset in zip(base, offsets, strict=True)]
+
+    def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
+        """The answer of this tick in its parts; noise: of exploration, in shares of the residual's scale."""
+        action, z = self.base.answer(observation)
+        return self.add_residual(action[None], z, noise, generator)[0]
+
+    def act(self, observation: Observation) -> Action:
+        """The action of this tick."""
+        return self.tick(observation).action

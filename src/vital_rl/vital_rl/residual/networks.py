@@ -1,0 +1,215 @@
+"""The networks of the residual: the actor, the noise with which it explores, and the critics (paper, appendix A1).
+
+The actor answers what to add to the base policy's action: one hidden layer, or several, on (z_image, z_tactile, a_base)
+and a tanh. Its last layer starts at zero, so that an untrained actor changes nothing. The critics are an ensemble as
+batched matrix products: one kernel a layer, however many critics there are.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from msgspec import Meta
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vital_core.observation import ACTION_VALUES
+from vital_data.dataset.normalisation import Normaliser
+
+OFFSET_SHARE = 0.2
+GRIPPER = 6
+Share = Annotated[float, Meta(ge=0.0, le=10.0)]
+HIDDEN_GAIN = math.sqrt(2.0)  # of a layer before a ReLU (He et al. 2015)
+OUT_GAIN = 0.01  # values begin near zero: the least of random ones is no value
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """The size of the actor."""
+
+    features: Annotated[int, Meta(ge=1, le=65536)] = 512
+    """Values of z_image and z_tactile together."""
+    hidden: Annotated[int, Meta(ge=1, le=16384)] = 256
+    """Width of each hidden layer."""
+    gripper: bool = False
+    """Whether the gripper is corrected too."""
+    layers: Annotated[int, Meta(ge=1, le=32)] = 1
+    """How many hidden layers."""
+
+    def __post_init__(self) -> None:
+        if min(self.features, self.hidden, self.layers) < 1:
+            raise ValueError(f"{self} needs at least 1 feature, 1 wide, 1 layer")
+
+
+def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper: bool = False) -> NDArray[np.float32]:
+    """(7,) largest residual in m, rad, gripper: ``share`` of the largest absolute action of the demonstrations.
+
+    The gripper is the base policy's alone unless ``gripper``.
+    """
+    centre, half = np.array(normaliser.action_centre), np.array(normaliser.action_half_range)
+    scale = share * np.maximum(np.abs(centre - half), np.abs(centre + half))
+    if not gripper:
+        scale[GRIPPER] = 0.0
+    return scale.astype(np.float32)
+
+
+class ResidualActor(nn.Module):
+    """(z (B, features), base (B, 7) normalised) -> (B, 7) in -1..1, to be multiplied by the offset scale.
+
+    active: (7,) 1 where it acts. What is never tried must not be asked for: a critic would promise anything there.
+    """
+
+    active: Tensor
+
+    def __init__(self, config: ActorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ActorConfig()
+        self.hidden = nn.Linear(config.features + ACTION_VALUES, config.hidden)
+        self.deeper = nn.ModuleList(nn.Linear(config.hidden, config.hidden) for _ in range(config.layers - 1))
+        self.out = nn.Linear(config.hidden, ACTION_VALUES)
+        active = torch.ones(ACTION_VALUES)
+        active[GRIPPER] = float(config.gripper)
+        self.register_buffer("active", active, persistent=False)
+        for layer in (self.hidden, *self.deeper):
+            nn.init.orthogonal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, z: Tensor, base: Tensor) -> Tensor:
+        """See the class."""
+        x = torch.relu(self.hidden(torch.cat([z, base], dim=-1)))
+        for layer in self.deeper:
+            x = torch.relu(layer(x))
+        return self.active * torch.tanh(self.out(x))
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Noise on the residual while it is learned: its standard deviation falls along a line."""
+
+    first: Share = 0.25
+    """Standard deviation at the first environment step, in shares of the scale."""
+    last: Share = 0.1
+    """Standard deviation from step ``steps`` on."""
+    steps: Annotated[int, Meta(ge=1, le=2**53)] = 5000
+    """Environment steps from the first to the last."""
+    seed: Annotated[int, Meta(ge=-(2**42), le=2**42)] = 0
+    """Of the run."""
+
+    def noise(self, step: int) -> float:
+        """Standard deviation at an environment step."""
+        along = min(1.0, max(0.0, step / self.steps))
+        return self.first + along * (self.last - self.first)
+
+    def generator(self, episode_seed: int) -> torch.Generator:
+        """The random numbers of an episode."""
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + max(0, episode_seed))
+
+
+@dataclass(frozen=True)
+class CriticConfig:
+    """The size of the critics."""
+
+    features: int = 512
+    """As the actor's."""
+    hidden: int = 256
+    """Width of both hidden layers."""
+    critics: int = 2
+    """How many."""
+
+    def __post_init__(self) -> None:
+        if min(self.features, self.hidden, self.critics) < 1:
+            raise ValueError(f"{self} needs at least 1 of each")
+
+
+def orthogonal(critics: int, inputs: int, outputs: int, gain: float = HIDDEN_GAIN) -> Tensor:
+    """(E, inputs, outputs) weights, each critic's drawn by itself."""
+    weights = torch.empty(critics, inputs, outputs)
+    for weight in weights:
+        nn.init.orthogonal_(weight, gain=gain)
+    return weights
+
+
+class FirstLayer(nn.Module):
+    """(B, situation), (B, residual) -> (E, B, outputs): every critic sees the same, so one matrix product serves all.
+
+    The residual has weights of its own: the actor's gradient goes through it alone.
+    """
+
+    def __init__(self, critics: int, situation: int, residual: int, outputs: int) -> None:
+        super().__init__()
+        self.critics = critics
+        weights = orthogonal(critics, situation + residual, outputs).transpose(0, 1).flatten(1)
+        self.situation = nn.Parameter(weights[:situation].clone())  # (situation, E x outputs)
+        self.residual = nn.Parameter(weights[situation:].clone())
+        self.bias = nn.Parameter(torch.zeros(critics * outputs))
+
+    def forward(self, situation: Tensor, residual: Tensor) -> Tensor:
+        """See the class."""
+        x = torch.addmm(self.bias, situation, self.situation)
+        x = torch.addmm(x, residual, self.residual)
+        return x.unflatten(1, (self.critics, -1)).transpose(0, 1)
+
+
+class EnsembleLinear(nn.Module):
+    """E independent linear layers: (E, B, inputs) -> (E, B, outputs)."""
+
+    def __init__(self, critics: int, inputs: int, outputs: int, gain: float = HIDDEN_GAIN) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(orthogonal(critics, inputs, outputs, gain))
+        self.bias = nn.Parameter(torch.zeros(critics, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class EnsembleNorm(nn.Module):
+    """E independent layer normalisations of (E, B, width)."""
+
+    def __init__(self, critics: int, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(critics, 1, width))
+        self.shift = nn.Parameter(torch.zeros(critics, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return torch.addcmul(self.shift, F.layer_norm(x, x.shape[-1:]), self.gain)
+
+
+class Critics(nn.Module):
+    """(z (B, features), base (B, 7), residual (B, 7)) -> (E, B) values; residual in -1..1, base normalised."""
+
+    def __init__(self, config: CriticConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or CriticConfig()
+        self.first = FirstLayer(c.critics, c.features + ACTION_VALUES, ACTION_VALUES, c.hidden)
+        self.second = EnsembleLinear(c.critics, c.hidden, c.hidden)
+        self.norm1, self.norm2 = EnsembleNorm(c.critics, c.hidden), EnsembleNorm(c.critics, c.hidden)
+        self.out = EnsembleLinear(c.critics, c.hidden, 1, OUT_GAIN)
+
+    def forward(self, z: Tensor, base: Tensor, residual: Tensor) -> Tensor:
+        """See the class."""
+        x = self.first(torch.cat([z, base], dim=-1), residual)
+        x = torch.relu(self.norm1(x))
+        x = torch.relu(self.norm2(self.second(x)))
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round a value near 1 to 0.004
+            return self.out(x.float())[..., 0]
+
+    def members(self, chosen: Tensor) -> "Critics":
+        """Copies of the critics of these indices, as an ensemble of their own."""
+        with torch.device("meta"):
+            few = Critics(replace(self.config, critics=len(chosen)))
+        few.load_state_dict(
+            {name: self._select_members(name, value, chosen) for name, value in self.state_dict().items()}, assign=True
+        )
+        return few
+
+    def _select_members(self, name: str, value: Tensor, chosen: Tensor) -> Tensor:
+        if name.startswith("first."):  # theirs lie beside each other in the last dimension
+            return value.unflatten(-1, (self.config.critics, -1))[..., chosen, :].flatten(-2)
+        return value[chosen]
