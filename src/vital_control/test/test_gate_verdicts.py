@@ -29,7 +29,7 @@ def test_accepted_command_moves_the_tcp_by_its_delta_and_stays_there(rig):
     command = rig.command(translation_m=np.array([0.01, -0.006, 0.004]), rotation_rad=np.array([0.02, 0.0, 0.05]))
     assert rig.gate.judge(command, rig.now_s, rig.ros_now_s).accepted
     rig.wait(1.0)
-    np.testing.assert_allclose(kinematics.forward(rig.set_point()), start @ command.delta_tcp, atol=2e-4)
+    np.testing.assert_allclose(kinematics.forward(rig.set_point()), start @ command.action.delta_tcp, atol=2e-4)
 
 
 def test_command_without_an_owner_or_of_another_one_is_refused(rig):

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core import pose as pose_of
+from vital_core.pose import Pose
+
 IMAGE_SIZE_PX = 128
 MAGNETOMETERS = 5
 TACTILE_VALUES = 3 * MAGNETOMETERS
@@ -58,6 +61,11 @@ class Action:
         if v.shape != (ACTION_VALUES,):
             raise ValueError(f"an action has {ACTION_VALUES} values, got shape {v.shape}")
         return cls(v[:3], v[3:6], float(v[6]))
+
+    @property
+    def delta_tcp(self) -> Pose:
+        """Target pose in the measured TCP frame."""
+        return pose_of.from_vector(self.translation_m, self.rotation_rad)
 
     def to_array(self) -> NDArray[np.float64]:
         """(7,): translation, rotation vector, gripper. Inverse of `from_array`."""

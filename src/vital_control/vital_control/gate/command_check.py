@@ -1,6 +1,5 @@
 """What is asked of an end-effector command before a way is planned for it: one small question each, in order."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_control.gate.limits import Limits
-from vital_control.gate.verdict import Judgement, Verdict
-from vital_core import pose as pose_of
+from vital_control.gate.verdict import BROKEN_RULES, Judgement, Verdict
 from vital_core.arm.xarm7 import TCP_FRAME
-from vital_core.pose import Pose
+from vital_core.command_rules import Refusal
+from vital_core.observation import Action
 
 CLOCK_TOLERANCE_S = 0.1
-STEP_ROUNDING = 1e-6  # m, rad: a policy that stays exactly at the limit is within it
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,9 @@ class Command:
     gripper: float
 
     @property
-    def delta_tcp(self) -> Pose:
-        """Target pose in the measured TCP frame."""
-        return pose_of.from_vector(self.translation_m, self.rotation_rad)
+    def action(self) -> Action:
+        """What it asks of the arm and the gripper."""
+        return Action(self.translation_m, self.rotation_rad, self.gripper)
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _in_order(command: Command, situation: Situation) -> Judgement | None:
 
 
 def _finite(command: Command, situation: Situation) -> Judgement | None:
-    for name in ("translation_m", "rotation_rad", "gripper", "duration_s", "stamp_s", "valid_until_s"):
+    for name in ("duration_s", "stamp_s", "valid_until_s"):
         value = getattr(command, name)
         if not np.isfinite(value).all():
             return Judgement(Verdict.NOT_FINITE, f"{name} is {value}, expected finite numbers")
@@ -158,27 +156,13 @@ def _fresh(command: Command, situation: Situation) -> Judgement | None:
     return None
 
 
-def _step(command: Command, situation: Situation) -> Judgement | None:
-    task = situation.limits.task
-    step_m, step_rad = math.hypot(*command.translation_m), math.hypot(*command.rotation_rad)
-    if step_m > task.max_step_m + STEP_ROUNDING:
-        return Judgement(
-            Verdict.STEP_TOO_LARGE,
-            f"translation is {step_m * 1000:.1f} mm, at most {task.max_step_m * 1000:.1f} mm a command",
-        )
-    if step_rad > task.max_step_rad + STEP_ROUNDING:
-        return Judgement(
-            Verdict.STEP_TOO_LARGE,
-            f"rotation is {step_rad:.3f} rad, at most {task.max_step_rad:.3f} rad a command",
-        )
-    return None
+def _action(command: Command, situation: Situation) -> Judgement | None:
+    return judgement_on(situation.limits.rules.refuse_action(command.action))
 
 
-def _gripper(command: Command, situation: Situation) -> Judgement | None:
-    slack = situation.limits.gripper_tolerance
-    if -slack <= command.gripper <= 1.0 + slack:
-        return None
-    return Judgement(Verdict.JOINT_LIMIT, f"gripper is {command.gripper:.3f}, expected 0 (open) to 1 (closed)")
+def judgement_on(refusal: Refusal | None) -> Judgement | None:
+    """The gate's verdict on a broken rule."""
+    return None if refusal is None else Judgement(BROKEN_RULES[refusal.rule], refusal.text)
 
 
 _CHECKS: tuple[Callable[[Command, Situation], Judgement | None], ...] = (
@@ -189,6 +173,5 @@ _CHECKS: tuple[Callable[[Command, Situation], Judgement | None], ...] = (
     _frame,
     _duration,
     _fresh,
-    _step,
-    _gripper,
+    _action,
 )

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vital_control.gate.command_check import Command
+from vital_control.gate.command_check import Command, judgement_on
 from vital_control.gate.limits import Limits
-from vital_control.gate.trajectory_check import box_text, outside_box_m, problem
+from vital_control.gate.trajectory_check import problem
 from vital_control.gate.verdict import Judgement, Verdict
 from vital_control.motion.tracking import WAYPOINTS, arriving, flowing
 from vital_control.motion.trajectory import Array, Trajectory
@@ -24,8 +24,8 @@ def plan_command(
 
     The motion flows on beyond the period where there is room, and comes to rest within it where there is not.
     """
-    start, target = kinematics.forward(commanded_rad), kinematics.forward(measured_rad) @ command.delta_tcp
-    refusal = _target_out_of_box(start, target, limits) or _tcp_too_fast(start, target, command, limits)
+    start, target = kinematics.forward(commanded_rad), kinematics.forward(measured_rad) @ command.action.delta_tcp
+    refusal = judgement_on(limits.rules.refuse_motion(start, target, command.duration_s))
     if refusal is not None:
         return refusal
     waypoints = joint_waypoints(commanded_rad, target, WAYPOINTS)
@@ -38,27 +38,6 @@ def plan_command(
         return flow
     arrive = arriving(commanded_rad, velocity_rad_s, waypoints[-1], command.duration_s)
     return arrive if problem(arrive, limits, abrupt) is None else refusal
-
-
-def _target_out_of_box(start: Pose, target: Pose, limits: Limits) -> Judgement | None:
-    outside = outside_box_m(np.stack([start[:3, 3], target[:3, 3]]), limits)
-    if outside[1] <= 0.0 or outside[1] < outside[0]:
-        return None
-    return Judgement(Verdict.OUT_OF_BOX, box_text(target[:3, 3], limits))
-
-
-def _tcp_too_fast(start: Pose, target: Pose, command: Command, limits: Limits) -> Judgement | None:
-    way_m, turn_rad = pose_of.distance(start, target)
-    for got, most, unit in (
-        (way_m / command.duration_s, limits.max_tcp_speed_m_s, "m/s"),
-        (turn_rad / command.duration_s, limits.max_tcp_turn_rad_s, "rad/s"),
-    ):
-        if got > most:
-            return Judgement(
-                Verdict.TOO_FAST,
-                f"TCP would move at {got:.2f} {unit} from where it was last sent, at most {most:.2f} allowed",
-            )
-    return None
 
 
 def _no_way(joints_rad: Array, start: Pose, target: Pose) -> Judgement:

@@ -15,7 +15,7 @@ from vital_control.gate.command_check import Command, Situation, check_command, 
 from vital_control.gate.command_plan import plan_command
 from vital_control.gate.execution import Execution
 from vital_control.gate.limits import Limits
-from vital_control.gate.ownership import NOBODY, Answer, Ownership
+from vital_control.gate.ownership import Answer, Ownership
 from vital_control.gate.scene_resets import SceneResets
 from vital_control.gate.touch_guard import TouchGuard
 from vital_control.gate.trajectory_check import TrajectoryRequest
@@ -24,6 +24,7 @@ from vital_control.gate.verdict import Judgement, Mode, Verdict
 from vital_control.gate.whereabouts import OTHER_REFERENCE_FOR_S, clear_problem, place_problem, unseen
 from vital_control.motion.trajectory import Array, Trajectory
 from vital_core.errors import ErrorCode
+from vital_core.owner import Owner
 from vital_core.task import Task
 
 GRIPPER_STEP = 1e-3  # a smaller change of the gripper is none
@@ -71,8 +72,8 @@ class Gate:
         self._ticked_s: float | None = None
 
     @property
-    def owner(self) -> str:
-        """Who owns the arm; empty: nobody."""
+    def owner(self) -> Owner:
+        """Who owns the arm."""
         return self._ownership.owner
 
     @property
@@ -111,7 +112,7 @@ class Gate:
 
     @property
     def _may_follow_a_reset(self) -> bool:
-        return self.mode is Mode.IDLE and self.owner == NOBODY
+        return self.mode is Mode.IDLE and self.owner is Owner.NOBODY
 
     def observe_tactile(
         self,
@@ -142,7 +143,7 @@ class Gate:
         self._come_to_rest(now_s, f"'{owner}' takes the arm", ErrorCode.STOPPED)
         if task is not None:
             self.limits = self.arm.limits = self.touch.limits = self.limits.for_task(task)
-        token, self.mode = self._ownership.give_to(owner), Mode.HOLDING
+        token, self.mode = self._ownership.give_to(Owner(owner)), Mode.HOLDING
         self._last_seq, self._last_motion_s = None, now_s
         self._period_s = self.limits.task.period_s
         self.touch.rebase()
@@ -175,7 +176,7 @@ class Gate:
 
     def release(self, owner: str, token: int, now_s: float) -> Answer:
         """Take the arm back from ``owner``, who shows the token of its acquisition; nobody owns it then."""
-        if self.owner != NOBODY and not self._ownership.proven(owner, token):
+        if self.owner is not Owner.NOBODY and not self._ownership.proven(owner, token):
             if owner == self.owner:
                 return Answer(False, ErrorCode.NOT_OWNER, f"'{owner}' owns the arm by another acquisition")
             return Answer(False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm, not '{owner}'")

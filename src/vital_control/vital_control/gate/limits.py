@@ -3,6 +3,7 @@
 from dataclasses import Field, dataclass, field, fields, replace
 
 from vital_core.arm.xarm7 import PLANNING_JOINT_ACCELERATION_RAD_S2, PLANNING_JOINT_SPEED_RAD_S
+from vital_core.command_rules import GRIPPER_TOLERANCE, MAX_TCP_SPEED_M_S, MAX_TCP_TURN_RAD_S, CommandRules
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task
 
@@ -43,14 +44,16 @@ class Limits:
     blend_acceleration_rad_s2: float = _limit(
         20.0, 0.5, 40.0, "joint acceleration of starts, joints between commands and stops, rad/s^2"
     )
-    max_tcp_speed_m_s: float = _limit(0.5, 0.01, 1.0, "fastest TCP motion of a command, m/s")
-    max_tcp_turn_rad_s: float = _limit(2.5, 0.05, 6.0, "fastest TCP turn of a command, rad/s")
+    max_tcp_speed_m_s: float = _limit(MAX_TCP_SPEED_M_S, 0.01, 1.0, "fastest TCP motion of a command, m/s")
+    max_tcp_turn_rad_s: float = _limit(MAX_TCP_TURN_RAD_S, 0.05, 6.0, "fastest TCP turn of a command, rad/s")
     start_tolerance_rad: float = _limit(0.03, 0.001, 0.2, "a trajectory's first point to the arm, rad")
     goal_tolerance_rad: float = _limit(0.01, 0.0005, 0.1, "measured to commanded at a trajectory's end, rad")
     settle_s: float = _limit(1.0, 0.05, 10.0, "time to come within the goal tolerance, s")
     rest_tolerance_rad: float = _limit(0.05, 0.005, 0.5, "measured to commanded while at rest, rad")
     following_tolerance_rad: float = _limit(0.3, 0.02, 1.0, "measured to commanded while moving, rad")
-    gripper_tolerance: float = _limit(0.05, 0.0, 0.2, "how far beyond 0 and 1 still means the stroke's end")
+    gripper_tolerance: float = _limit(
+        GRIPPER_TOLERANCE, 0.0, 0.2, "how far beyond 0 and 1 still means the stroke's end"
+    )
 
     def __post_init__(self) -> None:
         for parameter in gate_parameters():
@@ -61,6 +64,11 @@ class Limits:
                     ErrorCode.BAD_PARAMETER,
                     f"{parameter.name} is {value}, expected {lower} to {upper}: {parameter.metadata['description']}",
                 )
+
+    @property
+    def rules(self) -> CommandRules:
+        """What every end-effector command must keep to."""
+        return CommandRules(self.task, self.max_tcp_speed_m_s, self.max_tcp_turn_rad_s, self.gripper_tolerance)
 
     def for_task(self, task: Task) -> "Limits":
         """The same parameters with another task's limits."""

@@ -9,12 +9,8 @@ import secrets
 from dataclasses import dataclass, field
 
 from vital_core.errors import ErrorCode
+from vital_core.owner import OWNERS, Owner
 
-OWNERS = ("policy", "reach", "teleop", "reset")
-# A person, or the way back to a safe place, may take the arm from a machine; never the other way round.
-MAY_TAKE_OVER = ("teleop", "reset")
-MAY_BE_TAKEN_FROM = ("policy", "reach")
-NOBODY = ""
 NO_TOKEN = 0
 _TOKEN_BITS = 63
 
@@ -36,7 +32,7 @@ class Ownership:
     """The present owner and the token of its acquisition."""
 
     def __init__(self) -> None:
-        self.owner = NOBODY
+        self.owner = Owner.NOBODY
         self._token = NO_TOKEN
 
     def refusal(self, owner: str, token: int, *, take_over: bool, abandoned: bool) -> Answer | None:
@@ -45,8 +41,8 @@ class Ownership:
             return Answer(
                 False, ErrorCode.BAD_PARAMETER, f"there is no owner '{owner}', expected one of {', '.join(OWNERS)}"
             )
-        taken = take_over and owner in MAY_TAKE_OVER and self.owner in MAY_BE_TAKEN_FROM
-        if self.owner == NOBODY or taken or abandoned or self.proven(owner, token):
+        taken = take_over and Owner(owner).may_take_over and self.owner.may_be_taken_from
+        if self.owner is Owner.NOBODY or taken or abandoned or self.proven(owner, token):
             return None
         if owner == self.owner:
             return Answer(
@@ -58,17 +54,17 @@ class Ownership:
             False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm: it must release it before '{owner}' can"
         )
 
-    def give_to(self, owner: str) -> int:
+    def give_to(self, owner: Owner) -> int:
         """Make ``owner`` the owner; returns the token of this acquisition."""
         self.owner, self._token = owner, secrets.randbits(_TOKEN_BITS) | 1
         return self._token
 
     def take_back(self) -> None:
         """Nobody owns the arm."""
-        self.owner, self._token = NOBODY, NO_TOKEN
+        self.owner, self._token = Owner.NOBODY, NO_TOKEN
 
     def proven(self, owner: str, token: int) -> bool:
         """Whether the sender is the present owner: its name and the token of its acquisition."""
-        if self.owner == NOBODY or owner != self.owner:
+        if self.owner is Owner.NOBODY or owner != self.owner:
             return False
         return hmac.compare_digest(token.to_bytes(8, "little"), self._token.to_bytes(8, "little"))

@@ -34,21 +34,6 @@ class TrajectoryRequest:
     valid_until_s: float = -np.inf
 
 
-def outside_box_m(points_m: Array, limits: Limits) -> NDArray[np.float64]:
-    """(n,) how far (n, 3) points are outside the workspace box along the worst axis; negative inside."""
-    below = np.array(limits.task.workspace_lower_m) - points_m
-    above = points_m - np.array(limits.task.workspace_upper_m)
-    return np.maximum(below, above).max(axis=1)
-
-
-def box_text(point_m: Array, limits: Limits) -> str:
-    """Where a TCP is and where it may be."""
-    at = ", ".join(f"{v:.3f}" for v in point_m)
-    lower = ", ".join(f"{v:.3f}" for v in limits.task.workspace_lower_m)
-    upper = ", ".join(f"{v:.3f}" for v in limits.task.workspace_upper_m)
-    return f"TCP would be at ({at}) m, the box of {limits.task.name} is ({lower}) to ({upper}) m in link_base"
-
-
 def problem(trajectory: Trajectory, limits: Limits, max_acceleration_rad_s2: float | None = None) -> Judgement | None:
     """Why a spline must not be carried out (speed, acceleration, joint limits, box), or None.
 
@@ -105,11 +90,11 @@ def _beyond_joint_limit(positions: Array) -> Judgement | None:
 
 def _leaves_box(positions: Array, limits: Limits) -> Judgement | None:
     points = kinematics.tcp_positions(positions)
-    outside = outside_box_m(points, limits)
+    outside = limits.rules.outside_box_m(points)
     worst = int(outside.argmax())
     if outside[worst] <= max(outside[0], 0.0) + BOX_TOLERANCE_M and not _stays_out(outside):
         return None
-    return Judgement(Verdict.OUT_OF_BOX, box_text(points[worst], limits))
+    return Judgement(Verdict.OUT_OF_BOX, limits.rules.box_text(points[worst]))
 
 
 def _stays_out(outside: NDArray[np.float64]) -> bool:

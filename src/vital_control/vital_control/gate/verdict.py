@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from vital_core.command_rules import Rule
 from vital_core.errors import ErrorCode
 
 
@@ -43,6 +44,15 @@ _ERROR_CODES = {
     Verdict.UNREACHABLE: ErrorCode.UNREACHABLE,
     Verdict.NO_JOINT_STATE: ErrorCode.SENSOR_FAULT,
     Verdict.NO_TACTILE: ErrorCode.SENSOR_FAULT,
+}
+
+
+BROKEN_RULES = {
+    Rule.NOT_FINITE: Verdict.NOT_FINITE,
+    Rule.STEP_TOO_LARGE: Verdict.STEP_TOO_LARGE,
+    Rule.GRIPPER_RANGE: Verdict.JOINT_LIMIT,
+    Rule.OUT_OF_BOX: Verdict.OUT_OF_BOX,
+    Rule.TOO_FAST: Verdict.TOO_FAST,
 }
 
 

@@ -1,6 +1,7 @@
 """From a TCP target to arm motion in the world: the same law as the command gate's."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vital_core.arm.cartesian_motion import joint_waypoints
 from vital_core.pose import Pose
@@ -10,23 +11,30 @@ WAYPOINT_PERIOD_S = 0.042
 COMMAND_PERIOD_S = 0.0084
 
 
-def track(world: World, t_base_tcp_target: Pose, duration_s: float) -> bool:
-    """Move towards a TCP target for ``duration_s``; False when it is out of reach (the arm then stands still).
-
-    The straight path from the last commanded joints is spread evenly over the duration, and a joint command
-    is given every `COMMAND_PERIOD_S`.
-    """
+def way_to(world: World, t_base_tcp_target: Pose, duration_s: float) -> NDArray[np.float64] | None:
+    """(n, 7) joints of the straight TCP path from the last commanded joints to the target; None: out of reach."""
     waypoints = max(1, round(duration_s / WAYPOINT_PERIOD_S))
     start = world.commanded_joints
     path = joint_waypoints(start, t_base_tcp_target, waypoints)
-    if path is None:
+    return None if path is None else np.vstack([start, path])
+
+
+def track(world: World, t_base_tcp_target: Pose, duration_s: float) -> bool:
+    """Move towards a TCP target for ``duration_s``; False when it is out of reach (the arm then stands still)."""
+    way = way_to(world, t_base_tcp_target, duration_s)
+    if way is None:
         world.advance(duration_s)
         return False
-    knots = np.vstack([start, path])
+    follow(world, way, duration_s)
+    return True
+
+
+def follow(world: World, knots: NDArray[np.float64], duration_s: float) -> None:
+    """Spread a way (n, 7) evenly over the duration; a joint command is given every `COMMAND_PERIOD_S`."""
+    waypoints = len(knots) - 1
     commands = max(waypoints, round(duration_s / COMMAND_PERIOD_S))
     for i in range(commands):
         along = (i + 1) / commands * waypoints
         left = min(int(along), waypoints - 1)
         world.command_joints(knots[left] + (along - left) * (knots[left + 1] - knots[left]))
         world.advance(duration_s / commands)
-    return True

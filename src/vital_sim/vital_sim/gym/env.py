@@ -12,8 +12,8 @@ info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows 
 info["outcome"] is running, success, force_limit or dropped; when the time is over jammed (in the target, short of the
 goal), missed (it touched something else) or time_out (it touched nothing).
 
-A step follows the law of the command gate: target = measured TCP pose times the delta. An action beyond the
-task's step limits, or out of its workspace, is refused as the gate would: no motion, ``info["refused"]`` says why.
+A step follows the law of the command gate: target = measured TCP pose times the delta. An action that breaks a rule
+(`vital_core.command_rules`, the gate's own) is refused whole, the gripper too: ``info["refused"]`` says why.
 """
 
 from typing import Any
@@ -24,11 +24,13 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
-from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES
+from vital_core.arm import kinematics
+from vital_core.command_rules import CommandRules
+from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import WristCamera
 from vital_sim.demonstrator.expert import sample_start
-from vital_sim.demonstrator.motion import track
+from vital_sim.demonstrator.motion import follow, way_to
 from vital_sim.gym.settings import variants_of
 from vital_sim.world.scene import SceneConfig
 from vital_sim.world.tactile import largest_field_ut
@@ -58,6 +60,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         render_mode: str | None = None,
     ) -> None:
         self.task = load_task(task)
+        self._rules = CommandRules(self.task)
         self.variants = variants_of(self.task.name, setting) if scene is None and config is None else ()
         self.variant = 0
         self.world = World(self.task, scene=scene, config=config)
@@ -103,7 +106,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
 
     def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
         """One control period (1/6 s)."""
-        refused = self._carry_out(np.asarray(action, dtype=float))
+        refused = self.carry_out(Action.from_array(action))
         observation, truth = self._observe(), self.world.truth()
         self._success_s = self._success_s + self.task.period_s if truth.success else 0.0
         self._touched |= truth.contact_force_n > TOUCHED_N
@@ -127,29 +130,20 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             return "jammed"
         return "missed" if self._touched else "time_out"
 
-    def _carry_out(self, action: NDArray) -> str:
+    def carry_out(self, action: Action) -> str:
         """Move, or stand still and return why."""
-        task, world = self.task, self.world
-        shift, turn = float(np.linalg.norm(action[:3])), float(np.linalg.norm(action[3:6]))
-        refused = ""
-        if not np.isfinite(action).all():
-            refused = "the action has a value that is not finite"
-        elif shift > task.max_step_m or turn > task.max_step_rad:
-            refused = (
-                f"step of {1000 * shift:.1f} mm and {turn:.3f} rad, at most {1000 * task.max_step_m:.1f} mm "
-                f"and {task.max_step_rad:.3f} rad allowed"
-            )
-        else:
-            world.command_gripper(float(action[6]))
-            target = world.t_base_tcp() @ pose_of.from_vector(action[:3], action[3:6])
-            inside = np.all(target[:3, 3] >= task.workspace_lower_m) and np.all(target[:3, 3] <= task.workspace_upper_m)
-            if not inside:
-                refused = f"target {np.round(target[:3, 3], 3)} m is outside the workspace box"
-            elif not track(world, target, task.period_s):
-                return "target is out of the arm's reach"
-        if refused:
-            world.advance(task.period_s)
-        return refused
+        world, period_s = self.world, self.task.period_s
+        refusal = self._rules.refuse_action(action)
+        if refusal is None:
+            sent, target = kinematics.forward(world.commanded_joints), world.t_base_tcp() @ action.delta_tcp
+            refusal = self._rules.refuse_motion(sent, target, period_s)
+        way = None if refusal is not None else way_to(world, target, period_s)
+        if way is None:
+            world.advance(period_s)
+            return "target is out of the arm's reach" if refusal is None else refusal.text
+        world.command_gripper(min(1.0, max(0.0, action.gripper)))
+        follow(world, way, period_s)
+        return ""
 
     def _observe(self) -> dict[str, NDArray]:
         self._image = self._camera.render(self.world.data)
