@@ -19,6 +19,12 @@ FLOORS = (
 CROSSINGS = {("vital_vlm_reach", "vital_sim")}
 
 
+def all_needed(package: str) -> list[str]:
+    """Run and test dependencies."""
+    run, test = manifests.needed(package)
+    return [*run, *test]
+
+
 @pytest.mark.parametrize("package", manifests.PACKAGES)
 def test_dependencies_are_those_of_the_sources(package):
     run, test = manifests.needed(package)
@@ -37,7 +43,7 @@ def test_imports_point_down(package):
 
 
 def test_every_key_of_our_own_is_used_and_every_pip_key_is_known():
-    used = {key for package in manifests.PACKAGES for keys in manifests.needed(package) for key in keys}
+    used = {key for package in manifests.PACKAGES for key in all_needed(package)}
     of_ros = {"python3-gymnasium-pip", "python3-mujoco-pip"}
     assert {key for key in used if key.endswith("-pip")} - of_ros == manifests.rosdep_keys()
 
@@ -53,3 +59,11 @@ def test_manifest_has_a_description_and_the_licence(package):
     root = ET.parse(manifests.SOURCES / package / "package.xml").getroot()
     assert root.findtext("license") == "Apache-2.0" and len(root.findtext("description") or "") > 20
     assert "description" not in (manifests.SOURCES / package / "setup.py").read_text()
+
+
+def test_packages_can_be_built_in_an_order():
+    """Run and test dependencies together: colcon orders by both."""
+    left = {name: set(all_needed(name)) & set(manifests.PACKAGES) for name in manifests.PACKAGES}
+    while free := {name for name, wanted in left.items() if not wanted}:
+        left = {name: wanted - free for name, wanted in left.items() if name not in free}
+    assert not left

@@ -20,7 +20,7 @@ class Skills:
 
     def __init__(self, *, localize=None, reach=None, policy=None, truth=True):
         self.localize_error, self.reach_error, self.truth = localize, reach, truth
-        self.policy_run = policy or PolicyRun(True, ErrorCode.OK, "", 40, 1, 0, 11.0, 19.0, 1.5)
+        self.policy_run = policy or PolicyRun(True, ErrorCode.OK, "", 40, 1, 11.0, 19.0, 1.5)
         self.calls = []
 
     def localize(self, prompt):
@@ -127,7 +127,7 @@ def test_report_holds_every_trial_and_the_summary(tmp_path):
         "duration_s",
     }
     keys |= {"tick_median_ms", "tick_p99_ms", "jitter_p99_ms"}
-    keys |= {"commands_sent", "commands_rejected", "commands_clipped"}
+    keys |= {"commands_sent", "commands_rejected"}
     assert keys <= set(written["trials"][0])
 
 

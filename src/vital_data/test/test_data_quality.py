@@ -81,7 +81,7 @@ def test_arm_that_stands_still_or_does_not_follow(streams):
 
 
 def test_refused_commands_are_a_fault(streams):
-    gate = changed(streams[COMMAND_TOPIC], rejected=np.linspace(0, 50, 120).astype(int), clipped=np.zeros(120, int))
+    gate = changed(streams[COMMAND_TOPIC], rejected=np.linspace(0, 50, 120).astype(int))
     assert names(streams | {"/vital/gate_state": gate}) == {"COMMANDS_REJECTED"}
 
 

@@ -7,6 +7,7 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcap_ros2._dynamic import serialize_dynamic
 from mcap_ros2.reader import read_ros2_messages
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, JointState
@@ -81,11 +82,21 @@ def test_messages_of_one_shape_are_one_table():
 
 
 def test_a_large_message_with_constants_in_its_definition_is_read():
-    state = GateState(owner="teleop", verdict_text="step 31 mm", clipped=3, tactile_peak_ut=12.5)
+    state = GateState(owner="teleop", verdict_text="step 31 mm", accepted=3, tactile_peak_ut=12.5)
     state.workspace_upper_m.z = 0.4
     (got,) = columns_by_message([state])
-    assert (got["owner"], got["verdict_text"], got["clipped"]) == ("teleop", "step 31 mm", 3)
+    assert (got["owner"], got["verdict_text"], got["accepted"]) == ("teleop", "step 31 mm", 3)
     assert got["tactile_peak_ut"] == 12.5 and got["workspace_upper_m.z"] == 0.4
+
+
+def test_gate_states_of_older_recordings_are_read():
+    name = "vital_interfaces/msg/GateState"
+    older = installed_definition(name).replace("uint64 rejected\n", "uint64 rejected\nuint64 clipped\n", 1)
+    write = serialize_dynamic(name, older)[name]
+    data = [write({"owner": "policy", "rejected": i, "clipped": 7, "tactile_peak_ut": 12.5}) for i in range(3)]
+    values = stream_values(name, read_rows(name, parse_definition(name, older), data), 3)
+    np.testing.assert_array_equal(values["rejected"], range(3))
+    assert (values["tactile_peak_ut"] == 12.5).all()
 
 
 def test_reading_before_the_baseline_has_none():

@@ -133,7 +133,7 @@ def test_hand_over_moves_nothing_and_the_arm_follows(hand):
     went = hand.tcp[-1][1] - next(place for t, place in hand.tcp if t >= moving_s)
     p = hand.sample.pose.position
     np.testing.assert_allclose(went, [p.x, p.y, p.z], atol=0.003)
-    assert hand.gate.owner == "teleop" and hand.gate.clipped == 0
+    assert hand.gate.owner == "teleop" and hand.gate.rejected == 0
     back_s = time.monotonic()
     hand.sample.clutch = False
     hand.wait(lambda: hand.gate.owner == "")

@@ -39,7 +39,6 @@ class PolicyRun:
     message: str
     commands_sent: int = 0
     commands_rejected: int = 0
-    commands_clipped: int = 0
     tick_median_ms: float = math.nan
     tick_p99_ms: float = math.nan
     jitter_p99_ms: float = math.nan
@@ -115,5 +114,4 @@ def _with_policy(record: Trial, run: PolicyRun) -> Trial:
         jitter_p99_ms=run.jitter_p99_ms,
         commands_sent=run.commands_sent,
         commands_rejected=run.commands_rejected,
-        commands_clipped=run.commands_clipped,
     )

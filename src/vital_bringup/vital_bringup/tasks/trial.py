@@ -46,7 +46,6 @@ class Trial:
     jitter_p99_ms: float = math.nan
     commands_sent: int = 0
     commands_rejected: int = 0
-    commands_clipped: int = 0
 
     def failed(self, code: ErrorCode, message: str) -> "Trial":
         """This trial, ended by a failure."""

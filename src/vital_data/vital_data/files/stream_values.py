@@ -108,8 +108,8 @@ def _command(columns: Columns, rows: int) -> Values:
 
 
 def _gate(columns: Columns, rows: int) -> Values:
-    """mode, verdict, accepted, rejected, clipped, seq, holds, tactile_peak_ut (n,)."""
-    names = ("mode", "verdict", "accepted", "rejected", "clipped", "seq", "holds", "tactile_peak_ut")
+    """mode, verdict, accepted, rejected, seq, holds, tactile_peak_ut (n,)."""
+    names = ("mode", "verdict", "accepted", "rejected", "seq", "holds", "tactile_peak_ut")
     return {name: columns[name] for name in names}
 
 

@@ -175,9 +175,7 @@ def _command_faults(streams: Mapping[str, StreamLike]) -> list[str]:
     if COMMAND_TOPIC not in streams or "/vital/gate_state" not in streams:
         return []
     gate, commands = streams["/vital/gate_state"].values, len(streams[COMMAND_TOPIC].stamps_ns)
-    faults = []
-    for name in ("rejected", "clipped"):
-        counted = int(gate[name][-1]) - int(gate[name][0])
-        if counted > max(1.0, REFUSED_SHARE * commands):
-            faults.append(f"COMMANDS_{name.upper()}: the gate {name} {counted} of {commands} commands")
-    return faults
+    rejected = int(gate["rejected"][-1]) - int(gate["rejected"][0])
+    if rejected > max(1.0, REFUSED_SHARE * commands):
+        return [f"COMMANDS_REJECTED: the gate rejected {rejected} of {commands} commands"]
+    return []
