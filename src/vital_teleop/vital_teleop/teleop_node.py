@@ -16,6 +16,7 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import TCP_FRAME
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
+from vital_core.owner import Owner
 from vital_core.pose import Pose
 from vital_core.task import load_task
 from vital_interfaces.msg import EndEffectorDelta, GateState, OperatorInput, TeleopEvent, TeleopState
@@ -32,7 +33,7 @@ from vital_teleop.devices.remote import Remote
 from vital_teleop.following import Box, FollowConfig
 from vital_teleop.operation import Mode, Operation, Step
 
-OWNER = "teleop"
+OWNER = Owner.TELEOP
 RATE_HZ = 30.0
 PERIOD_S = 1.0 / RATE_HZ
 TICKS_PER_STATE = 3

@@ -17,6 +17,7 @@ from sensor_msgs.msg import JointState
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_core.stall import RETRY_S, STALL_S
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
@@ -28,7 +29,7 @@ from vital_ros.message_check import joint_positions
 from vital_vlm_reach.planning.timing import JointMotion
 from vital_vlm_reach.reach_messages import trajectory_message
 
-OWNER = "reach"
+OWNER = Owner.REACH
 CANCEL_S = 3.0
 GOAL_VALID_S = 2.0
 EXTRA_MOTION_S = 5.0
