@@ -19,7 +19,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from vital_control.gate_messages import seconds
-from vital_control.motion.trajectory import Trajectory
+from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 from vital_interfaces.srv import AcquireControl

@@ -11,7 +11,7 @@ from vital_control.gate.gate import Gate
 from vital_control.gate.limits import Limits
 from vital_control.gate.trajectory_check import TrajectoryRequest
 from vital_control.gate.verdict import Judgement, Verdict
-from vital_control.motion.trajectory import Trajectory
+from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.task import Task, load_task
 

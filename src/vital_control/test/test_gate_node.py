@@ -24,7 +24,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_control.gate_messages import duration, seconds
-from vital_control.motion.trajectory import Trajectory
+from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
 from vital_interfaces.action import ExecuteTrajectory

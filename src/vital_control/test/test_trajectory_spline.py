@@ -9,10 +9,10 @@ from vital_control.gate.limits import Limits
 from vital_control.gate.trajectory_check import problem
 from vital_control.motion import pacing
 from vital_control.motion.tracking import arriving, flowing, joined, relieving
-from vital_control.motion.trajectory import Trajectory
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.cartesian_motion import joint_waypoints
+from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD
 
 ACCELERATION_RAD_S2 = 20.0

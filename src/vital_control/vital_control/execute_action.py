@@ -1,17 +1,35 @@
 """The action `/vital/execute_trajectory`: a planned joint trajectory through the gate, followed to its end."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
-from vital_control.gate.gate import Gate
+from vital_control.gate.execution import Execution
+from vital_control.gate.trajectory_check import TrajectoryRequest
+from vital_control.gate.verdict import Judgement
 from vital_control.gate_messages import request_of
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
 from vital_interfaces.action import ExecuteTrajectory
 from vital_ros.long_action import GoalEnd, LongAction
+
+
+class CarriesOutTrajectories(Protocol):
+    """A gate, as the action sees it; times are steady time in s unless they are named ros."""
+
+    execution: Execution | None
+
+    def settling(self, now_s: float) -> bool:
+        """Whether an owner without commands has the arm and it is coming to rest."""
+
+    def judge_trajectory(self, request: TrajectoryRequest, now_s: float, ros_now_s: float) -> Judgement:
+        """When it is accepted, `execution` follows it."""
+
+    def cancel_execution(self, now_s: float) -> None:
+        """Stop the trajectory being carried out."""
 
 
 class ExecuteTrajectoryAction:
@@ -21,7 +39,7 @@ class ExecuteTrajectoryAction:
     that comes while the arm is just coming to rest after a change of hands waits for that.
     """
 
-    def __init__(self, node: Node, gate: Gate, changed: Callable[[], None]) -> None:
+    def __init__(self, node: Node, gate: CarriesOutTrajectories, changed: Callable[[], None]) -> None:
         self._node, self._gate, self._changed = node, gate, changed
         self._goal: ServerGoalHandle | None = None
         self._waiting: list[ServerGoalHandle] = []

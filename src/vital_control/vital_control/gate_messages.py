@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_control.gate.command_check import Command
-from vital_control.gate.gate import Gate
+from vital_control.gate.report import GateReport
 from vital_control.gate.trajectory_check import TrajectoryRequest
-from vital_control.motion.trajectory import Array, Trajectory
+from vital_core.arm.trajectory import Array, Trajectory
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
@@ -112,9 +112,9 @@ def gripper_message(closed: float) -> JointTrajectory:
     return JointTrajectory(joint_names=[GRIPPER_JOINT], points=[point])
 
 
-def state_message(gate: Gate, now_s: float, stamp: Time) -> GateState:
+def state_message(gate: GateReport, stamp: Time) -> GateState:
     """The gate's state, as published."""
-    task = gate.limits.task
+    task = gate.task
     message = GateState(
         mode=int(gate.mode),
         owner=gate.owner,
@@ -127,9 +127,9 @@ def state_message(gate: Gate, now_s: float, stamp: Time) -> GateState:
         accepted=gate.accepted,
         rejected=gate.rejected,
         holds=gate.holds,
-        joint_state_age_s=gate.arm.age_s(now_s),
-        tactile_age_s=gate.touch.age_s(now_s),
-        tactile_peak_ut=gate.touch.peak_ut,
+        joint_state_age_s=gate.joint_state_age_s,
+        tactile_age_s=gate.tactile_age_s,
+        tactile_peak_ut=gate.tactile_peak_ut,
         tactile_limit_ut=task.tactile_limit_ut,
         max_step_m=task.max_step_m,
         max_step_rad=task.max_step_rad,

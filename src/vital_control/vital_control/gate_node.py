@@ -14,8 +14,8 @@ from vital_control.gate.gate import Gate
 from vital_control.gate.ownership import Answer
 from vital_control.gate_parameters import Bottom, declare_bottom, declare_limits, declare_touch_required
 from vital_control.gate_reports import GateReports
-from vital_control.motion.trajectory import Trajectory
 from vital_control.sole_mover import refuse_beside_another
+from vital_core.arm.trajectory import Trajectory
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError, shortened
 from vital_core.task import load_task
@@ -43,15 +43,13 @@ class GateNode(Node):
         super().__init__("command_gate")
         self._arm = self.create_publisher(JointTrajectory, ARM_TOPIC, 1)
         self._gripper = self.create_publisher(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", 1)
-        limits, bottom = declare_limits(self), declare_bottom(self)
-        refuse_beside_another(self, ARM_TOPIC, look_s)
-        self.gate = Gate(
-            limits,
-            self._issue,
-            self._grip,
-            simulated=bottom is Bottom.SIM,
-            touch_required=declare_touch_required(self),
+        limits, simulated, touch = (
+            declare_limits(self),
+            declare_bottom(self) is Bottom.SIM,
+            declare_touch_required(self),
         )
+        refuse_beside_another(self, ARM_TOPIC, look_s)
+        self.gate = Gate(limits, self._issue, self._grip, simulated=simulated, touch_required=touch)
         self._reports = GateReports(self, self.gate)
         self._action = ExecuteTrajectoryAction(self, self.gate, self._reports.say_change)
         self._ticks = 0
@@ -90,8 +88,7 @@ class GateNode(Node):
         self._reports.say_change()
 
     def _on_command(self, message: EndEffectorDelta) -> None:
-        now_s = steady_s()
-        ros_now_s = self.get_clock().now().nanoseconds * 1e-9
+        now_s, ros_now_s = steady_s(), self.get_clock().now().nanoseconds * 1e-9
         self.gate.judge(gate_messages.command_of(message), now_s, ros_now_s)
         self._reports.judged(message.owner, steady_s() - now_s)
 
@@ -102,7 +99,7 @@ class GateNode(Node):
         response.granted, response.token = answer.granted, answer.token
         response.error_code, response.message = int(answer.code), answer.text
         response.current_owner = self.gate.owner
-        self._said(answer)
+        self._reports.answered(answer)
         return response
 
     def _change_owner(self, request: AcquireControl.Request) -> Answer:
@@ -123,26 +120,16 @@ class GateNode(Node):
     def _on_clear(self, request: ClearStop.Request, response: ClearStop.Response) -> ClearStop.Response:
         answer = self.gate.clear(request.operator_name, steady_s())
         response.success, response.error_code, response.message = answer.granted, int(answer.code), answer.text
-        self._said(answer)
+        self._reports.answered(answer)
         return response
-
-    def _said(self, answer: Answer) -> None:
-        log = self.get_logger()
-        if answer.granted:
-            log.info(answer.text)
-        else:
-            log.warning(f"{answer.code.name}: {answer.text}")
-        self._reports.say_change()
 
     def _on_tick(self) -> None:
         self._ticks += 1
         regular = self._ticks % TICKS_PER_STATE == 0
         self.gate.tick(steady_s())
         self._action.follow(feedback=regular)
-        if regular:
-            self._reports.say_state()
-        else:
-            self._reports.say_change()
+        say = self._reports.say_state if regular else self._reports.say_change
+        say()
 
     def on_exit(self) -> None:
         """Bring the arm to rest and see to it that the controller has been told."""

@@ -6,9 +6,9 @@ import pytest
 from vital_control.gate.limits import Limits
 from vital_control.gate.trajectory_check import problem, to_trajectory
 from vital_control.gate_messages import request_of
-from vital_control.motion.trajectory import Trajectory
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
+from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task, task_names
 from vital_interfaces.action import ExecuteTrajectory

@@ -5,11 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from vital_control.gate.limits import Limits
-from vital_control.gate.trajectory_check import problem
 from vital_control.motion import pacing
 from vital_control.motion.pacing import Piece
 from vital_control.motion.tracking import relieving
-from vital_control.motion.trajectory import Array, Trajectory
+from vital_core.arm.trajectory import Array, Trajectory
 from vital_core.arm.xarm7 import MAX_JOINT_SPEED_RAD_S
 
 APART_FOR_S = 0.1  # after which readings that are apart are no stray ones
@@ -22,14 +21,17 @@ JUMP_RAD = 0.1  # beyond what the fastest joint covers between two readings
 
 
 class Arm:
-    """Measured joints and the motion in force. ``issue`` is called with every motion that takes force.
+    """Measured joints and the motion in force. ``issue`` is called with every motion that takes force, ``may_take``
+    tells whether a way of the arm's own passes the gate's check.
 
     The trajectory controller's reference, where it publishes one, is a third witness. Before the first motion the arm
     counts as sent to where it was first measured. Nothing here ever sends it to where it is measured, but for relief
     from a force, which is checked. Times are steady time, s.
     """
 
-    def __init__(self, limits: Limits, issue: Callable[[Trajectory], None]) -> None:
+    def __init__(
+        self, limits: Limits, issue: Callable[[Trajectory], None], may_take: Callable[[Trajectory], bool]
+    ) -> None:
         self.limits = limits
         self.unusable_readings = self.stray_readings = 0
         self.measured: Array | None = None
@@ -43,7 +45,12 @@ class Arm:
         self.reference: Array | None = None
         self._reference_s = -np.inf
         self._other_reference_since_s: float | None = None
-        self._issue = issue
+        self._issue, self._may_take = issue, may_take
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What has been counted, by a name for people."""
+        return {"unusable joint states": self.unusable_readings, "stray joint states": self.stray_readings}
 
     # What is measured.
 
@@ -216,7 +223,7 @@ class Arm:
             return
         way = relieving(*self.commanded(now_s), self.measured, self._braking)
         too_far = self.apart_rad(now_s) > self.limits.following_tolerance_rad
-        if too_far or problem(way, self.limits) is not None:
+        if too_far or not self._may_take(way):
             self.come_to_rest(now_s)
             return
         self.follow(way, now_s)

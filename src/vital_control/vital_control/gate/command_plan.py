@@ -7,10 +7,10 @@ from vital_control.gate.limits import Limits
 from vital_control.gate.trajectory_check import problem
 from vital_control.gate.verdict import Judgement, Verdict
 from vital_control.motion.tracking import WAYPOINTS, arriving, flowing
-from vital_control.motion.trajectory import Array, Trajectory
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.cartesian_motion import joint_waypoints
+from vital_core.arm.trajectory import Array, Trajectory
 from vital_core.arm.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
 from vital_core.pose import Pose
 

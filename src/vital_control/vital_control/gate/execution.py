@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vital_control.motion.trajectory import Array
+from vital_core.arm.trajectory import Array
 from vital_core.errors import ErrorCode
 
 STILL_RAD = 1e-3

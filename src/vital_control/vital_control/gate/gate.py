@@ -16,13 +16,20 @@ from vital_control.gate.command_plan import plan_command
 from vital_control.gate.execution import Execution
 from vital_control.gate.limits import Limits
 from vital_control.gate.ownership import Answer, Ownership
+from vital_control.gate.report import GateReport
 from vital_control.gate.scene_resets import SceneResets
 from vital_control.gate.touch_guard import TouchGuard
-from vital_control.gate.trajectory_check import TrajectoryRequest
+from vital_control.gate.trajectory_check import TrajectoryRequest, problem
 from vital_control.gate.trajectory_plan import expired, plan_trajectory
 from vital_control.gate.verdict import Judgement, Mode, Verdict
-from vital_control.gate.whereabouts import OTHER_REFERENCE_FOR_S, clear_problem, place_problem, unseen
-from vital_control.motion.trajectory import Array, Trajectory
+from vital_control.gate.whereabouts import (
+    OTHER_REFERENCE_FOR_S,
+    clear_problem,
+    place_problem,
+    silent_sensor,
+    unfit_to_move,
+)
+from vital_core.arm.trajectory import Array, Trajectory
 from vital_core.errors import ErrorCode
 from vital_core.owner import Owner
 from vital_core.task import Task
@@ -49,7 +56,7 @@ class Gate:
         touch_required: bool = True,
     ) -> None:
         self.limits = limits
-        self.arm = Arm(limits, issue)
+        self.arm = Arm(limits, issue, lambda way: problem(way, self.limits) is None)
         self.touch = TouchGuard(limits, required=touch_required)
         self.resets = SceneResets(counted=simulated)
         self.mode = Mode.IDLE
@@ -90,6 +97,48 @@ class Gate:
     def executing(self) -> bool:
         """Whether a trajectory is being carried out."""
         return self.execution is not None and self.execution.running
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """Another one when there is something new to tell."""
+        return self.mode, self.owner, self.stop_code, self.accepted, self.rejected, self.gaps
+
+    def report(self, now_s: float) -> GateReport:
+        """What the gate tells of itself."""
+        fault = self.touch.blind(now_s) or self.touch.loaded()
+        return GateReport(
+            mode=self.mode,
+            owner=self.owner,
+            task=self.limits.task,
+            last=self.last,
+            last_judged_seq=self.last_judged_seq,
+            stop_code=self.stop_code,
+            stop_reason=self.stop_reason,
+            hold_code=self.hold_code,
+            hold_reason=self.hold_reason,
+            accepted=self.accepted,
+            rejected=self.rejected,
+            holds=self.holds,
+            gaps=self.gaps,
+            last_gap_s=self.last_gap_s,
+            stray_readings=self.arm.stray_readings,
+            joints_seen=self.arm.seen(now_s),
+            joint_state_age_s=self.arm.age_s(now_s),
+            tactile_age_s=self.touch.age_s(now_s),
+            tactile_peak_ut=self.touch.peak_ut,
+            touch_fault="" if fault is None else fault.text,
+            counts={
+                "accepted": self.accepted,
+                "rejected": self.rejected,
+                **{f"refused {v.name}": n for v, n in self.verdicts.items() if v is not Verdict.ACCEPTED},
+                "holds": self.holds,
+                "stalls gone on from": self.stalls,
+                "gaps of the gate itself": self.gaps,
+                **self.resets.counts,
+                **self.touch.counts,
+                **self.arm.counts,
+            },
+        )
 
     # What the gate senses.
 
@@ -138,7 +187,7 @@ class Gate:
         """
         self._notice_a_gap(now_s)
         refusal = self._ownership.refusal(owner, token, take_over=take_over, abandoned=self._abandoned(now_s))
-        if (refusal := self._stopped_answer() or refusal or self._unfit_to_move(now_s)) is not None:
+        if (refusal := self._stopped_answer() or refusal or unfit_to_move(self.arm, self.touch, now_s)) is not None:
             return refusal
         self._come_to_rest(now_s, f"'{owner}' takes the arm", ErrorCode.STOPPED)
         if task is not None:
@@ -156,16 +205,6 @@ class Gate:
         return Answer(
             False, ErrorCode.STOPPED, f"stopped ({self.stop_reason}): look at the arm, then /vital/clear_stop"
         )
-
-    def _unfit_to_move(self, now_s: float) -> Answer | None:
-        """Why nobody may have the arm now: it is not seen, not where it was sent, or what it touches is unknown."""
-        if (answer := unseen(self.arm, now_s)) is not None:
-            return answer
-        if (place := place_problem(self.arm, now_s)) is not None:
-            return Answer(False, ErrorCode.ARM_DISPLACED, place)
-        if (fault := self.touch.blind(now_s) or self.touch.loaded()) is not None:
-            return Answer(False, fault.code, fault.text)
-        return None
 
     def _abandoned(self, now_s: float) -> bool:
         return (
@@ -353,7 +392,7 @@ class Gate:
     def _see_to_its_end(self, now_s: float) -> None:
         execution = self.execution
         assert execution is not None and self.arm.measured is not None
-        silence = self._silence(now_s)
+        silence = silent_sensor(self.arm, self.touch, now_s)
         if silence is not None:
             self._stall(silence, now_s)
             return
@@ -365,13 +404,6 @@ class Gate:
         execution.watch(self.arm.measured, path_s, now_s, limits.goal_tolerance_rad, limits.settle_s)
         if not execution.running:
             self._hold(now_s, execution.text, ErrorCode.OK)
-
-    def _silence(self, now_s: float) -> tuple[float, str] | None:
-        """For how long, and which, sensor of a running trajectory is silent."""
-        if not self.arm.seen(now_s):
-            return self.arm.age_s(now_s), "joint states stopped coming"
-        fault = self.touch.blind(now_s)
-        return None if fault is None else (self.touch.age_s(now_s), fault.text)
 
     def _stall(self, silence: tuple[float, str], now_s: float) -> None:
         """Rest on the path while a sensor is silent; a silence that lasts ends the trajectory."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vital_control.motion.trajectory import Array
+from vital_core.arm.trajectory import Array
 
 CONFIRM_WITHIN_S = 1.0
 MATCH_RAD = 0.01
@@ -19,6 +19,11 @@ class SceneResets:
         self.followed = self.ignored = 0
         self._announced: Array | None = None
         self._until_s = -np.inf
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What has been counted, by a name for people."""
+        return {"scene resets followed": self.followed, "scene resets ignored": self.ignored}
 
     def announce(self, joints_rad: Array | None, now_s: float, *, welcome: bool) -> None:
         """The simulator says that the arm is at (7,) joints from now on; one that is not welcome is only counted."""

@@ -61,6 +61,11 @@ class TouchGuard:
         self.peak_ut = 0.0
         self._reference = None if self._field is None else self._field.copy()
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What has been counted, by a name for people."""
+        return {"baselines refused": self.baselines_refused, "unusable tactile readings": self.unusable_readings}
+
     def at_rest(self) -> None:
         """Take the next reading for the pad at rest: somebody vouches for it."""
         self._after_rest, self._baseline_fault = True, None

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from vital_control.gate.limits import Limits
 from vital_control.gate.verdict import Judgement, Verdict
-from vital_control.motion.trajectory import Array, Trajectory
 from vital_core.arm import kinematics
+from vital_core.arm.trajectory import Array, Trajectory
 from vital_core.arm.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
 
 SAMPLE_SPACING_S = 0.01

@@ -1,11 +1,10 @@
-"""What is said about where the arm is: why nothing may go on from there, start there, or be cleared there."""
+"""What is said about where the arm is: why nothing may go on from there, or be cleared there."""
 
 import numpy as np
 
 from vital_control.gate.arm import REFERENCE_TOLERANCE_RAD, Arm
 from vital_control.gate.ownership import Answer
-from vital_control.gate.verdict import Judgement, Verdict
-from vital_control.motion.trajectory import Trajectory
+from vital_control.gate.touch_guard import TouchGuard
 from vital_core.errors import ErrorCode
 
 OTHER_REFERENCE_FOR_S = 0.5
@@ -37,20 +36,23 @@ def unseen(arm: Arm, now_s: float) -> Answer | None:
     )
 
 
-def start_mismatch(arm: Arm, plan: Trajectory, now_s: float) -> Judgement | None:
-    """Why a trajectory cannot start where it does, or None."""
-    if arm.moving(now_s):
-        return Judgement(Verdict.START_MISMATCH, "the arm is still moving, expected rest: try again in 0.2 s")
-    assert arm.measured is not None
-    error, tolerance = np.abs(plan.positions_rad[0] - arm.measured), arm.limits.start_tolerance_rad
-    joint = int(error.argmax())
-    if error[joint] <= tolerance:
-        return None
-    return Judgement(
-        Verdict.START_MISMATCH,
-        f"first point has joint{joint + 1} at {plan.positions_rad[0, joint]:.3f} rad, the arm is at "
-        f"{arm.measured[joint]:.3f}, at most {tolerance} apart allowed",
-    )
+def unfit_to_move(arm: Arm, touch: TouchGuard, now_s: float) -> Answer | None:
+    """Why nobody may have the arm now: it is not seen, not where it was sent, or what it touches is unknown."""
+    if (answer := unseen(arm, now_s)) is not None:
+        return answer
+    if (place := place_problem(arm, now_s)) is not None:
+        return Answer(False, ErrorCode.ARM_DISPLACED, place)
+    if (fault := touch.blind(now_s) or touch.loaded()) is not None:
+        return Answer(False, fault.code, fault.text)
+    return None
+
+
+def silent_sensor(arm: Arm, touch: TouchGuard, now_s: float) -> tuple[float, str] | None:
+    """For how long, and which, sensor of a running trajectory is silent."""
+    if not arm.seen(now_s):
+        return arm.age_s(now_s), "joint states stopped coming"
+    fault = touch.blind(now_s)
+    return None if fault is None else (touch.age_s(now_s), fault.text)
 
 
 def clear_problem(arm: Arm, now_s: float) -> Answer | None:

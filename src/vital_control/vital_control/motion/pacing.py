@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vital_control.motion.trajectory import MIN_KNOT_SPACING_S, MIN_STOP_S, Array, Trajectory
+from vital_core.arm.trajectory import MIN_KNOT_SPACING_S, MIN_STOP_S, Array, Trajectory
 
 HORIZON_S = 0.5  # of a piece, before it slows down to rest
 RENEW_S = 0.2  # after which the next piece takes its place

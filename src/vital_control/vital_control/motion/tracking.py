@@ -10,7 +10,7 @@ last accepted target.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vital_control.motion.trajectory import MIN_KNOT_SPACING_S, MIN_STOP_S, Array, Trajectory, cubic_duration_s
+from vital_core.arm.trajectory import MIN_KNOT_SPACING_S, MIN_STOP_S, Array, Trajectory, cubic_duration_s
 
 WAYPOINTS = 4  # a 30 mm step in quarters: the joint-space chord is within 0.1 mm of the straight line
 
