@@ -23,7 +23,7 @@ from vital_interfaces.msg import EndEffectorDelta, SceneReset, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 from vital_ros.boundary import serve, subscribe
 from vital_ros.process.node_main import exit_with, run_node
-from vital_ros.process.priority import go_first
+from vital_ros.process.priority import raise_priority
 
 PRIORITY = 2
 ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
@@ -140,7 +140,7 @@ class GateNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the command gate until SIGINT or SIGTERM."""
-    go_first(PRIORITY)
+    raise_priority(PRIORITY)
     exit_with(run_node(lambda: GateNode(LOOK_S), make_executor=EventsExecutor, args=args))
 
 

@@ -61,10 +61,10 @@ class GateWatch:
     def __init__(self, node: Node, hear: Callable[[GateState], None] = lambda _: None) -> None:
         self._hear, self._heartbeat = hear, Heartbeat()
         self.state: GateState | None = None
-        subscribe(node, GateState, "/vital/gate_state", self._take, LATCHED, read=known_gate_state)
+        subscribe(node, GateState, "/vital/gate_state", self._on_gate_state, LATCHED, read=known_gate_state)
         node.create_timer(BEAT_S, self._heartbeat.wake)
 
-    def _take(self, message: GateState) -> None:
+    def _on_gate_state(self, message: GateState) -> None:
         self.state = message
         self._heartbeat.heard()
         self._hear(message)

@@ -26,7 +26,7 @@ from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import joint_positions, one_of, pose_in, within
 from vital_ros.process.node_main import exit_with, run_node
-from vital_ros.process.priority import go_first
+from vital_ros.process.priority import raise_priority
 from vital_teleop.device import Button, Device, DeviceSample
 from vital_teleop.devices import REMOTE, make_device
 from vital_teleop.devices.remote import Remote
@@ -264,7 +264,7 @@ def hand_of(message: OperatorInput) -> dict[str, Any]:
 
 def main(args: list[str] | None = None) -> None:
     """Teleoperate until SIGINT or SIGTERM."""
-    go_first(PRIORITY)
+    raise_priority(PRIORITY)
     exit_with(run_node(TeleopNode, make_executor=EventsExecutor, args=args))
 
 

@@ -46,10 +46,10 @@ class JointReadings:
         self._changed = threading.Condition()
         self._count, self._positions = 0, np.zeros(7)
         self._subscription = subscribe(
-            node, JointState, "/joint_states", self._take, qos_profile_sensor_data, read=joint_positions
+            node, JointState, "/joint_states", self._on_joints, qos_profile_sensor_data, read=joint_positions
         )
 
-    def _take(self, positions: NDArray[np.float64]) -> None:
+    def _on_joints(self, positions: NDArray[np.float64]) -> None:
         with self._changed:
             self._positions = positions
             self._count += 1

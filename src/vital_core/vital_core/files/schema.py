@@ -159,14 +159,14 @@ def _told(message: str, value: Any, kind: Any) -> str:
     match = _PLACE.match(message)
     what, path = (match["what"], match["path"]) if match else (message, None)
     if missing := _MISSING.match(what):
-        parent = _at(value, path or "$")
+        parent = _value_at(value, path or "$")
         where, has = f"{path[2:]} " if path else "", sorted(map(str, parent)) if isinstance(parent, dict) else []
         return f"{where}lacks {missing[1]}, got {_short(has)}"
     if path is None:
         return f"is {_short(value)}, {what[:1].lower()}{what[1:]}"
     if what.startswith("Invalid enum value") and (options := _options(kind, path)):
         what = f"expected one of {', '.join(map(str, options))}"
-    return f"{path[2:] or 'the whole'} is {_short(_at(value, path))}, {what[:1].lower()}{what[1:]}"
+    return f"{path[2:] or 'the whole'} is {_short(_value_at(value, path))}, {what[:1].lower()}{what[1:]}"
 
 
 def _options(kind: Any, path: str) -> tuple[Any, ...]:
@@ -177,7 +177,7 @@ def _options(kind: Any, path: str) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
-def _at(value: Any, path: str) -> Any:
+def _value_at(value: Any, path: str) -> Any:
     for name, number in _STEP.findall(path):
         try:
             value = value[name] if name else value[int(number)]

@@ -39,7 +39,7 @@ from vital_ros.gate_watch import GateWatch
 from vital_ros.long_action import GoalEnd, LongAction
 from vital_ros.message_check import stamp_ns
 from vital_ros.process.node_main import exit_with, run_node
-from vital_ros.process.priority import go_first
+from vital_ros.process.priority import raise_priority
 from vital_ros.qos import LATCHED
 
 JOIN_S = 2.0
@@ -239,7 +239,7 @@ class PolicyNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the local policy until SIGINT or SIGTERM."""
-    go_first(PRIORITY)
+    raise_priority(PRIORITY)
     exit_with(run_node(PolicyNode, make_executor=EventsExecutor, args=args))
 
 

@@ -13,7 +13,7 @@ import threading
 SWITCH_INTERVAL_S = 0.0005
 
 
-def go_first(level: int) -> str:
+def raise_priority(level: int) -> str:
     """Real-time scheduling (round robin, ``level`` 1 to 99) for this process, or a niceness of -10, as far as the
     system allows (root, or limits `rtprio` and `nice` of the user); returns what was granted."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)

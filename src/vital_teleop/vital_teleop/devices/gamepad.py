@@ -68,7 +68,7 @@ class Gamepad:
     def poll(self) -> DeviceSample:
         """Sticks and buttons now. Raises VitalError(DEVICE_LOST) when it has been unplugged."""
         now_s = steady_s()
-        buttons = tuple(b for b in (self._take(event, now_s) for event in self._events()) if b is not None)
+        buttons = tuple(b for b in (self._read_event(event, now_s) for event in self._events()) if b is not None)
         clutch = CLUTCH in self._held
         return DeviceSample(now_s, clutch, None, self._twist(), float(self._closed), buttons, self._input_s)
 
@@ -89,7 +89,7 @@ class Gamepad:
         self._rest = data[whole:]
         return list(EVENT.iter_unpack(data[:whole]))
 
-    def _take(self, event: tuple[int, int, int, int], now_s: float) -> Button | None:
+    def _read_event(self, event: tuple[int, int, int, int], now_s: float) -> Button | None:
         _, value, kind, number = event
         first = bool(kind & EVENT_INIT)
         if kind & EVENT_AXIS:

@@ -209,7 +209,7 @@ class WebXr:
             try:
                 connection.send(json.dumps({"ok": verdict.text, "way_back": self._door.new_way_back()}))
                 for message in connection:
-                    self._take(connection, message)
+                    self._on_message(connection, message)
             finally:
                 self._stand_up(connection)
         except (ConnectionClosed, TimeoutError):
@@ -247,7 +247,7 @@ class WebXr:
             connection.send(json.dumps({"error": verdict.text, "wait_s": verdict.wait_s}))
         return verdict, back
 
-    def _take(self, connection: Any, message: str | bytes) -> None:
+    def _on_message(self, connection: Any, message: str | bytes) -> None:
         if connection is not self._operator:
             return
         value = _as_dict(message)

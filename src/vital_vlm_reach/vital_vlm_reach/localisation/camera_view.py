@@ -52,12 +52,12 @@ class CameraView:
         self._too_old_s: dict[str, float] = {}
         self.arrived: Future = Future()
         self._subscriptions = [
-            subscribe(node, kind, topic, partial(self._take, name), as_offered(node, topic))
+            subscribe(node, kind, topic, partial(self._on_message, name), as_offered(node, topic))
             for name, (kind, topic) in TOPICS.items()
         ]
         self._timer = node.create_timer(timeout_s, self._finish)
 
-    def _take(self, name: str, message: Image | CameraInfo) -> None:
+    def _on_message(self, name: str, message: Image | CameraInfo) -> None:
         if self.arrived.done():
             return
         age_s = (self._node.get_clock().now().nanoseconds - stamp_ns(message.header.stamp)) * 1e-9

@@ -40,7 +40,7 @@ def class_of(thing: str) -> int:
     return NAMES.index(thing) if thing in NAMES else len(NAMES)
 
 
-def _said(thing: str, rng: np.random.Generator) -> Tensor:
+def _sentence_naming(thing: str, rng: np.random.Generator) -> Tensor:
     text = prompts.sentence(prompts.LEARNED, thing, rng)
     return encode(prompts.with_typo(text, rng) if rng.random() < 0.1 else text)
 
@@ -48,7 +48,7 @@ def _said(thing: str, rng: np.random.Generator) -> Tensor:
 def draw_words(count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Sentences and the class of what each names, as often something unknown as two known things."""
     things = [prompts.absent_noun(rng) if rng.random() < 0.4 else str(rng.choice(NAMES)) for _ in range(count)]
-    return torch.stack([_said(thing, rng) for thing in things]), torch.tensor([class_of(t) for t in things])
+    return torch.stack([_sentence_naming(thing, rng) for thing in things]), torch.tensor([class_of(t) for t in things])
 
 
 def draw(pictures: list[Picture], count: int, rng: np.random.Generator) -> Batch:
@@ -58,7 +58,7 @@ def draw(pictures: list[Picture], count: int, rng: np.random.Generator) -> Batch
         picture = pictures[i]
         thing = _choose(picture, rng)
         image, pixel = _shifted(picture.image, picture.seen.get(thing), rng)
-        sentences.append(_said(thing, rng))
+        sentences.append(_sentence_naming(thing, rng))
         images.append(image)
         present.append(thing in picture.seen)
         pixels.append(pixel)

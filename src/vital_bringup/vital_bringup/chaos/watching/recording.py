@@ -105,7 +105,7 @@ class Tail:
                 if not line.endswith(b"\n"):
                     break
                 self._offset += len(line)
-                self._take(json.loads(line))
+                self._note(json.loads(line))
         times = np.array([t for t, _, _ in self._joints])
         positions, speeds = (np.array([row[i] for row in self._joints], dtype=float).reshape(-1, 7) for i in (1, 2))
         return Recording(times, positions, speeds, tuple(self._sent), tuple(self._resets_s))
@@ -116,7 +116,7 @@ class Tail:
         old = [s for s in self._sent if s.at_s < at_s]
         self._sent = [*old[-1:], *(s for s in self._sent if s.at_s >= at_s)]
 
-    def _take(self, values: dict[str, Any]) -> None:
+    def _note(self, values: dict[str, Any]) -> None:
         if values["kind"] == JOINTS:
             self._joints.append((values["at_s"], values["positions"], values["speeds"]))
         elif values["kind"] == SENT:
