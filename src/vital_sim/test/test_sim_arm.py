@@ -6,8 +6,8 @@ import pytest
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import HOME_RAD, MAX_JOINT_SPEED_RAD_S
 from vital_core.task import load_task
-from vital_sim.demonstrator.motion import track
 from vital_sim.world.arm import ArmConfig, TrackingFilter
+from vital_sim.world.motion import track
 from vital_sim.world.world import World
 
 

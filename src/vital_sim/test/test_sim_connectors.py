@@ -6,8 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_sim.world.boxes import Box
-from vital_sim.world.connectors import Connector
-from vital_sim.world.fixtures import FIXTURES
+from vital_sim.world.fixtures import FIXTURES, Connector
 from vital_sim.world.fixtures import fixture_for as connector_for
 
 CONNECTORS = [name for name, fixture in FIXTURES.items() if isinstance(fixture, Connector)]

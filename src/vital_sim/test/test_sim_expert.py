@@ -5,9 +5,11 @@ import pytest
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task
-from vital_sim.demonstrator.expert import PERIOD_S, Phase, ScriptedExpert, run, sample_start
-from vital_sim.demonstrator.motion import track
-from vital_sim.validation.probes import trial, world_at
+from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.rollout import PERIOD_S, run
+from vital_sim.demonstrator.style import Phase
+from vital_sim.validation.trials import trial, world_at
+from vital_sim.world.motion import track
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.world import World
 
@@ -20,8 +22,7 @@ def world(request) -> World:
 
 
 def _begin(world: World, seed: int, *, human_like: bool = True) -> ScriptedExpert:
-    world.reset(seed)
-    world.reset(seed, start=sample_start(world, world.rng))
+    world.begin(seed)
     return ScriptedExpert(world, np.random.default_rng(seed), human_like=human_like)
 
 

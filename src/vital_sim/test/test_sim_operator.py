@@ -5,17 +5,16 @@ import pytest
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task
-from vital_sim.demonstrator.expert import PERIOD_S, sample_start
-from vital_sim.demonstrator.motion import track
 from vital_sim.demonstrator.operator import LIMIT_S, Button, ScriptedOperator
+from vital_sim.demonstrator.rollout import PERIOD_S
 from vital_sim.ros import sim_messages
+from vital_sim.world.motion import track
 from vital_sim.world.world import World
 
 
 def at_start(task: str, seed: int) -> World:
     world = World(load_task(task))
-    world.reset(seed)
-    world.reset(seed, start=sample_start(world, world.rng))
+    world.begin(seed)
     return world
 
 

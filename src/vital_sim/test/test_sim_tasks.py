@@ -7,12 +7,13 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.errors import VitalError
 from vital_core.task import load_task, task_names
-from vital_sim.demonstrator.expert import PERIOD_S, ScriptedExpert, run, sample_start
-from vital_sim.demonstrator.motion import track
+from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.rollout import PERIOD_S, run
 from vital_sim.gym.env import VitalEnv
 from vital_sim.gym.settings import PLACES, SETTINGS, variants_of
 from vital_sim.validation import pick_probes, swipe_probes
 from vital_sim.validation.blind import BlindController
+from vital_sim.world.motion import track
 from vital_sim.world.world import World
 
 NEW = ("key_in_lock", "card_swipe", "pick_block")
@@ -24,8 +25,7 @@ def worlds():
 
 
 def started(world, seed):
-    world.reset(seed)
-    world.reset(seed, start=sample_start(world, world.rng))
+    world.begin(seed)
     return world
 
 

@@ -6,38 +6,40 @@ import sys
 import pytest
 
 from vital_core.task import load_task
-from vital_sim.validation import probes, validity
+from vital_sim.validation import insert_probes, validity
+from vital_sim.validation.instruments import DeepestPenetration
+from vital_sim.validation.trials import trial, world_at
 
 TASKS = ("usb_insertion", "plug_in_socket")
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_plug_off_by_1_5_mm_never_enters_without_chamfer(name):
-    entered, pushes = probes.entries_without_chamfer(load_task(name))
+    entered, pushes = insert_probes.entries_without_chamfer(load_task(name))
     assert (entered, pushes) == (0, 8)
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_penetration_stays_below_a_tenth_of_a_millimetre_under_full_grip(name):
-    assert 0.0 < probes.deepest_penetration_m(load_task(name)) < 0.0001
+    assert 0.0 < insert_probes.deepest_penetration_m(load_task(name)) < 0.0001
 
 
 def test_penetration_is_watched_at_every_physics_step():
-    world = probes.world_at(load_task("usb_insertion"), 0.0005)
-    with probes.DeepestPenetration() as deepest:
-        assert not probes.trial(world, "blind", 1).success
+    world = world_at(load_task("usb_insertion"), 0.0005)
+    with DeepestPenetration() as deepest:
+        assert not trial(world, "blind", 1).success
     assert 0.0 < deepest.metres < 0.0001
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_touch_alone_tells_the_direction_of_a_contact_error(name):
-    score = probes.touch_directions(load_task(name), train=80, test=40)
+    score = insert_probes.touch_directions(load_task(name), train=80, test=40)
     assert score.correct / score.trials >= 0.9
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_tactile_limit_stands_for_a_dangerous_contact_force(name):
-    assert 25.0 <= probes.force_at_tactile_limit_n(load_task(name), presses=4) <= 45.0
+    assert 25.0 <= insert_probes.force_at_tactile_limit_n(load_task(name), presses=4) <= 45.0
 
 
 def test_command_line_writes_the_figures_it_shows(tmp_path, monkeypatch, capsys):

@@ -14,8 +14,6 @@ from vital_core import pose as pose_of
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.world import props
-from vital_sim.world.fixtures import TARGET_NAMES
 from vital_sim.world.mounts import (
     SCENE_FOCAL_PX,
     SCENE_HEIGHT_PX,
@@ -25,8 +23,6 @@ from vital_sim.world.mounts import (
     WRIST_RENDER_PX,
     t_tcp_wrist_camera,
 )
-from vital_sim.world.scene import SceneConfig
-from vital_sim.world.world import World
 
 DEPTH_NOISE_M = 0.0012
 DEPTH_RANGE_M = (0.2, 3.0)
@@ -222,12 +218,3 @@ class SceneCamera:
     def close(self) -> None:
         """Free the renderer."""
         self._renderer.close()
-
-
-def scene_objects(world: World) -> dict[str, NDArray[np.float64]]:
-    """Point to click (3,) in `link_base`, m, of everything on the table, by name; for training and measuring."""
-    points = {TARGET_NAMES[world.task.held_object]: world.site_pose("target_opening")[:3, 3].copy()}
-    scene: SceneConfig = world.scene
-    if scene.extra_target is not None and TARGET_NAMES[scene.extra_target] not in points:
-        points[TARGET_NAMES[scene.extra_target]] = world.model.body("extra_target").pos.copy()
-    return points | props.shown_props(world.model)

@@ -2,7 +2,7 @@
 
 The expert drives the same motion law as the command gate at 30 Hz with human-like noise. A file holds what a
 recording on the robot would, and what only a simulation knows: the expert's intention (`t_base_tcp_intended`), where it
-would want the TCP one policy period later if it misjudged nothing, and the pictures' foreground, eight pixels a byte.
+would want the TCP one policy period later if it misjudged nothing, and the images' foreground, eight pixels a byte.
 """
 
 import argparse
@@ -26,9 +26,10 @@ from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Name, Source
 from vital_core.task import Task, load_task
 from vital_sim.cameras.cameras import WristCamera
-from vital_sim.demonstrator.expert import PERIOD_S, RATE_HZ, ScriptedExpert, sample_start
-from vital_sim.demonstrator.motion import track
-from vital_sim.world.scene import SceneConfig
+from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.motion import track
 from vital_sim.world.world import World
 
 FORMAT = "vital_demo/1"
@@ -67,8 +68,7 @@ class Recorder:
     def record(self, seed: int) -> dict[str, NDArray] | None:
         """Tensors of one episode, None when the expert did not succeed."""
         world = self.world
-        world.reset(seed)
-        world.reset(seed, start=sample_start(world, world.rng))
+        world.begin(seed)
         self.camera.reset(seed)
         baseline = self._baseline()
         expert = ScriptedExpert(world, np.random.default_rng([seed, 1]), human_like=True)
@@ -179,7 +179,7 @@ def record_job(job: Job) -> int:
 
 
 def contact_sheet(folder: Path, columns: int = 8) -> NDArray[np.uint8]:
-    """(rows * 128, columns * 128, 3) RGB: evenly spaced pictures of each episode, one row an episode."""
+    """(rows * 128, columns * 128, 3) RGB: evenly spaced images of each episode, one row an episode."""
     rows = []
     for path in sorted(folder.glob("episode_*.safetensors")):
         weight_file.read_header(path, _source(path))
@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--background", default="green")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--sheet", type=Path, help="PNG of pictures from every episode")
+    parser.add_argument("--sheet", type=Path, help="PNG of images from every episode")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:

@@ -1,24 +1,30 @@
 """The scripted demonstrator: it knows what a policy does not, and errs as a person would when it is asked to."""
 
-from dataclasses import dataclass
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.demonstrator.laws import law_for
-from vital_sim.demonstrator.motion import track
+from vital_sim.demonstrator.laws import InsertLaw, Law, PickLaw, SwipeLaw
+from vital_sim.demonstrator.rollout import PERIOD_S, Command, View
 from vital_sim.demonstrator.style import INTENTION, Phase, Style, human_style
-from vital_sim.world.fixtures import Fixture
-from vital_sim.world.world import Truth, World
+from vital_sim.world.boxes import Target
+from vital_sim.world.fixtures import Block, CardReader, Connector
+from vital_sim.world.truth import Truth
 
-RATE_HZ = 30.0
-PERIOD_S = 1.0 / RATE_HZ
 POLICY_PERIOD_S = 1.0 / 6.0
 TOUCHED_N = 1.0
+
+
+def law_for(task: Task, fixture: Target) -> Law:
+    """The law of a task's skill."""
+    if isinstance(fixture, Block):
+        return PickLaw(task, fixture.size_m[2])
+    if isinstance(fixture, CardReader):
+        return SwipeLaw(task, entry_m=fixture.entry_m, flare_m=fixture.flare_m)
+    assert isinstance(fixture, Connector)
+    return InsertLaw(task, fixture.engaged_m)
 
 
 class _Drift:
@@ -31,41 +37,6 @@ class _Drift:
 
     def __call__(self, t_s: float) -> NDArray[np.float64]:
         return (self._weights * np.sin(self._rates * t_s + self._phases)).sum(axis=1)
-
-
-@dataclass(frozen=True)
-class Command:
-    """What the demonstrator commands at 30 Hz.
-
-    target: TCP target in force until the next command. intended: where, from this state, it would want the
-    TCP one policy period (1/6 s) later if it misjudged nothing; the label for learning (DART, Laskey et al.
-    2017: the executed motion carries the noise, the label does not). gripper: 0 open, 1 closed.
-    """
-
-    target: Pose
-    intended: Pose
-    gripper: float = 1.0
-
-
-class View(Protocol):
-    """What the expert sees: the world itself, or the simulator's truth as it comes over ROS."""
-
-    @property
-    def task(self) -> Task:
-        """The task being shown."""
-
-    @property
-    def fixture(self) -> Fixture:
-        """What it is built of."""
-
-    def truth(self) -> Truth:
-        """The true state as it is now."""
-
-    def t_base_tcp(self) -> Pose:
-        """Measured pose of the TCP."""
-
-    def t_tcp_tip_at_rest(self) -> Pose:
-        """Pose of the tip in the TCP frame when nothing pushes on the object."""
 
 
 class ScriptedExpert:
@@ -126,46 +97,3 @@ class ScriptedExpert:
         turn = pose_of.from_vector(np.zeros(3), rotation @ twist[3:] * seconds)
         moved[:3, :3] = turn[:3, :3] @ tip[:3, :3]
         return moved @ pose_of.inverse(t_tcp_tip)
-
-
-def sample_start(world: World, rng: np.random.Generator) -> Pose:
-    """A TCP pose in the task's start region, which lies and is turned as the target nominally is."""
-    yaw = world.variation.target_yaw_rad[0]
-    nominal = pose_of.from_vector(world.site_pose("target_opening")[:3, 3], (0.0, 0.0, yaw))
-    offset = rng.uniform(-0.5, 0.5, 3) * np.array(world.task.start_region_m)
-    return nominal @ pose_of.point_down(offset + world.task.start_centre_m)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One scripted run. deepest_m: greatest penetration seen at 30 Hz; force_n: greatest contact force."""
-
-    success: bool
-    duration_s: float
-    depth_m: float
-    lateral_m: float
-    deepest_m: float
-    force_n: float
-
-
-class Controller(Protocol):
-    """Commands at 30 Hz until it is done."""
-
-    @property
-    def done(self) -> bool: ...
-    def command(self) -> Command: ...
-
-
-def run(world: World, controller: Controller, *, limit_s: float = 20.0) -> Trial:
-    """Let a controller act until it is done or the time is up."""
-    deepest_m = force_n = 0.0
-    truth = world.truth()
-    start_s = world.time_s
-    while not controller.done and world.time_s - start_s < limit_s:
-        command = controller.command()
-        world.command_gripper(command.gripper)
-        track(world, command.target, PERIOD_S)
-        truth = world.truth()
-        deepest_m = max(deepest_m, truth.penetration_m)
-        force_n = max(force_n, truth.contact_force_n)
-    return Trial(truth.success, world.time_s - start_s, truth.depth_m, truth.lateral_m, deepest_m, force_n)

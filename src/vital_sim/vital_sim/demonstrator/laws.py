@@ -11,35 +11,25 @@ from numpy.typing import NDArray
 from vital_core import pose as pose_of
 from vital_core.task import Task
 from vital_sim.demonstrator.style import Phase, Style
-from vital_sim.world.block import Block
-from vital_sim.world.card_reader import CardReader
-from vital_sim.world.fixtures import Fixture
-from vital_sim.world.world import Truth
+from vital_sim.world.truth import Truth
 
 HOLD_S = 0.5
 Twist = NDArray[np.float64]
 
 
 class Law(Protocol):
-    """One skill. gripper: 0 open, 1 closed."""
+    """One skill."""
 
     phase: Phase
+    """What it is doing."""
     gripper: float
+    """Where the fingers are to go: 0 open, 1 closed."""
 
     def update(self, truth: Truth, seconds: float) -> None:
         """Move the phase on; ``seconds`` since the last time."""
 
     def twist(self, style: Style, truth: Truth, misjudged: NDArray[np.float64]) -> Twist:
         """Where to go; misjudged (5,): lateral error in m, tilt error in rad, force error in N."""
-
-
-def law_for(task: Task, fixture: Fixture) -> Law:
-    """The law of a task's skill."""
-    if isinstance(fixture, Block):
-        return PickLaw(task, fixture)
-    if isinstance(fixture, CardReader):
-        return SwipeLaw(task, fixture)
-    return InsertLaw(task, fixture.engaged_m)
 
 
 def _limited(vector: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
@@ -130,21 +120,21 @@ class SwipeLaw:
     gripper = 1.0
     BELOW_M = 0.003  # the edge runs this much deeper than success asks for
 
-    def __init__(self, task: Task, reader: CardReader) -> None:
+    def __init__(self, task: Task, *, entry_m: float, flare_m: float) -> None:
         self.phase = Phase.APPROACH
-        self._task, self._reader = task, reader
+        self._task, self._entry_m, self._flare_m = task, entry_m, flare_m
         self._held = _Held()
 
     def _ahead_m(self, truth: Truth) -> float:
         """Distance of the leading edge from the slot's entry; negative within."""
-        return self._reader.entry_m - float(_error(truth)[0])
+        return self._entry_m - float(_error(truth)[0])
 
     def update(self, truth: Truth, seconds: float) -> None:
         """See `Law`."""
         ahead_m = self._ahead_m(truth)
         if truth.travel_m >= self._task.success_travel_m + 0.002 or (self.phase is Phase.HOLD and truth.success):
             self.phase = self._held.phase(seconds)
-        elif ahead_m < -self._reader.flare_m - 0.001 and truth.lateral_m < 0.0015:
+        elif ahead_m < -self._flare_m - 0.001 and truth.lateral_m < 0.0015:
             self.phase = Phase.INSERT
         elif truth.contact_force_n > 0.5:
             self.phase = Phase.TOUCH
@@ -183,10 +173,10 @@ class PickLaw:
     CLOSE_S = 1.0
     MISSED_M = 0.02  # lifted this far without the block
 
-    def __init__(self, task: Task, block: Block) -> None:
+    def __init__(self, task: Task, height_m: float) -> None:
         self.phase, self.gripper = Phase.APPROACH, 0.0
         self._lift_m = task.success_travel_m + 0.008
-        self._depth_m = block.size_m[2] / 2
+        self._depth_m = height_m / 2
         self._closing_s = 0.0
         self._held = _Held()
 

@@ -11,9 +11,10 @@ import numpy as np
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.demonstrator.expert import PERIOD_S, RATE_HZ, ScriptedExpert
-from vital_sim.world.fixtures import Fixture, fixture_for
-from vital_sim.world.world import Truth
+from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
+from vital_sim.world.fixtures import fixture_for
+from vital_sim.world.truth import Truth
 
 SUCCESS_HELD_S = 0.5
 LIMIT_S = 20.0
@@ -32,14 +33,19 @@ class Button(Enum):
 
 @dataclass(frozen=True)
 class Gesture:
-    """One 30 Hz sample: the hand's pose in `link_base`, the clutch, a button, where the demonstrator would want the
-    TCP one policy period later if it misjudged nothing (None while it shows nothing), and the gripper (0 open)."""
+    """One 30 Hz sample of the operator's hand."""
 
     t_base_hand: Pose
+    """Where it is."""
     clutch: bool
+    """Whether the arm is to follow it."""
     button: Button = Button.NONE
+    """What it presses."""
     intended: Pose | None = None
+    """Where the demonstrator would want the TCP one policy period later if it misjudged nothing; None while it shows
+    nothing."""
     gripper: float = 1.0
+    """0 open, 1 closed."""
 
 
 class TruthView:
@@ -47,7 +53,7 @@ class TruthView:
 
     def __init__(self, task: Task, truth: Truth) -> None:
         self.task = task
-        self.fixture: Fixture = fixture_for(task.held_object)
+        self.fixture = fixture_for(task.held_object)
         self.latest = truth
 
     def truth(self) -> Truth:

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +24,6 @@ from vital_core.files import safe_file, schema
 from vital_core.files.schema import Source
 from vital_core.observation import Action, Observation
 from vital_core.statistics import percentile, wilson_interval
-from vital_sim.gym.env import VitalEnv
 
 FORMAT = "vital_evaluation/1"
 MOST_BYTES = 50_000_000
@@ -47,10 +47,15 @@ class Cell:
     """One cell of a results table."""
 
     task: str
+    """What was to be done."""
     setting: str
+    """Where."""
     seed: int
+    """Of the first trial."""
     trials: int
+    """How many are wanted."""
     policy: dict[str, Any] = field(default_factory=dict)
+    """What it says of itself."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -61,25 +66,36 @@ class Cell:
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished trial. failure: empty on success, otherwise the environment's name for the outcome."""
+    """One finished trial."""
 
     seed: int
+    """Decides the start state."""
     variant: int
+    """Of the setting."""
     success: bool
+    """Whether the environment called it one."""
     failure: str
+    """Empty on success, otherwise the environment's name for the outcome."""
     steps: int
+    """Of the policy."""
     actions_refused: int
+    """Of the steps."""
     episode_return: float
+    """Sum of the rewards."""
     depth_m: float
+    """At the end, and so are the others."""
     lateral_m: float
+    """Of the tip."""
     travel_m: float
+    """Of the card or the block."""
     tick_median_ms: float
+    """How long the policy took for an action, for all trials that ran at a time."""
 
 
 class _Running:
     """An environment in the middle of a trial."""
 
-    def __init__(self, env: VitalEnv, policy: EvaluatedPolicy, seed: int) -> None:
+    def __init__(self, env: gymnasium.Env, policy: EvaluatedPolicy, seed: int) -> None:
         self.env, self.seed = env, seed
         self.seen, self.info = env.reset(seed=seed)
         self.memory = policy.begin()
@@ -113,7 +129,7 @@ class _Running:
         )
 
 
-def run_trials(envs: Sequence[VitalEnv], policy: EvaluatedPolicy, seeds: Sequence[int]) -> Iterator[Trial]:
+def run_trials(envs: Sequence[gymnasium.Env], policy: EvaluatedPolicy, seeds: Sequence[int]) -> Iterator[Trial]:
     """One trial a seed, as many at a time as there are environments, with one call of the network a tick for all."""
     waiting = list(seeds)
     running = [_Running(env, policy, waiting.pop(0)) for env in envs[: len(seeds)]]
@@ -133,7 +149,7 @@ def run_trials(envs: Sequence[VitalEnv], policy: EvaluatedPolicy, seeds: Sequenc
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Of what decides a figure: the packages behind physics, pictures and network, and the source's own commit."""
+    """Of what decides a figure: the packages behind physics, images and network, and the source's own commit."""
     found = {name: _version(name) for name in ("mujoco", "numpy", "opencv-python-headless", "torch")}
     return {"python": platform.python_version(), **found, "commit": _commit()}
 

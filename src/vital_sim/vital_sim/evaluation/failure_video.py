@@ -2,43 +2,51 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, SupportsFloat
 
 import cv2
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.files.video import write_video
 from vital_sim.cameras.cameras import SceneCamera
 from vital_sim.evaluation.evaluation import EvaluatedPolicy, Trial, run_trials
-from vital_sim.gym.env import VitalEnv
+from vital_sim.evaluation.workers import make_env
 
 HEIGHT_PX = 384
 RATE_HZ = 6
 
 
-class _Watched(VitalEnv):
-    """Keeps a picture of every step."""
+class _Watched(gymnasium.Wrapper):
+    """Keeps an image of every step."""
 
-    def watch(self) -> None:
-        self._outside = SceneCamera(self.world.model)
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        self._world = env.unwrapped.world  # type: ignore[attr-defined]
+        self._outside = SceneCamera(self._world.model)
         self.frames: list[NDArray[np.uint8]] = []
 
-    def step(self, action):
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         result = super().step(action)
-        self.frames.append(self._picture(result[-1]))
+        self.frames.append(self._image_of(result[-1]))
         return result
 
-    def _picture(self, info: dict) -> NDArray[np.uint8]:
-        outside = self._outside.render_colour(self.world.data)
+    def _image_of(self, info: dict[str, Any]) -> NDArray[np.uint8]:
+        outside = self._outside.render_colour(self._world.data)
         width = round(outside.shape[1] * HEIGHT_PX / outside.shape[0])
         parts = [
-            cv2.resize(self.render(), (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST),
+            cv2.resize(self.render(), (HEIGHT_PX, HEIGHT_PX), interpolation=cv2.INTER_NEAREST),  # type: ignore
             cv2.resize(outside, (width, HEIGHT_PX)),
         ]
-        picture = np.concatenate(parts, axis=1).astype(np.uint8)
+        image = np.concatenate(parts, axis=1).astype(np.uint8)
         text = f"{info['time_s']:4.1f} s  {info['contact_force_n']:4.1f} N  {info['outcome']}"
-        cv2.putText(picture, text, (8, HEIGHT_PX - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2)
-        return picture
+        cv2.putText(image, text, (8, HEIGHT_PX - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2)
+        return image
+
+    def close(self) -> None:
+        self._outside.close()
+        super().close()
 
 
 def film_failures(
@@ -46,8 +54,7 @@ def film_failures(
 ) -> Iterator[Path]:
     """Run each failed trial again and write `<task>_<setting>_<method>_<seed>_<failure>.mp4` into ``folder``."""
     method = policy.describe().get("method") or "policy"
-    env = _Watched(task, setting=setting)
-    env.watch()
+    env = _Watched(make_env(task, setting))
     for trial in failed:
         env.frames = []
         again = next(run_trials([env], policy, [trial.seed]))

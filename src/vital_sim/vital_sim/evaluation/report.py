@@ -60,7 +60,7 @@ def failure_table(results: Results) -> list[str]:
 def pair_table(results: Results) -> list[str]:
     """Methods on the same start states."""
     rows = []
-    for pair in results.pairs():
+    for pair in sorted(results.pairs(), key=lambda p: (results.tasks.index(p.task), SETTINGS.index(p.setting))):
         c = pair.comparison
         low, high = c.interval
         rows.append([

@@ -11,10 +11,9 @@ import yaml
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.statistics import PairedComparison, compare_pairs, wilson_interval
+from vital_sim import TASKS
 from vital_sim.evaluation.evaluation import read_report
-from vital_sim.gym.settings import SETTINGS
 
-TASKS = ("usb_insertion", "plug_in_socket", "card_swipe", "key_in_lock", "pick_block")
 # In the order of the paper's tables; others follow by name.
 METHODS = {"baku": "BAKU", "visk": "ViSk", "vital_bc": "ViTaL-BC", "rlpd": "RLPD", "vital": "ViTaL"}
 
@@ -43,13 +42,18 @@ class Rate:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two methods on the same seeds of one task and setting; a is the later one in `METHODS`."""
+    """Two methods on the same seeds of one task and setting."""
 
     task: str
+    """What was to be done."""
     setting: str
+    """Where."""
     a: str
+    """The method that comes later in `METHODS`."""
     b: str
+    """The other one."""
     comparison: PairedComparison
+    """Of a with b."""
 
 
 class Results:
@@ -90,14 +94,13 @@ class Results:
 
     def pairs(self) -> Iterator[Pair]:
         """Every two methods that ran on the same seeds."""
-        for task in self.tasks:
-            for setting in SETTINGS:
-                for b, a in combinations(self.methods, 2):
-                    of_a, of_b = (self._outcomes(task, setting, m) for m in (a, b))
-                    common = sorted(of_a.keys() & of_b.keys())
-                    if common:
-                        comparison = compare_pairs([of_a[s] for s in common], [of_b[s] for s in common])
-                        yield Pair(task, setting, a, b, comparison)
+        for task, setting in dict.fromkeys((task, setting) for task, setting, _ in self._cells):
+            for b, a in combinations(self.methods, 2):
+                of_a, of_b = (self._outcomes(task, setting, m) for m in (a, b))
+                common = sorted(of_a.keys() & of_b.keys())
+                if common:
+                    comparison = compare_pairs([of_a[s] for s in common], [of_b[s] for s in common])
+                    yield Pair(task, setting, a, b, comparison)
 
     def _outcomes(self, task: str, setting: str, method: str) -> dict[int, bool]:
         report = self.report(task, setting, method)

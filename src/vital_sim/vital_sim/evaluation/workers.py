@@ -7,19 +7,29 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
+
 from vital_core.errors import ErrorCode, VitalError
+from vital_sim import environment_id
 from vital_sim.evaluation.evaluation import Trial, run_trials
 from vital_sim.evaluation.policies import PolicySpec
-from vital_sim.gym.env import VitalEnv
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs. batch: how many trials a worker runs at a time."""
+    """What every worker needs."""
 
     policy: PolicySpec
+    """What is measured, and at which task."""
     setting: str
+    """Where."""
     batch: int = 1
+    """How many trials a worker runs at a time."""
+
+
+def make_env(task: str, setting: str) -> gymnasium.Env:
+    """The registered environment of a task. Raises VitalError(BAD_PARAMETER) for an unknown setting."""
+    return gymnasium.make(environment_id(task), setting=setting, disable_env_checker=True).unwrapped
 
 
 class Worker:
@@ -28,7 +38,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         _use_one_thread()
         self._policy = job.policy.load()
-        self._envs = [VitalEnv(job.policy.task, setting=job.setting) for _ in range(job.batch)]
+        self._envs = [make_env(job.policy.task, job.setting) for _ in range(job.batch)]
 
     def run(self, seeds: Sequence[int]) -> list[Trial]:
         """One trial a seed."""

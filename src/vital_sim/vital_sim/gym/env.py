@@ -29,12 +29,12 @@ from vital_core.command_rules import CommandRules
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import WristCamera
-from vital_sim.demonstrator.expert import sample_start
-from vital_sim.demonstrator.motion import follow, way_to
 from vital_sim.gym.settings import variants_of
-from vital_sim.world.scene import SceneConfig
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.motion import follow, way_to
 from vital_sim.world.tactile import largest_field_ut
-from vital_sim.world.world import Truth, World, WorldConfig
+from vital_sim.world.truth import Truth
+from vital_sim.world.world import World, WorldConfig
 
 SUCCESS_HELD_S = 0.5
 BASELINE_SAMPLES = 5
@@ -93,8 +93,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             self.variant = episode % len(self.variants)
             chosen = self.variants[self.variant]
             self.world.stage(chosen.scene, chosen.variation)
-        self.world.reset(episode)
-        self.world.reset(episode, start=sample_start(self.world, self.world.rng))
+        self.world.begin(episode)
         self._camera.reset(episode)
         self._success_s, self._touched = 0.0, False
         readings = []

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_sim.world.scene import SceneConfig
-from vital_sim.world.world import Variation, variation_of
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.variation import Variation, variation_of
 
 SETTINGS = ("in_domain", "spatial", "scene", "both")
 # Positions (x, y, m) and yaw (degrees) of the target that no demonstration has seen.

@@ -13,10 +13,10 @@ from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.message_check import one_of, refusal
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import LATCHED
-from vital_sim.demonstrator.expert import PERIOD_S
 from vital_sim.demonstrator.operator import Button, Gesture, ScriptedOperator
+from vital_sim.demonstrator.rollout import PERIOD_S
 from vital_sim.ros import sim_messages
-from vital_sim.world.world import Truth
+from vital_sim.world.truth import Truth
 
 DEVICE = "scripted"
 EVENTS = {

@@ -18,7 +18,7 @@ from vital_core.pose import Pose
 from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
 from vital_ros.message_check import pose_in, refusal, within
 from vital_sim.ros.joint_trajectory import Points, read_points
-from vital_sim.world.world import Truth
+from vital_sim.world.truth import Truth
 
 GRIPPER_JOINT = "drive_joint"
 GRIPPER_CLOSED_RAD = 0.85

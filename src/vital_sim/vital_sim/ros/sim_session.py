@@ -21,8 +21,9 @@ from vital_core.task import load_task
 from vital_sim.cameras.camera_worker import CameraWorker
 from vital_sim.cameras.cameras import LabelledWristCamera, SceneCamera, WristCamera
 from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution
-from vital_sim.world.scene import SceneConfig
-from vital_sim.world.world import Truth, World
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.truth import Truth
+from vital_sim.world.world import World
 
 TICK_S = 0.01
 # Further behind the clock than this, the clock is let go: no burst of catching up.

@@ -3,10 +3,8 @@
 import numpy as np
 
 from vital_core import pose as pose_of
-from vital_sim.demonstrator.expert import PERIOD_S, Command
-from vital_sim.world.block import Block
-from vital_sim.world.card_reader import CardReader
-from vital_sim.world.world import World
+from vital_sim.demonstrator.rollout import PERIOD_S, Command, View
+from vital_sim.world.fixtures import Block, CardReader
 
 APPROACH_M_S = 0.06
 TURN_RAD_S = 0.5
@@ -15,9 +13,9 @@ WAIT_S = 0.5
 Waypoint = tuple[tuple[float, float, float], float, float]
 
 
-def _way(world: World) -> list[Waypoint]:
+def _way(view: View) -> list[Waypoint]:
     """Above (or in front of) the target, then straight through what the task asks for."""
-    task, fixture = world.task, world.fixture
+    task, fixture = view.task, view.fixture
     if isinstance(fixture, Block):
         grasp = -fixture.size_m[2] / 2
         up = grasp + task.success_travel_m + 0.010
@@ -37,14 +35,14 @@ def _way(world: World) -> list[Waypoint]:
 class BlindController:
     """Goes along its way, the first part fast and what follows at ``speed_m_s``, whatever it meets."""
 
-    def __init__(self, world: World, *, speed_m_s: float = 0.02) -> None:
-        self._target = world.truth().t_base_target
-        self._tip = np.array([world.task.tip_forward_m, 0.0, -world.task.tip_offset_m])
-        self._way = _way(world)
+    def __init__(self, view: View, *, speed_m_s: float = 0.02) -> None:
+        self._target = view.truth().t_base_target
+        self._tip = np.array([view.task.tip_forward_m, 0.0, -view.task.tip_offset_m])
+        self._way = _way(view)
         self._speeds_m_s = [APPROACH_M_S, *[speed_m_s] * (len(self._way) - 1)]
         self._at = 0
         self._waited_s = 0.0
-        self._tcp = world.t_base_tcp()
+        self._tcp = view.t_base_tcp()
 
     @property
     def done(self) -> bool:

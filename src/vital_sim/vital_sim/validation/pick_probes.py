@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vital_core import pose as pose_of
-from vital_core.arm import kinematics
 from vital_core.task import Task
-from vital_sim.demonstrator.expert import PERIOD_S
-from vital_sim.demonstrator.motion import track
-from vital_sim.validation.probes import DeepestPenetration
-from vital_sim.world.block import BLOCK
+from vital_sim.demonstrator.rollout import PERIOD_S
+from vital_sim.validation.instruments import DeepestPenetration
+from vital_sim.world.fixtures import BLOCK
+from vital_sim.world.motion import track
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.world import World
 
@@ -20,23 +19,23 @@ CLOSE_S = 1.2
 
 @dataclass(frozen=True)
 class GripScore:
-    """Of ``trials`` grips each: how many hold in a shake, how many empty ones and full ones touch tells apart."""
+    """What a number of grips came to."""
 
     trials: int
+    """Of each kind: around the block, and beside it."""
     held: int
+    """How many kept the block in a shake."""
     told: int
+    """How many empty grips and full ones touch tells apart."""
     deepest_m: float
+    """Deepest penetration at any physics step."""
 
 
 def grasp(world: World, aside_m: float) -> None:
     """Put the open fingers around the block, or beside it, and close them."""
     target = world.truth().t_base_target
     goal = target @ pose_of.point_down([aside_m, 0.0, -BLOCK.size_m[2] / 2])
-    solution = kinematics.solve(goal, world.joints_rad, posture_rad=world.joints_rad)
-    if solution is None:
-        raise ValueError(f"pose at {np.round(goal[:3, 3], 3)} m is out of the arm's reach")
-    world.place_arm(solution)
-    world.advance(0.1)
+    world.place_tcp(goal)
     world.command_gripper(1.0)
     world.advance(CLOSE_S)
 

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
-from vital_core.arm import kinematics
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.demonstrator.expert import PERIOD_S
-from vital_sim.demonstrator.motion import track
-from vital_sim.validation.probes import DeepestPenetration, TouchScore, discriminant
-from vital_sim.world.card_reader import CARD_READER
-from vital_sim.world.world import EXACT, World, WorldConfig
+from vital_sim.demonstrator.rollout import PERIOD_S
+from vital_sim.validation.instruments import DeepestPenetration, TouchScore, score_touches
+from vital_sim.world.fixtures import CARD_READER
+from vital_sim.world.motion import track
+from vital_sim.world.variation import EXACT
+from vital_sim.world.world import World, WorldConfig
 
 PUSH_M_S = 0.015
 START_M = 0.006
@@ -28,12 +28,7 @@ def _goal(world: World, t_tcp_tip: Pose, ahead_m: float, aside_m: float) -> Pose
 
 def stand_before(world: World, aside_m: float) -> None:
     """Put the arm where the card stands straight before the entry."""
-    goal = _goal(world, world.t_tcp_tip_at_rest(), START_M, aside_m)
-    solution = kinematics.solve(goal, world.joints_rad, posture_rad=world.joints_rad)
-    if solution is None:
-        raise ValueError(f"pose at {np.round(goal[:3, 3], 3)} m is out of the arm's reach")
-    world.place_arm(solution)
-    world.advance(0.1)
+    world.place_tcp(_goal(world, world.t_tcp_tip_at_rest(), START_M, aside_m))
 
 
 def push(world: World, aside_m: float, force_n: float, *, stop_m: float = 0.02) -> float:
@@ -55,10 +50,7 @@ def push(world: World, aside_m: float, force_n: float, *, stop_m: float = 0.02) 
 def touch_sides(task: Task, *, train: int, test: int, first_seed: int = 50_000) -> TouchScore:
     """Held-out accuracy of telling by one tactile reading on which side the leading edge rests on the lead-in."""
     world = World(task)
-    readings = [_touch(world, first_seed + i) for i in range(train + test)]
-    features, labels = np.stack([r for r, _ in readings]), np.array([label for _, label in readings])
-    predict = discriminant(features[:train], labels[:train])
-    return TouchScore(int((predict(features[train:]) == labels[train:]).sum()), test)
+    return score_touches([_touch(world, first_seed + i) for i in range(train + test)], train)
 
 
 def _touch(world: World, seed: int) -> tuple[NDArray[np.float64], int]:

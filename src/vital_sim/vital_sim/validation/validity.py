@@ -15,7 +15,8 @@ from vital_core.errors import VitalError
 from vital_core.files.safe_file import write_json
 from vital_core.statistics import wilson_interval
 from vital_core.task import Task, load_task, task_names
-from vital_sim.validation import pick_probes, probes, swipe_probes
+from vital_sim.validation import insert_probes, instruments, pick_probes, swipe_probes
+from vital_sim.validation import trials as runs
 from vital_sim.world.contact import ContactConfig
 
 FIRST_SEED = 10_000
@@ -24,41 +25,49 @@ CONTROLLERS = ("expert", "human", "blind")
 
 @dataclass(frozen=True)
 class Check:
-    """One figure beside its requirement. interval: Wilson's 95 % interval for counted figures."""
+    """One figure beside its requirement."""
 
     name: str
+    """What is measured."""
     figure: float
+    """In its unit; a share where there is an interval."""
     unit: str
+    """Of the figure."""
     requirement: str
+    """In words."""
     passed: bool
+    """Whether the figure meets it."""
     interval: tuple[float, float] | None = None
+    """Wilson's 95 % interval of counted figures."""
     note: str = ""
+    """How it was measured."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Successes of each controller, trial by trial, at one physics step.
-
-    deepest_m: deepest penetration at any physics step of the blind trials, the roughest ones.
-    """
+    """How each controller does at one physics step."""
 
     timestep_s: float
+    """The physics step."""
     outcomes: dict[str, list[bool]]
+    """Successes by controller, trial by trial."""
     deepest_m: float
+    """Deepest penetration at any physics step of the blind trials, the roughest ones."""
     duration_s: dict[str, float]
+    """Mean of a trial, by controller."""
 
 
 def success_rates(
     task: Task, trials: int, timestep_s: float, tell: Callable[[str], None], controllers: tuple[str, ...] = CONTROLLERS
 ) -> Rates:
     """Run every controller on seeds FIRST_SEED onwards, the same ones at every physics step."""
-    world = probes.world_at(task, timestep_s)
+    world = runs.world_at(task, timestep_s)
     outcomes, durations, deepest_m = {}, {}, 0.0
     for controller in controllers:
-        with probes.DeepestPenetration() if controller == "blind" else nullcontext() as deepest:
-            runs = [probes.trial(world, controller, FIRST_SEED + i) for i in range(trials)]
-        outcomes[controller] = [r.success for r in runs]
-        durations[controller] = sum(r.duration_s for r in runs) / trials
+        with instruments.DeepestPenetration() if controller == "blind" else nullcontext() as deepest:
+            done = [runs.trial(world, controller, FIRST_SEED + i) for i in range(trials)]
+        outcomes[controller] = [r.success for r in done]
+        durations[controller] = sum(r.duration_s for r in done) / trials
         deepest_m = max(deepest_m, deepest.metres if deepest else 0.0)
         tell(f"{task.name}: {controller} at {timestep_s * 1e3:g} ms: {sum(outcomes[controller])}/{trials}")
     return Rates(timestep_s, outcomes, deepest_m, durations)
@@ -90,18 +99,18 @@ def _rate_checks(task: Task, coarse: Rates, fine: Rates) -> list[Check]:
 
 
 def _insert_checks(task: Task, touches: int) -> list[Check]:
-    lead_in = probes.touch_directions(task, train=4 * touches, test=touches)
-    beyond = probes.touch_directions(task, train=4 * touches, test=touches, beyond_lead_in=True)
-    entered, pushes = probes.entries_without_chamfer(task)
-    deepest_um = probes.deepest_penetration_m(task) * 1e6
-    limit_n = probes.force_at_tactile_limit_n(task)
+    lead_in = insert_probes.touch_directions(task, train=4 * touches, test=touches)
+    beyond = insert_probes.touch_directions(task, train=4 * touches, test=touches, beyond_lead_in=True)
+    entered, pushes = insert_probes.entries_without_chamfer(task)
+    deepest_um = insert_probes.deepest_penetration_m(task) * 1e6
+    limit_n = insert_probes.force_at_tactile_limit_n(task)
     return [
         _counted("touch tells direction, on the lead-in", lead_in.correct, lead_in.trials, 0.90, None),
         _counted("touch tells direction, beyond it", beyond.correct, beyond.trials, None, None),
         Check("1.5 mm off, no chamfer: entries", entered, f"of {pushes}", "0", entered == 0),
         Check("penetration, steady full grip", deepest_um, "um", "< 100", deepest_um < 100.0),
         Check("force at the tactile limit", limit_n, "N", "25 to 45", 25.0 <= limit_n <= 45.0),
-        *_speed_checks(*probes.real_time_factor(task, lambda world: probes.press(world, np.zeros(2), 5.0))),
+        *_speed_checks(*runs.real_time_factor(task, lambda world: insert_probes.press(world, np.zeros(2), 5.0))),
     ]
 
 
@@ -113,7 +122,7 @@ def _swipe_checks(task: Task, touches: int) -> list[Check]:
         _counted("touch tells the side, on the lead-in", sides.correct, sides.trials, 0.90, None),
         Check("1.5 mm off, no lead-in: entries", entered, f"of {pushes}", "0", entered == 0),
         Check("penetration, steady full grip", deepest_um, "um", "< 100", deepest_um < 100.0),
-        *_speed_checks(*probes.real_time_factor(task, lambda world: swipe_probes.push(world, 0.001, 3.0))),
+        *_speed_checks(*runs.real_time_factor(task, lambda world: swipe_probes.push(world, 0.001, 3.0))),
     ]
 
 
@@ -123,7 +132,7 @@ def _pick_checks(task: Task, trials: int) -> list[Check]:
         _counted("block stays in the grip in a shake", score.held, score.trials, 0.95, None),
         _counted("touch tells a full grip from an empty one", score.told, score.trials, 0.95, None),
         Check("penetration in the grip", score.deepest_m * 1e6, "um", "< 100", score.deepest_m < 1e-4),
-        *_speed_checks(*probes.real_time_factor(task, lambda world: pick_probes.grasp(world, 0.0))),
+        *_speed_checks(*runs.real_time_factor(task, lambda world: pick_probes.grasp(world, 0.0))),
     ]
 
 

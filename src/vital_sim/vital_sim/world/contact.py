@@ -3,37 +3,40 @@
 from dataclasses import dataclass
 from enum import Enum
 
-import mujoco
-from scipy.spatial.transform import Rotation
-
-from vital_sim.world.boxes import Box
-
 
 @dataclass(frozen=True)
 class ContactConfig:
     """Contact and grasp parameters; every value was chosen by measurement (`ros2 run vital_sim validate`).
 
-    timestep_s: physics step. solref, solimp: MuJoCo's contact time constant and impedance. friction: sliding.
-    grasp_stiffness: lateral x, lateral y, axial z (N/m), then about x, y, z (Nm/rad). grasp_damping_ratio: of
-    each axis. grasp_inertia: effective mass (kg) and inertia (kg m2) of the pads and fingers that move along.
-    grasp_limit: force (N) and torque (Nm) per axis at which the object slips between the fingers.
-    An open gripper has pads of its own: pad_stiffness along x, y (through the elastomer), z (N/m) of each,
-    pad_friction, grip_force_n of each finger at most, finger_speed_m_s.
+    Six values of the grasp are along x, y (lateral) and z (axial), then about x, y, z, in the TCP's axes.
     """
 
     timestep_s: float = 0.0005
+    """Physics step."""
     solref: tuple[float, float] = (0.001, 1.0)
+    """MuJoCo's contact time constant and damping ratio."""
     solimp: tuple[float, float, float] = (0.995, 0.9999, 0.0001)
+    """MuJoCo's contact impedance: least, most, and the penetration (m) between them."""
     friction: float = 0.3
+    """Sliding friction of whatever has none of its own."""
     impedance_ratio: float = 5.0
+    """Of friction against normal force, MuJoCo's `impratio`."""
     grasp_stiffness: tuple[float, ...] = (6e3, 6e3, 8e3, 4.0, 4.0, 4.0)
+    """N/m, then Nm/rad."""
     grasp_damping_ratio: float = 1.0
+    """Of each axis."""
     grasp_inertia: tuple[float, ...] = (0.06, 0.06, 0.06, 6e-5, 6e-5, 6e-5)
+    """Effective mass (kg) and inertia (kg m2) of the pads and fingers that move along."""
     grasp_limit: tuple[float, ...] = (35.0, 35.0, 45.0, 0.6, 0.6, 0.6)
+    """Force (N) and torque (Nm) at which the object slips between the fingers."""
     pad_stiffness: tuple[float, float, float] = (3e3, 8e3, 4e3)
+    """Of each pad of an open gripper, N/m along x, y (through the elastomer) and z."""
     pad_friction: float = 1.0
+    """Of the silicone pads of an open gripper."""
     grip_force_n: float = 12.0
+    """Most that a finger of an open gripper presses."""
     finger_speed_m_s: float = 0.06
+    """Of each finger of an open gripper."""
 
 
 class Side(Enum):
@@ -59,17 +62,3 @@ def contact_fields(contact: ContactConfig, side: Side, friction: float | None = 
         "solref": list(contact.solref),
         "solimp": [*contact.solimp, 0.5, 2.0],
     }
-
-
-def add_box(body: mujoco.MjsBody, prefix: str, box: Box, rgba: list[float], **fields: object) -> None:
-    """Add a box to a body under construction."""
-    x, y, z, w = Rotation.from_rotvec(box.rotation_rad).as_quat()
-    body.add_geom(
-        name=f"{prefix}_{box.name}",
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=list(box.centre_m),
-        size=list(box.half_m),
-        quat=[w, x, y, z],
-        rgba=rgba,
-        **fields,
-    )

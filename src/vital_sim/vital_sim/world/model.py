@@ -1,45 +1,24 @@
-"""The MuJoCo model: xArm 7, table and target; the gripper and what it holds are in `hands`."""
+"""The MuJoCo model of table, target and xArm 7, piece by piece; `World` puts the pieces together."""
 
 import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vital_core.arm.xarm7 import JOINTS
-from vital_core.task import Task
-from vital_sim.world import scene as scenery
 from vital_sim.world.arm import ArmConfig
-from vital_sim.world.block import Block
-from vital_sim.world.contact import UNTOUCHABLE, ContactConfig, Side, add_box, contact_fields
-from vital_sim.world.fixtures import Fixture
-from vital_sim.world.hands import add_holding_hand, add_open_hand
-from vital_sim.world.mounts import add_cameras
-from vital_sim.world.scene import SceneConfig
+from vital_sim.world.boxes import Target, add_box
+from vital_sim.world.contact import UNTOUCHABLE, ContactConfig, Side, contact_fields
 
 BOX, CAPSULE, CYLINDER = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER
 ARM_JOINTS = tuple(j.name for j in JOINTS)
 # Approximate masses (kg) of link1..link7; gravity on them is compensated, so only their inertia counts.
 LINK_MASS_KG = (2.4, 1.9, 1.7, 1.8, 1.4, 1.4, 0.2)
-BLOCK_JOINT = "block"
+LOOSE_JOINT = "block"
 
 
-def build(task: Task, fixture: Fixture, contact: ContactConfig, arm: ArmConfig, scene: SceneConfig) -> mujoco.MjSpec:
-    """The uncompiled model of one task."""
+def empty(contact: ContactConfig) -> mujoco.MjSpec:
+    """A model under construction with the table alone, and how physics is stepped."""
     spec = mujoco.MjSpec()
-    _set_options(spec, contact)
-    _add_table(spec, contact)
-    link7 = _add_arm(spec, arm)
-    if isinstance(fixture, Block):
-        _add_block(spec, fixture, contact)
-        add_open_hand(spec, link7, contact)
-    else:
-        _add_target(spec, fixture, contact)
-        add_holding_hand(link7, fixture, contact)
-    scenery.decorate(spec, scene, task.held_object)
-    add_cameras(spec, task)
-    return spec
-
-
-def _set_options(spec: mujoco.MjSpec, contact: ContactConfig) -> None:
     option = spec.option
     option.timestep = contact.timestep_s
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -47,6 +26,8 @@ def _set_options(spec: mujoco.MjSpec, contact: ContactConfig) -> None:
     option.impratio = contact.impedance_ratio
     option.iterations = 50
     spec.compiler.degree = False
+    _add_table(spec, contact)
+    return spec
 
 
 def _add_table(spec: mujoco.MjSpec, contact: ContactConfig) -> None:
@@ -60,24 +41,27 @@ def _add_table(spec: mujoco.MjSpec, contact: ContactConfig) -> None:
     )
 
 
-def _add_target(spec: mujoco.MjSpec, fixture: Fixture, contact: ContactConfig) -> None:
+def add_target(spec: mujoco.MjSpec, target: Target, contact: ContactConfig) -> None:
+    """What the held object goes into, fixed on the table."""
     body = spec.worldbody.add_body(name="target", pos=[0.45, 0.0, 0.035])
-    for box in fixture.target_boxes():
+    for box in target.target_boxes():
         add_box(body, "target", box, [0.2, 0.2, 0.22, 1.0], mass=0.0, **contact_fields(contact, Side.SCENE))
     body.add_site(name="target_opening", pos=[0.0, 0.0, 0.0], size=[0.001] * 3)
 
 
-def _add_block(spec: mujoco.MjSpec, block: Block, contact: ContactConfig) -> None:
-    """The target that lies loose on the table and is touched by table and pads."""
-    body = spec.worldbody.add_body(name="target", pos=[0.45, 0.0, block.size_m[2]])
-    body.add_freejoint(name=BLOCK_JOINT)
+def add_loose_target(spec: mujoco.MjSpec, target: Target, contact: ContactConfig) -> None:
+    """What lies on the table to be picked up, touched by table and pads."""
+    boxes = target.target_boxes()
+    body = spec.worldbody.add_body(name="target", pos=[0.45, 0.0, 2 * boxes[0].half_m[2]])
+    body.add_freejoint(name=LOOSE_JOINT)
     fields = contact_fields(contact, Side.BOTH)
-    for box in block.target_boxes():
-        add_box(body, "target", box, [0.75, 0.25, 0.15, 1.0], mass=block.object_mass_kg, **fields)
+    for box in boxes:
+        add_box(body, "target", box, [0.75, 0.25, 0.15, 1.0], mass=target.object_mass_kg, **fields)
     body.add_site(name="target_opening", pos=[0.0, 0.0, 0.0], size=[0.001] * 3)
 
 
-def _add_arm(spec: mujoco.MjSpec, arm: ArmConfig) -> mujoco.MjsBody:
+def add_arm(spec: mujoco.MjSpec, arm: ArmConfig) -> mujoco.MjsBody:
+    """The arm with its servos; returns the last link, which the gripper is on."""
     parent = spec.worldbody.add_body(name="link_base")
     parent.add_geom(
         name="link_base_column",

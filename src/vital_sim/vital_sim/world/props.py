@@ -3,8 +3,6 @@
 import mujoco
 import numpy as np
 
-from vital_sim.world.card_reader import CARD_READER
-
 BOX, CYLINDER, SPHERE, CAPSULE, ELLIPSOID = (
     mujoco.mjtGeom.mjGEOM_BOX,
     mujoco.mjtGeom.mjGEOM_CYLINDER,
@@ -161,7 +159,6 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
             **_UNSEEN,
         )
     elif held_object == "card":
-        _add_linings(body, prefix)
         _add_mark(body, f"{prefix}_led", [-0.018, y - 0.006, 0.0004], [0.004, 0.003, 0.0005], [0.95, 0.25, 0.15, 1.0])
     elif held_object == "key":
         steel = [0.55, 0.56, 0.58, 1.0]
@@ -183,17 +180,3 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
                 rgba=[0.6, 0.6, 0.62, 1],
                 **_UNSEEN,
             )
-
-
-def _add_linings(body: mujoco.MjsBody, prefix: str) -> None:
-    """The inside of a reader's slot is dark; nothing touches these."""
-    length, width, depth = CARD_READER.slot_m
-    for name, sign in (("a", 1.0), ("b", -1.0)):
-        body.add_geom(
-            name=f"{prefix}_lining_{name}",
-            type=BOX,
-            pos=[CARD_READER.flare_m / 2, sign * (width / 2), -depth / 2 - 0.0002],
-            size=[length / 2 - CARD_READER.flare_m / 2, 0.00002, depth / 2],
-            rgba=[0.02, 0.02, 0.02, 1.0],
-            **_UNSEEN,
-        )

@@ -1,74 +1,29 @@
 """How the world looks: lights, colours, surfaces and clutter. Nothing here touches anything.
 
 `decorate` adds what is only seen to a model under construction; `randomise` varies it for an episode without
-recompiling. The wrist and scene cameras' mounts are in `cameras`.
+recompiling. The wrist and scene cameras' mounts are in `mounts`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import mujoco
 import numpy as np
 
-from vital_core.errors import ErrorCode, VitalError
 from vital_sim.world import props
-from vital_sim.world.block import Block
-from vital_sim.world.connectors import HOUSING_HEIGHT_M
-from vital_sim.world.contact import UNTOUCHABLE, add_box
-from vital_sim.world.fixtures import FIXTURES, Held
+from vital_sim.world.boxes import HOUSING_HEIGHT_M, Housed, add_box
+from vital_sim.world.contact import UNTOUCHABLE
+from vital_sim.world.look import HOUSING_COLOURS, SceneConfig
 
-BACKGROUNDS = ("green", "plain", "clutter")
 _GREEN = np.array([0.13, 0.55, 0.22])
 UNSEEN = {**UNTOUCHABLE, "mass": 0.0}
-# Faces, lead-in, inside and skirt of each target's housing.
-_LOOKS = {
-    "usb_stick": ((0.20, 0.24, 0.34), (0.80, 0.82, 0.85), (0.02, 0.02, 0.03), (0.16, 0.19, 0.28)),
-    "plug": ((0.93, 0.93, 0.90), (0.55, 0.55, 0.55), (0.03, 0.03, 0.03), (0.88, 0.88, 0.85)),
-    "key": ((0.74, 0.62, 0.30), (0.92, 0.84, 0.55), (0.03, 0.02, 0.02), (0.60, 0.48, 0.20)),
-    "card": ((0.42, 0.44, 0.47), (0.75, 0.76, 0.78), (0.02, 0.02, 0.02), (0.30, 0.32, 0.35)),
-}
+Housings = Mapping[str, Housed]  # by the held object's name
 
 
-@dataclass(frozen=True)
-class SceneConfig:
-    """Appearance of the scene.
+def decorate(spec: mujoco.MjSpec, scene: SceneConfig, held_object: str, housings: Housings) -> None:
+    """Add lights, surfaces, the targets' colours and the props to the model under construction.
 
-    background: what lies on the table: a green screen (demonstrations and the deployment's default), a plain
-    table of any colour, or a patterned one with clutter. distractors: how many other things stand about; None:
-    4 for clutter, otherwise 0. clearance_m: how far they keep from the target and each other. extra_target: the held
-    object ("usb_stick", "plug", "key", "card") whose target stands about as well, for seeing only. light_variation,
-    colour_variation: relative, 0 for none. look_seed: of surfaces, lights and distractors in every episode; None: the
-    episode's own.
+    housings: that of the ``held_object``'s target, where it stands in one, and that of the scene's extra target.
     """
-
-    background: str = "green"
-    distractors: int | None = None
-    clearance_m: float = 0.10
-    extra_target: str | None = None
-    light_variation: float = 0.15
-    colour_variation: float = 0.05
-    look_seed: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.background not in BACKGROUNDS:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER,
-                f"background is '{self.background}', expected one of {', '.join(BACKGROUNDS)}",
-            )
-        if self.extra_target is not None and self.extra_target not in _LOOKS:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER,
-                f"extra_target is '{self.extra_target}', expected one of {', '.join(_LOOKS)}",
-            )
-
-    @property
-    def distractor_count(self) -> int:
-        """Number of distractors in view."""
-        default = 4 if self.background == "clutter" else 0
-        return min(len(props.PROPS), default if self.distractors is None else self.distractors)
-
-
-def decorate(spec: mujoco.MjSpec, scene: SceneConfig, held_object: str = "") -> None:
-    """Add lights, surfaces, the targets' colours and the props to the model under construction."""
     spec.visual.quality.offsamples = 0
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 640, 480
     # The clipping planes are multiples of the extent, which would otherwise grow with the floor.
@@ -88,9 +43,10 @@ def decorate(spec: mujoco.MjSpec, scene: SceneConfig, held_object: str = "") -> 
             diffuse=[0.45, 0.45, 0.45],
             specular=[0.1, 0.1, 0.1],
         )
-    _paint_target(spec, held_object)
+    if held_object in housings:
+        _paint_target(spec, held_object, housings[held_object])
     if scene.extra_target is not None:
-        _add_extra_target(spec, scene.extra_target)
+        _add_extra_target(spec, scene.extra_target, housings[scene.extra_target])
     props.add_props(spec, held_object)
 
 
@@ -122,50 +78,44 @@ def _add_surfaces(spec: mujoco.MjSpec) -> None:
 
 
 def _colour_of(geom_name: str, held_object: str) -> list[float]:
-    face, lead_in, inside, _ = _LOOKS[held_object]
+    colours = HOUSING_COLOURS[held_object]
     kind = geom_name.removeprefix("extra_").removeprefix("target_")
     # A reader's walls are its faces; a connector's are hidden under its rim.
     faces = ("rim", "wall") if held_object == "card" else ("rim",)
-    colour = lead_in if kind.startswith("chamfer") else face if kind.startswith(faces) else inside
-    return [*colour, 1.0]
+    if kind.startswith("chamfer"):
+        return [*colours.lead_in, 1.0]
+    return [*(colours.face if kind.startswith(faces) else colours.inside), 1.0]
 
 
-def _paint_target(spec: mujoco.MjSpec, held_object: str) -> None:
+def _paint_target(spec: mujoco.MjSpec, held_object: str, housed: Housed) -> None:
     """Colours by which an opening can be told from its housing, and a skirt around the dark walls."""
-    if held_object not in _LOOKS:
-        return
     body = spec.body("target")
     for geom in body.geoms:
         geom.rgba = _colour_of(geom.name, held_object)
-    _add_skirt(body, "target", held_object)
+    _add_skirt(body, "target", held_object, housed)
 
 
-def _add_skirt(body: mujoco.MjsBody, prefix: str, held_object: str) -> None:
-    fixture, colour = _housed(held_object), [*_LOOKS[held_object][3], 1.0]
-    centre_x, top = fixture.housing_centre_x_m, fixture.skirt_top_m
-    x, y = fixture.housing_m[0] / 2, fixture.housing_m[1] / 2
-    half_z = (HOUSING_HEIGHT_M + top) / 2
-    z = top - half_z
+def _add_skirt(body: mujoco.MjsBody, prefix: str, held_object: str, housed: Housed) -> None:
+    x, y = housed.housing_m[0] / 2, housed.housing_m[1] / 2
+    half_z = (HOUSING_HEIGHT_M + housed.skirt_top_m) / 2
+    z = housed.skirt_top_m - half_z
+    colour = [*HOUSING_COLOURS[held_object].skirt, 1.0]
     fields = {"type": mujoco.mjtGeom.mjGEOM_BOX, "rgba": colour, **UNSEEN}
     for name, sign in (("a", 1.0), ("b", -1.0)):
         across, along = [0.0006, y, half_z], [x, 0.0006, half_z]
-        body.add_geom(name=f"{prefix}_skirt_x{name}", pos=[centre_x + sign * x, 0, z], size=across, **fields)
-        body.add_geom(name=f"{prefix}_skirt_y{name}", pos=[centre_x, sign * y, z], size=along, **fields)
-    props.add_housing_details(body, prefix, held_object, fixture.housing_m)
+        body.add_geom(name=f"{prefix}_skirt_x{name}", pos=[sign * x, 0, z], size=across, **fields)
+        body.add_geom(name=f"{prefix}_skirt_y{name}", pos=[0.0, sign * y, z], size=along, **fields)
+    for lining in housed.lining_boxes():
+        add_box(body, prefix, lining, [0.02, 0.02, 0.02, 1.0], **UNSEEN)
+    props.add_housing_details(body, prefix, held_object, housed.housing_m)
 
 
-def _housed(held_object: str) -> Held:
-    fixture = FIXTURES[held_object]
-    assert not isinstance(fixture, Block)
-    return fixture
-
-
-def _add_extra_target(spec: mujoco.MjSpec, held_object: str) -> None:
+def _add_extra_target(spec: mujoco.MjSpec, held_object: str, housed: Housed) -> None:
     body = spec.worldbody.add_body(name="extra_target", pos=[0.4, 0.2, 0.035])
-    for box in FIXTURES[held_object].target_boxes():
+    for box in housed.target_boxes():
         name = f"extra_target_{box.name}"
         add_box(body, "extra_target", box, _colour_of(name, held_object), **UNSEEN)
-    _add_skirt(body, "extra_target", held_object)
+    _add_skirt(body, "extra_target", held_object, housed)
 
 
 def randomise(model: mujoco.MjModel, data: mujoco.MjData, scene: SceneConfig, rng: np.random.Generator) -> None:

@@ -12,81 +12,55 @@ from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.pose import Pose
 from vital_core.task import Task
 from vital_sim.world import model as modelling
+from vital_sim.world import props
 from vital_sim.world import scene as scenery
 from vital_sim.world.arm import ArmConfig, TrackingFilter
-from vital_sim.world.block import BLOCK, Block
-from vital_sim.world.card_reader import CardReader
+from vital_sim.world.boxes import Housed
 from vital_sim.world.contact import ContactConfig
-from vital_sim.world.fixtures import Fixture, fixture_for
-from vital_sim.world.grasp import Grasp, HeldGrasp, PinchGrasp
-from vital_sim.world.model import ARM_JOINTS, BLOCK_JOINT
-from vital_sim.world.scene import SceneConfig
+from vital_sim.world.fixtures import HOUSED, TARGET_NAMES, Block, CardReader, Fixture, fixture_for
+from vital_sim.world.hand import Grasp, HeldGrasp, PinchGrasp, add_holding_hand, add_open_hand
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.mounts import add_cameras
 from vital_sim.world.tactile import TactileConfig, TactilePad
+from vital_sim.world.truth import Truth
+from vital_sim.world.variation import Variation, variation_of
 
 SERVO_PERIOD_S = 0.004
 
 
 @dataclass(frozen=True)
-class Variation:
-    """What changes from episode to episode: centre and half range of uniform draws, m and rad, in `link_base`.
-
-    target_*: centre of the opening and its yaw. offset_*: in-hand offset of the object about nominal.
-    """
-
-    target_x_m: tuple[float, float] = (0.45, 0.04)
-    target_y_m: tuple[float, float] = (0.0, 0.04)
-    target_z_m: tuple[float, float] = (0.035, 0.005)
-    target_yaw_rad: tuple[float, float] = (0.0, float(np.deg2rad(2.0)))
-    offset_m: float = 0.0015
-    offset_rad: float = float(np.deg2rad(4.0))
-
-
-EXACT = Variation(offset_m=0.0, offset_rad=0.0)
-_SOME_YAW = float(np.deg2rad(8.0))
-# Where a task's own range differs: a lock is turned, a block lies on the table as it fell.
-VARIATIONS = {
-    "card_swipe": Variation(target_x_m=(0.50, 0.04)),
-    "key_in_lock": Variation(target_yaw_rad=(0.0, _SOME_YAW)),
-    "pick_block": Variation(target_z_m=(BLOCK.size_m[2], 0.0), target_yaw_rad=(0.0, _SOME_YAW)),
-}
-
-
-def variation_of(task: str) -> Variation:
-    """What changes from episode to episode where a task is trained."""
-    return VARIATIONS.get(task, Variation())
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What only the simulation knows; for measuring, never for a policy.
-
-    depth_m: of the tip below the mouth of the opening, or the block's upper face. lateral_m: distance of the tip
-    from the opening's axis, or the slot's middle. travel_m: how far a card has been drawn through the slot without
-    leaving it, or a block has been lifted. contact_force_n: norm of the sum of all contact forces. penetration_m:
-    deepest now.
-    """
-
-    success: bool
-    depth_m: float
-    lateral_m: float
-    travel_m: float
-    contact_force_n: float
-    penetration_m: float
-    t_base_target: Pose
-    t_base_tip: Pose
-    t_base_tcp: Pose
-    t_tcp_object: Pose
-
-
-@dataclass(frozen=True)
 class WorldConfig:
-    """Everything about the world that is not the task or its look. fixture, variation: instead of the task's own."""
+    """Everything about the world that is not the task or its look."""
 
     contact: ContactConfig = field(default_factory=ContactConfig)
+    """Stiffness and friction of whatever touches."""
     arm: ArmConfig = field(default_factory=ArmConfig)
+    """How the arm follows its commands."""
     tactile: TactileConfig = field(default_factory=TactileConfig)
+    """The pad on the left finger."""
     variation: Variation | None = None
+    """Instead of the task's own."""
     fixture: Fixture | None = None
+    """Instead of the task's own."""
+
+
+def assemble(task: Task, fixture: Fixture, config: WorldConfig, scene: SceneConfig) -> mujoco.MjSpec:
+    """The uncompiled model of one task."""
+    spec = modelling.empty(config.contact)
+    link7 = modelling.add_arm(spec, config.arm)
+    housings: dict[str, Housed] = {}
+    if isinstance(fixture, Block):
+        modelling.add_loose_target(spec, fixture, config.contact)
+        add_open_hand(spec, link7, config.contact)
+    else:
+        modelling.add_target(spec, fixture, config.contact)
+        add_holding_hand(link7, fixture, config.contact)
+        housings[task.held_object] = fixture
+    if scene.extra_target is not None:
+        housings[scene.extra_target] = HOUSED[scene.extra_target]
+    scenery.decorate(spec, scene, task.held_object, housings)
+    add_cameras(spec, task)
+    return spec
 
 
 class World:
@@ -98,7 +72,7 @@ class World:
         self.config = config or WorldConfig()
         self.fixture = self.config.fixture or fixture_for(task.held_object)
         self.variation = self.config.variation or variation_of(task.name)
-        self.spec = modelling.build(task, self.fixture, self.config.contact, self.config.arm, self.scene)
+        self.spec = assemble(task, self.fixture, self.config, self.scene)
         self.model = self.spec.compile()
         self.data = mujoco.MjData(self.model)
         self._find_parts()
@@ -112,12 +86,12 @@ class World:
 
     def _find_parts(self) -> None:
         model = self.model
-        arm = [model.joint(name) for name in ARM_JOINTS]
+        arm = [model.joint(name) for name in modelling.ARM_JOINTS]
         self._arm_qpos = np.array([j.qposadr[0] for j in arm])
         self._arm_dof = np.array([j.dofadr[0] for j in arm])
         self._sites = {name: model.site(name).id for name in ("tcp", "tip", "target_opening")}
         self._target = model.body("target").id
-        self._block = model.joint(BLOCK_JOINT).qposadr[0] if isinstance(self.fixture, Block) else None
+        self._block = model.joint(modelling.LOOSE_JOINT).qposadr[0] if isinstance(self.fixture, Block) else None
         self._grasp: Grasp = (
             PinchGrasp(model, self.data, self.config.contact)
             if isinstance(self.fixture, Block)
@@ -143,13 +117,22 @@ class World:
         scenery.randomise(self.model, self.data, self.scene, look)
         self.place_arm(self._start_joints(joints_rad, start))
 
+    def begin(self, seed: int) -> None:
+        """A new episode with the TCP somewhere in the task's start region, which follows from ``seed`` as well."""
+        self.reset(seed)
+        self.reset(seed, start=self._sample_start())
+
+    def _sample_start(self) -> Pose:
+        """A TCP pose in the start region, which lies and is turned as the target nominally is."""
+        yaw = self.variation.target_yaw_rad[0]
+        nominal = pose_of.from_vector(self.site_pose("target_opening")[:3, 3], (0.0, 0.0, yaw))
+        offset = self.rng.uniform(-0.5, 0.5, 3) * np.array(self.task.start_region_m)
+        return nominal @ pose_of.point_down(offset + self.task.start_centre_m)
+
     def _start_joints(self, joints_rad: ArrayLike | None, start: Pose | None) -> NDArray[np.float64]:
         if start is None:
             return np.array(HOME_RAD if joints_rad is None else joints_rad, dtype=float)
-        solution = kinematics.solve(start, HOME_RAD, posture_rad=HOME_RAD)
-        if solution is None:
-            raise ValueError(f"start pose at {np.round(start[:3, 3], 3)} m is out of the arm's reach")
-        return solution
+        return _joints_at(start, HOME_RAD)
 
     def place_arm(self, joints_rad: ArrayLike) -> None:
         """Put the arm at encoder reading ``joints_rad`` at once, at rest, the object relaxed in the grasp."""
@@ -162,9 +145,19 @@ class World:
         self._travel_m, self._drawn_from_m = 0.0, None
         mujoco.mj_forward(self.model, self.data)
 
+    def place_tcp(self, t_base_tcp: Pose) -> None:
+        """Put the arm where its TCP is at ``t_base_tcp``, in a posture like the present one, and let it settle.
+
+        Raises ValueError when that is out of reach.
+        """
+        self.place_arm(_joints_at(t_base_tcp, self.joints_rad))
+        self.advance(0.1)
+
     def _place_target(self, rng: np.random.Generator) -> None:
         v = self.variation
         draws = [c + h * rng.uniform(-1, 1) for c, h in (v.target_x_m, v.target_y_m, v.target_z_m)]
+        if isinstance(self.fixture, Block):
+            draws[2] = self.fixture.size_m[2]
         yaw = v.target_yaw_rad[0] + v.target_yaw_rad[1] * rng.uniform(-1, 1)
         self.place_target(np.array(draws), yaw)
 
@@ -340,3 +333,18 @@ class World:
         force = self.data.efc_force[contact.efc_address[active][:, None] + np.arange(3)]  # (n, 3)
         frame = contact.frame[active].reshape(-1, 3, 3)
         return float(np.linalg.norm(np.einsum("ni,nij->j", force, frame)))
+
+    def clickable_points(self) -> dict[str, NDArray[np.float64]]:
+        """Point to click (3,) in `link_base`, m, of everything on the table, by name; for training and measuring."""
+        points = {TARGET_NAMES[self.task.held_object]: self.site_pose("target_opening")[:3, 3].copy()}
+        extra = self.scene.extra_target
+        if extra is not None and TARGET_NAMES[extra] not in points:
+            points[TARGET_NAMES[extra]] = self.model.body("extra_target").pos.copy()
+        return points | props.shown_props(self.model)
+
+
+def _joints_at(t_base_tcp: Pose, posture_rad: ArrayLike) -> NDArray[np.float64]:
+    solution = kinematics.solve(t_base_tcp, posture_rad, posture_rad=posture_rad)
+    if solution is None:
+        raise ValueError(f"a TCP pose at {np.round(t_base_tcp[:3, 3], 3)} m is out of the arm's reach")
+    return solution

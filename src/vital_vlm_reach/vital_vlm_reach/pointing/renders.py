@@ -11,9 +11,10 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task
-from vital_sim.cameras.cameras import SceneCamera, scene_objects
-from vital_sim.world.scene import SceneConfig
-from vital_sim.world.world import Variation, World, WorldConfig, variation_of
+from vital_sim.cameras.cameras import SceneCamera
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.variation import Variation, variation_of
+from vital_sim.world.world import World, WorldConfig
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX
 
 # Farther than this between the picture's depth and the point, and something stands before it.
@@ -79,7 +80,7 @@ class Studio:
         full, depth = self.camera.render_colour(world.data), self.camera.render_depth_m(world.data)
         seen: dict[str, tuple[float, float]] = {}
         hidden = []
-        for name, point in scene_objects(world).items():
+        for name, point in world.clickable_points().items():
             u, v, distance = self.camera.project(point)
             inside = 2 <= u < full.shape[1] - 2 and 2 <= v < full.shape[0] - 2
             if inside and abs(float(depth[int(v), int(u)]) - distance) < HIDDEN_M + 0.02 * (name in ("mug", "bottle")):
