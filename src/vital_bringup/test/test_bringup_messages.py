@@ -3,14 +3,10 @@
 import math
 from dataclasses import replace
 
-import numpy as np
-import pytest
-
 from vital_bringup.tasks import trial_message
 from vital_bringup.tasks.ros_skills import SUCCESS_HELD_S, SuccessLabel
 from vital_bringup.tasks.trial import Phase, Trial
-from vital_control.frames_node import read_calibration
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.errors import ErrorCode
 
 TRIAL = Trial(
     3,
@@ -37,24 +33,6 @@ def test_trial_message_round_trip():
     )
     assert trial_message.from_message(trial_message.to_message(full)) == full
     assert math.isnan(trial_message.from_message(trial_message.to_message(TRIAL)).reach_error_m)
-
-
-def test_calibration_file_is_read(tmp_path):
-    path = tmp_path / "c.yaml"
-    path.write_text("camera: {parent: link_base, xyz: [1, 2, 3], quaternion: [0, 0, 0, 1]}")
-    ((parent, child, pose),) = read_calibration(path)
-    assert (parent, child) == ("link_base", "camera") and np.allclose(pose[:3, 3], [1, 2, 3])
-
-
-@pytest.mark.parametrize(
-    "text", ["camera: {xyz: [1, 2, 3]}", "- 1", "{", "camera: {parent: a, xyz: [1], quaternion: [0]}"]
-)
-def test_bad_calibration_file_is_refused_with_what_is_expected(tmp_path, text):
-    path = tmp_path / "c.yaml"
-    path.write_text(text)
-    with pytest.raises(VitalError, match="expected entries") as refusal:
-        read_calibration(path)
-    assert refusal.value.code is ErrorCode.NO_CALIBRATION
 
 
 def test_success_counts_only_once_it_has_held(monkeypatch):

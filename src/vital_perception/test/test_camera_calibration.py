@@ -1,4 +1,4 @@
-"""Hand-eye calibration on synthetic poses and pictures, and the calibration file."""
+"""Hand-eye calibration on synthetic poses and images."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.files.calibration_file import read_calibration, write_calibration
+from vital_core.files.calibration_file import read_calibration
 from vital_perception.calibration.board import Board, Lens
 from vital_perception.calibration.calibrate_scene_camera import run
 from vital_perception.calibration.calibration_session import CalibrationFolder
@@ -185,49 +185,6 @@ def test_broken_recording_is_refused_by_its_name(tmp_path, capsys, broken):
     (tmp_path / "camera.json").write_text(broken)
     assert run(["solve", str(tmp_path), str(tmp_path / "c.yaml")]) == 2
     assert "camera.json" in capsys.readouterr().err
-
-
-# The file.
-
-
-def test_file_round_trip_keeps_the_other_entries(tmp_path):
-    path = tmp_path / "calibration.yaml"
-    write_calibration(path, "a", "link_base", X, {"residual_mm": 0.5})
-    write_calibration(path, "b", "link_tcp", Y, {})
-    write_calibration(path, "a", "link_base", Y, {})
-    (_, a, t_a), (_, b, t_b) = read_calibration(path)
-    assert (a, b) == ("a", "b")
-    np.testing.assert_allclose(t_a, Y, atol=1e-5)
-    np.testing.assert_allclose(t_b, Y, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("c: {parent: p, xyz: [1050, 0, 550], quaternion: [0, 0, 0, 1]}", "in mm"),
-        ("c: {parent: p, xyz: [1, 0, .nan], quaternion: [0, 0, 0, 1]}", r"xyz\[2\] is nan"),
-        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 2]}", "length"),
-        ("c: {parent: p, xyz: [1, 0], quaternion: [0, 0, 0, 1]}", "expected entries"),
-        ("c: {xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}", "expected entries"),
-        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, '1']}", r"quaternion\[3\] is '1', expected `float`"),
-        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], residual_mm: .nan}", "residual_mm is nan"),
-        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], residual_mm: 35}", "residual_mm is 35"),
-        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], how: [1]}", "got `array`"),
-        ("c: {parent: c, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}", "hangs on itself"),
-        ("c: {parent: p, parent: q, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}", "given twice"),
-        ("c: &a {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}\nd: *a", "alias"),
-        ("c: " + "[" * 40, "nested deeper"),
-        ("2024-13-45", "cannot be read"),
-        ("- 1", "expected entries"),
-        ("", "expected entries"),
-    ],
-)
-def test_bad_file_is_refused(tmp_path, text, words):
-    path = tmp_path / "c.yaml"
-    path.write_text(text)
-    with pytest.raises(VitalError, match=words) as refusal:
-        read_calibration(path)
-    assert refusal.value.code is ErrorCode.NO_CALIBRATION
 
 
 def test_pose_is_kept_once_the_arm_has_rested_somewhere_new():
