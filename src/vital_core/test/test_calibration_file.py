@@ -71,7 +71,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, make):
     path = tmp_path / "calibration.yaml"
     if make == "folder":
         path.mkdir()
-    with pytest.raises(VitalError, match=r"calibration\.yaml cannot be read") as refusal:
+    with pytest.raises(VitalError, match=r"calibration\.yaml: cannot be read") as refusal:
         read_calibration(path)
     assert refusal.value.code is ErrorCode.NO_CALIBRATION
 
