@@ -22,7 +22,7 @@ setup(
     entry_points={
         "console_scripts": [
             "vlm_reach_node = vital_vlm_reach.vlm_reach_node:main",
-            "train_pointing = vital_vlm_reach.pointing.train:main",
+            "train_pointing = vital_vlm_reach.pointing.training.train:main",
             "convert_weights = vital_vlm_reach.pointing.convert_weights:main",
         ]
     },

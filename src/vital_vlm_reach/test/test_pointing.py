@@ -12,8 +12,8 @@ from vital_core.files import weight_file
 from vital_core.files.schema import Source
 from vital_vlm_reach.pointing.embedded import FORMAT, EmbeddedPointing, begin_from, convert_pointing, save_weights
 from vital_vlm_reach.pointing.network import PointingNetwork, peak, target_heat
-from vital_vlm_reach.pointing.renders import KINDS, Studio
 from vital_vlm_reach.pointing.text import encode
+from vital_vlm_reach.pointing.training.renders import KINDS, Studio
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "pointing.safetensors"
 SOURCE = Source("test", ErrorCode.INTERNAL, "")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vital_core.errors import VitalError
-from vital_vlm_reach.pointing import train
-from vital_vlm_reach.pointing.renders import Picture
-from vital_vlm_reach.pointing.train_state import Progress
+from vital_vlm_reach.pointing.training import train
+from vital_vlm_reach.pointing.training.renders import Picture
+from vital_vlm_reach.pointing.training.train_state import Progress
 
 SETTINGS = Progress(pictures=4, word_steps=2, steps=4, batch=2, seed=3)
 

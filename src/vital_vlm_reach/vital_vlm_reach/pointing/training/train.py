@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vital_core.errors import VitalError
-from vital_vlm_reach.pointing import prompts
 from vital_vlm_reach.pointing.embedded import EmbeddedPointing, begin_from, save_weights
-from vital_vlm_reach.pointing.examine import card, examine
 from vital_vlm_reach.pointing.network import PointingNetwork, target_heat
-from vital_vlm_reach.pointing.renders import Picture, load_set, render_set, save_set
 from vital_vlm_reach.pointing.text import encode
-from vital_vlm_reach.pointing.train_state import Progress, read_state, write_state
+from vital_vlm_reach.pointing.training import prompts
+from vital_vlm_reach.pointing.training.examine import card, examine
+from vital_vlm_reach.pointing.training.renders import Picture, load_set, render_set, save_set
+from vital_vlm_reach.pointing.training.train_state import Progress, read_state, write_state
 
 log = logging.getLogger("train_pointing")
 LOG_EVERY, SAVE_EVERY = 50, 100

@@ -5,9 +5,9 @@ import numpy as np
 from vital_core.statistics import percentile, wilson_interval
 from vital_core.task import load_task
 from vital_sim.world.fixtures import TARGET_NAMES
-from vital_vlm_reach.pointing import prompts
 from vital_vlm_reach.pointing.interface import PointingModel
-from vital_vlm_reach.pointing.renders import KINDS, Studio
+from vital_vlm_reach.pointing.training import prompts
+from vital_vlm_reach.pointing.training.renders import KINDS, Studio
 
 
 def examine(model: PointingModel, pictures: int, seed: int) -> dict[str, list[float]]:

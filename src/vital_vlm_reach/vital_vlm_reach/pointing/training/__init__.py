@@ -1,0 +1,1 @@
+"""Training and examining the embedded pointing network; renders with the simulation."""
