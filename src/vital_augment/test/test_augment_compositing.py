@@ -13,7 +13,7 @@ def generator(seed=0):
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return generate(24, seed=3)
 
 
@@ -32,14 +32,14 @@ def test_composite_keeps_the_foreground_and_replaces_the_rest():
     assert (result == 200).sum() == 3 * 31
 
 
-def test_backgrounds_come_again_from_their_seed_and_are_all_different(pictures):
-    np.testing.assert_array_equal(pictures[:2], generate(2, seed=3))
-    assert len({p.tobytes() for p in pictures}) == len(pictures)
-    assert not np.array_equal(pictures[0], generate(1, seed=4)[0])
+def test_backgrounds_come_again_from_their_seed_and_are_all_different(images):
+    np.testing.assert_array_equal(images[:2], generate(2, seed=3))
+    assert len({p.tobytes() for p in images}) == len(images)
+    assert not np.array_equal(images[0], generate(1, seed=4)[0])
 
 
-def test_backgrounds_differ_in_lightness_colour_and_structure(pictures):
-    values = pictures.astype(float)
+def test_backgrounds_differ_in_lightness_colour_and_structure(images):
+    values = images.astype(float)
     lightness = values.mean((1, 2, 3))
     assert lightness.min() < 90 and lightness.max() > 140
     tint = np.ptp(values.mean((1, 2)), axis=1)
@@ -48,16 +48,16 @@ def test_backgrounds_differ_in_lightness_colour_and_structure(pictures):
     assert contrast.max() > 3 * contrast.min()
 
 
-def test_share_of_pictures_get_another_background_and_the_others_stay(pictures):
-    bank = BackgroundBank(pictures, share=0.5)
+def test_share_of_images_get_another_background_and_the_others_stay(images):
+    bank = BackgroundBank(images, share=0.5)
     image = torch.full((400, 128, 128, 3), 7, dtype=torch.uint8)
     foreground = torch.zeros(400, 128, 16, dtype=torch.uint8)
     changed = (bank.apply(image, foreground, generator()) != image).flatten(1).any(1)
     assert 160 < int(changed.sum()) < 240
 
 
-def test_draws_follow_from_the_generator_alone(pictures):
-    bank = BackgroundBank(pictures, share=1.0)
+def test_draws_follow_from_the_generator_alone(images):
+    bank = BackgroundBank(images, share=1.0)
     assert torch.equal(bank.draw(8, generator(5)), bank.draw(8, generator(5)))
     assert not torch.equal(bank.draw(8, generator(5)), bank.draw(8, generator(6)))
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZE_PX = 128
-Picture = NDArray[np.float32]  # (SIZE_PX, SIZE_PX, 3), 0..255
+Image = NDArray[np.float32]  # (SIZE_PX, SIZE_PX, 3), 0..255
 
 
 def _noise(rng: np.random.Generator, channels: int) -> NDArray[np.float32]:
@@ -29,12 +29,12 @@ def _colour(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.clip(grey + tint, 0, 255).astype(np.float32)
 
 
-def _mixed(weight: NDArray[np.float32], rng: np.random.Generator) -> Picture:
+def _mixed(weight: NDArray[np.float32], rng: np.random.Generator) -> Image:
     """A surface of two colours by ``weight`` (H, W, 1) in 0..1."""
     return weight * _colour(rng) + (1.0 - weight) * _colour(rng)
 
 
-def _marbled(rng: np.random.Generator) -> Picture:
+def _marbled(rng: np.random.Generator) -> Image:
     return _colour(rng) + rng.uniform(5, 70) * _noise(rng, int(rng.choice([1, 3])))
 
 
@@ -46,19 +46,19 @@ def _ramp(rng: np.random.Generator) -> NDArray[np.float32]:
     return x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle)) + bend
 
 
-def _striped(rng: np.random.Generator) -> Picture:
+def _striped(rng: np.random.Generator) -> Image:
     period_px, sharpness = rng.uniform(4, 60), rng.uniform(1, 12)
     wave = np.sin(_ramp(rng) * 2 * np.pi / period_px + rng.uniform(0, 6.3))
     return _mixed(1.0 / (1.0 + np.exp(-sharpness * wave))[..., None], rng)
 
 
-def _checked(rng: np.random.Generator) -> Picture:
+def _checked(rng: np.random.Generator) -> Image:
     period_px = rng.uniform(8, 60)
     wave = np.sin(_ramp(rng) * 2 * np.pi / period_px) * np.sin(_ramp(rng) * 2 * np.pi / period_px)
     return _mixed((wave > 0).astype(np.float32)[..., None], rng)
 
 
-def _graded(rng: np.random.Generator) -> Picture:
+def _graded(rng: np.random.Generator) -> Image:
     ramp = _ramp(rng)
     return _mixed(((ramp - ramp.min()) / np.ptp(ramp))[..., None], rng)
 
@@ -70,32 +70,32 @@ def _polygon(rng: np.random.Generator) -> NDArray[np.int32]:
     return (centre + np.stack([np.cos(angles), np.sin(angles)], 1) * radius[:, None]).astype(np.int32)
 
 
-def _add_clutter(picture: Picture, rng: np.random.Generator) -> None:
+def _add_clutter(image: Image, rng: np.random.Generator) -> None:
     """Things: filled outlines, ellipses, lines and holes, each of its own colour."""
     for _ in range(int(rng.integers(0, 14))):
         colour = tuple(map(float, _colour(rng)))
         kind = rng.integers(4)
         x, y = (int(v) for v in rng.uniform(-10, SIZE_PX + 10, 2))
         if kind == 0:
-            cv2.fillPoly(picture, [_polygon(rng)], colour, cv2.LINE_AA)
+            cv2.fillPoly(image, [_polygon(rng)], colour, cv2.LINE_AA)
         elif kind == 1:
             axes = tuple(int(v) for v in rng.uniform(2, 40, 2))
             thickness = -1 if rng.random() < 0.7 else int(rng.integers(1, 5))
-            cv2.ellipse(picture, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, thickness, cv2.LINE_AA)
+            cv2.ellipse(image, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, thickness, cv2.LINE_AA)
         elif kind == 2:
             end = (int(rng.uniform(0, SIZE_PX)), int(rng.uniform(0, SIZE_PX)))
-            cv2.line(picture, (x, y), end, colour, int(rng.integers(1, 9)), cv2.LINE_AA)
+            cv2.line(image, (x, y), end, colour, int(rng.integers(1, 9)), cv2.LINE_AA)
         else:
             box = cv2.boxPoints(((x, y), tuple(rng.uniform(4, 70, 2)), rng.uniform(0, 180)))
-            cv2.fillPoly(picture, [box.astype(np.int32)], colour, cv2.LINE_AA)
+            cv2.fillPoly(image, [box.astype(np.int32)], colour, cv2.LINE_AA)
 
 
-def _lit(picture: Picture, rng: np.random.Generator) -> Picture:
+def _lit(image: Image, rng: np.random.Generator) -> Image:
     """Uneven light, a soft lens now and then, and the sensor's noise."""
     light = 1.0 + rng.uniform(0, 0.35) * _noise(rng, 1)
-    shaded = (picture * light * rng.uniform(0.6, 1.3)).astype(np.float32)
+    shaded = (image * light * rng.uniform(0.6, 1.3)).astype(np.float32)
     blur_px = rng.uniform(0.4, 3.0) if rng.random() < 0.5 else 0.1
-    blurred: Picture = cv2.GaussianBlur(shaded, (0, 0), blur_px).astype(np.float32)
+    blurred: Image = cv2.GaussianBlur(shaded, (0, 0), blur_px).astype(np.float32)
     return blurred + rng.normal(0, rng.uniform(0.5, 4.0), shaded.shape).astype(np.float32)
 
 
@@ -105,13 +105,13 @@ SURFACES = (_marbled, _striped, _checked, _graded)
 def background(rng: np.random.Generator) -> NDArray[np.uint8]:
     """(128, 128, 3) uint8."""
     surface = SURFACES[rng.integers(len(SURFACES))](rng)
-    picture = np.ascontiguousarray(surface, np.float32)
-    _add_clutter(picture, rng)
-    return np.clip(_lit(picture, rng), 0, 255).astype(np.uint8)
+    image = np.ascontiguousarray(surface, np.float32)
+    _add_clutter(image, rng)
+    return np.clip(_lit(image, rng), 0, 255).astype(np.uint8)
 
 
 def generate(count: int, seed: int) -> NDArray[np.uint8]:
-    """(count, 128, 128, 3) uint8; the same seed gives the same pictures."""
+    """(count, 128, 128, 3) uint8; the same seed gives the same images."""
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
     return np.stack([background(np.random.default_rng([seed, i])) for i in range(count)])

@@ -15,22 +15,22 @@ def unpack(foreground: Tensor) -> Tensor:
 
 
 def composite(image: Tensor, foreground: Tensor, background: Tensor) -> Tensor:
-    """(B, H, W, 3) uint8 pictures with ``background`` (same shape) wherever ``foreground`` (B, H, W) is False."""
+    """(B, H, W, 3) uint8 images with ``background`` (same shape) wherever ``foreground`` (B, H, W) is False."""
     return torch.where(foreground[..., None], image, background)
 
 
 class BackgroundBank:
     """Backgrounds made once and drawn from as often as wanted, mirrored and turned, with their colours swapped.
 
-    share: of the pictures that get another background; the rest stay as they were seen.
+    share: of the images that get another background; the rest stay as they were seen.
     """
 
-    def __init__(self, pictures: NDArray[np.uint8], share: float, device: torch.device | str = "cpu") -> None:
-        if pictures.ndim != 4 or pictures.shape[1] != pictures.shape[2] or pictures.dtype != np.uint8:
-            raise ValueError(f"backgrounds are {pictures.dtype} {pictures.shape}, expected uint8 (N, size, size, 3)")
+    def __init__(self, images: NDArray[np.uint8], share: float, device: torch.device | str = "cpu") -> None:
+        if images.ndim != 4 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
+            raise ValueError(f"backgrounds are {images.dtype} {images.shape}, expected uint8 (N, size, size, 3)")
         if not 0.0 < share <= 1.0:
             raise ValueError(f"share is {share}, expected more than 0 and at most 1")
-        self._pictures, self.share = torch.from_numpy(pictures).to(device), share
+        self._images, self.share = torch.from_numpy(images).to(device), share
 
     @classmethod
     def generated(cls, count: int, share: float, seed: int, device: torch.device | str = "cpu") -> "BackgroundBank":
@@ -39,9 +39,9 @@ class BackgroundBank:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, size, size, 3) uint8."""
-        there = self._pictures.device
-        index = torch.randint(len(self._pictures), (count,), generator=generator)
-        drawn = self._pictures[index.to(there)]
+        there = self._images.device
+        index = torch.randint(len(self._images), (count,), generator=generator)
+        drawn = self._images[index.to(there)]
         flips = (torch.rand(3, count, 1, 1, 1, generator=generator) < 0.5).to(there)
         drawn = torch.where(flips[0], drawn.flip(1), drawn)
         drawn = torch.where(flips[1], drawn.flip(2), drawn)
@@ -51,6 +51,6 @@ class BackgroundBank:
         return drawn.roll(int(order), dims=-1)
 
     def apply(self, image: Tensor, foreground: Tensor, generator: torch.Generator) -> Tensor:
-        """(B, H, W, 3) uint8, packed foreground (B, H, W / 8) -> pictures, `share` of them before new backgrounds."""
+        """(B, H, W, 3) uint8, packed foreground (B, H, W / 8) -> images, `share` of them before new backgrounds."""
         kept = (torch.rand(len(image), 1, 1, generator=generator) >= self.share).to(image.device)
         return composite(image, unpack(foreground) | kept, self.draw(len(image), generator))

@@ -138,8 +138,8 @@ def test_command_writes_one_file_films_failures_and_does_nothing_twice(diver, tm
 
 def test_film_shows_the_wrist_image_beside_the_scene(diver, tmp_path):
     (film,) = film_failures(tmp_path, "usb_insertion", "in_domain", Diver(), [trial(40, False)])
-    picture = next(iter(read_video(film)))
-    assert picture.shape[0] == 384 and picture.shape[1] == 384 + 512
+    image = next(iter(read_video(film)))
+    assert image.shape[0] == 384 and image.shape[1] == 384 + 512
 
 
 def test_killed_evaluation_resumes_without_repeating_a_trial(tmp_path):

@@ -21,7 +21,7 @@ def wait_until(condition, timeout_s=30.0):
 
 @pytest.fixture
 def session():
-    """Its wrist camera takes its time to hand out a picture."""
+    """Its wrist camera takes its time to hand out an image."""
     events: list[tuple[str, object]] = []
 
     def note(name, value=None):
@@ -30,14 +30,14 @@ def session():
     def slow_wrist(image, stamp):
         note("wrist begins", stamp)
         time.sleep(SLOW_S)
-        note("wrist ends", [picture.shape for picture in image])
+        note("wrist ends", [part.shape for part in image])
 
     ticks = iter(range(10**9))
     sinks = Sinks(
         joints=lambda positions, velocities: note("joints"),
         tactile=lambda reading, valid: note("tactile"),
         wrist=slow_wrist,
-        scene=lambda pictures, stamp: note("scene", [p.shape for p in pictures]),
+        scene=lambda images, stamp: note("scene", [p.shape for p in images]),
         truth=lambda truth, seed, episode: note("truth"),
         reference=lambda positions, velocities: note("reference"),
         reset=lambda positions: note("reset"),
@@ -61,13 +61,13 @@ def test_joint_states_do_not_wait_for_a_slow_camera(session):
     assert session.frames_dropped > 0
 
 
-def test_pictures_carry_the_moment_that_they_show(session):
+def test_images_carry_the_moment_that_they_show(session):
     wait_until(lambda: sum(name == "wrist begins" for name, _ in session.events) >= 3)
     stamps = [value for name, value in session.events if name == "wrist begins"]
     assert stamps == sorted(set(stamps))
 
 
-def test_reset_waits_for_the_picture_that_is_being_taken(session):
+def test_reset_waits_for_the_image_that_is_being_taken(session):
     wait_until(lambda: (session.events and session.events[-1][0] == "wrist begins") or len(session.events) > 2000)
     assert session.reset("usb_insertion", 7).result(30.0) == 2
     assert session.seed == 7
@@ -102,8 +102,8 @@ def test_worker_turns_down_what_comes_too_soon():
     data = mujoco.MjData(model)
     got = []
 
-    def deliver(picture, stamp):
-        got.append((picture, stamp))
+    def deliver(image, stamp):
+        got.append((image, stamp))
         time.sleep(0.1)
 
     worker = CameraWorker(Still, deliver)

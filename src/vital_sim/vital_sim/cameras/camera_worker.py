@@ -1,4 +1,4 @@
-"""A camera with a thread of its own: physics and joint states go on while a picture is rendered."""
+"""A camera with a thread of its own: physics and joint states go on while an image is rendered."""
 
 import queue
 import threading
@@ -17,7 +17,7 @@ class Camera(Protocol):
     """What a worker needs of a camera."""
 
     def render(self, data: mujoco.MjData) -> Any:
-        """The picture, or pictures, of the state."""
+        """The image, or images, of the state."""
 
     def reset(self, seed: int) -> None:
         """A new episode."""
@@ -30,9 +30,9 @@ Kind = TypeVar("Kind", bound=Camera)
 
 
 class CameraWorker(Generic[Kind]):
-    """Renders what it is offered, one picture at a time, and hands it to ``deliver(picture, stamp)`` in its thread.
+    """Renders what it is offered, one image at a time, and hands it to ``deliver(image, stamp)`` in its thread.
 
-    An offer while a picture is being rendered is turned down: a camera that is too slow drops frames.
+    An offer while an image is being rendered is turned down: a camera that is too slow drops frames.
     """
 
     def __init__(self, make: Callable[[mujoco.MjModel], Kind], deliver: Callable[[Any, Any], None]) -> None:
@@ -46,7 +46,7 @@ class CameraWorker(Generic[Kind]):
         self._thread.start()
 
     def build(self, model: mujoco.MjModel) -> None:
-        """Replace the camera by one for ``model``; returns when its first picture has been taken (they take long)."""
+        """Replace the camera by one for ``model``; returns when its first image has been taken (they take long)."""
 
         def work() -> None:
             with _making:
@@ -60,13 +60,13 @@ class CameraWorker(Generic[Kind]):
         self._ask(work).result()
 
     def reset(self, seed: int) -> None:
-        """A new episode. Every picture taken before has been delivered when it returns."""
+        """A new episode. Every image taken before has been delivered when it returns."""
         assert self.camera is not None
         camera = self.camera
         self._ask(lambda: camera.reset(seed)).result()
 
     def offer(self, data: mujoco.MjData, stamp: Any) -> bool:
-        """Take a picture of this moment, without waiting for it; False when the last one is not done yet."""
+        """Take an image of this moment, without waiting for it; False when the last one is not done yet."""
         if self._busy.is_set():
             return False
         mujoco.mj_copyData(self._state, self._model, data)

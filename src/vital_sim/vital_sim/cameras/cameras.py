@@ -26,7 +26,7 @@ from vital_sim.world.mounts import (
 
 DEPTH_NOISE_M = 0.0012
 DEPTH_RANGE_M = (0.2, 3.0)
-# Bodies that a task is about; the rest of a picture is background.
+# Bodies that a task is about; the rest of an image is background.
 FOREGROUND = ("gripper", "finger_left", "finger_right", "pad_left", "pad_right", "held_object", "target")
 
 
@@ -63,7 +63,7 @@ class _Renderer:
         return self._by_number(geoms)[number]
 
     def _by_number(self, geoms: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether a number in the picture is of one of the ``geoms``; 0 is nothing. The scene keeps its order."""
+        """Whether a number in the image is of one of the ``geoms``; 0 is nothing. The scene keeps its order."""
         if self._numbered is None or len(self._numbered) <= self._renderer.scene.ngeom:
             scene = self._renderer.scene
             self._numbered = np.zeros(scene.ngeom + 1, bool)
@@ -119,7 +119,7 @@ class WristCamera:
 
     @staticmethod
     def _fisheye_map(focal: float, render_rad: float) -> NDArray[np.float32]:
-        """(128, 128, 2): where each pixel of the fisheye lies in the pinhole picture."""
+        """(128, 128, 2): where each pixel of the fisheye lies in the pinhole image."""
         grid = np.stack(np.meshgrid(*[np.arange(IMAGE_SIZE_PX) + 0.5 - IMAGE_SIZE_PX / 2] * 2), axis=-1)
         radius = np.maximum(np.linalg.norm(grid, axis=-1, keepdims=True), 1e-9)
         pinhole_focal = (WRIST_RENDER_PX / 2) / np.tan(render_rad / 2)
@@ -131,13 +131,13 @@ class WristCamera:
         self._exposure.reset(seed)
 
     def render(self, data: mujoco.MjData) -> NDArray[np.uint8]:
-        """The picture as it is now."""
+        """The image as it is now."""
         pinhole = self._renderer.colour(data)
         fisheye = cv2.remap(pinhole, self._map, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
         return self._exposure.apply(fisheye)
 
     def foreground(self, data: mujoco.MjData) -> NDArray[np.bool_]:
-        """(128, 128) where the picture shows gripper, held object or target: the simulator's truth, to train with."""
+        """(128, 128) where the image shows gripper, held object or target: the simulator's truth, to train with."""
         seen = self._renderer.shows(data, self._foreground).astype(np.uint8)
         return cv2.remap(seen, self._map, None, cv2.INTER_NEAREST).astype(bool)  # type: ignore[call-overload]
 
@@ -154,7 +154,7 @@ class WristCamera:
 
 
 class LabelledWristCamera:
-    """A wrist camera that gives the picture and, while ``wanted()``, its foreground: (image, foreground or None)."""
+    """A wrist camera that gives the image and, while ``wanted()``, its foreground: (image, foreground or None)."""
 
     def __init__(self, model: mujoco.MjModel, task: Task, wanted: Callable[[], bool]) -> None:
         self.lens = WristCamera(model, task)
@@ -162,7 +162,7 @@ class LabelledWristCamera:
         self._wanted = wanted
 
     def render(self, data: mujoco.MjData) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-        """The picture as it is now, with its foreground."""
+        """The image as it is now, with its foreground."""
         return self.lens.render(data), self.lens.foreground(data) if self._wanted() else None
 
 
@@ -189,7 +189,7 @@ class SceneCamera:
         self._rng = np.random.default_rng(seed)
 
     def render_colour(self, data: mujoco.MjData) -> NDArray[np.uint8]:
-        """The colour picture alone."""
+        """The colour image alone."""
         return self._exposure.apply(self._renderer.colour(data))
 
     def render_depth_m(self, data: mujoco.MjData) -> NDArray[np.float32]:

@@ -18,22 +18,26 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Style:
-    """How a demonstrator moves. Lengths in m, speeds in m/s, forces in N.
-
-    pace: overall speed factor. aim_m, aim_slope: lateral error at which it stops descending, at the mouth
-    and per metre of height. press_n: force with which it feels its way over the rim. error_m: size of its
-    slowly drifting misjudgement, and error_hz how fast that drifts. error_rad: the same for tilt.
-    """
+    """How a demonstrator moves."""
 
     pace: float = 1.0
+    """Overall speed factor."""
     aim_m: float = 0.0002
+    """Lateral error at which it stops descending, at the mouth."""
     aim_slope: float = 0.12
+    """What more it allows per metre of height."""
     gain_1_s: float = 2.5
+    """Speed per error."""
     press_n: float = 6.0
+    """Force with which it feels its way over the rim."""
     error_m: float = 0.0
+    """Size of its slowly drifting misjudgement."""
     error_hz: float = 0.3
+    """How fast that drifts."""
     error_rad: float = 0.0
+    """The same misjudgement of the tilt."""
     error_n: float = 0.0
+    """The same misjudgement of the force."""
 
 
 def human_style(rng: np.random.Generator) -> Style:

@@ -18,12 +18,16 @@ DEFAULT_LOADER = "local"
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """What to load and how: enough for another process to load it too. options: for the loader."""
+    """What to load and how: enough for another process to load it too."""
 
     path: Path
+    """A checkpoint, or a folder with one of the task's name."""
     task: str
+    """What it is to do."""
     loader: str = DEFAULT_LOADER
+    """Entry point, or `module:function`."""
     options: tuple[tuple[str, Any], ...] = ()
+    """For the loader."""
 
     @property
     def checkpoint(self) -> Path:

@@ -19,11 +19,14 @@ FARTHEST_RAD, FASTEST_RAD_S = 100.0, 100.0
 
 @dataclass(frozen=True)
 class Points:
-    """positions (n, j) in rad, times_s (n,) from the start, velocities (n, j) in rad/s or None."""
+    """Points of a trajectory of j joints."""
 
     positions: NDArray[np.float64]
+    """(n, j) rad."""
     times_s: NDArray[np.float64]
+    """(n,) from the start."""
     velocities: NDArray[np.float64] | None = None
+    """(n, j) rad/s, or None."""
 
 
 def read_points(

@@ -35,22 +35,30 @@ CLOSE_S = 0.5  # for a thread to end; a camera that is being set up is not waite
 
 @dataclass
 class Sinks:
-    """Who wants what, and how often (s). A camera is rendered only while `wants_*` says that somebody looks; its
-    pictures come from its own thread, with the ``stamp()`` of the moment that they show. wrist: the picture and, while
-    it is wanted, its foreground. reference: where the controller holds the joints. reset: where a new scene has put
-    them, before anything else is sent of it."""
+    """Who wants what, and how often. A camera is rendered only while `wants_*` says that somebody looks."""
 
     joints: Callable[[NDArray, NDArray], None]
+    """Positions and velocities."""
     tactile: Callable[[NDArray, bool], None]
+    """A reading, and whether it is within range."""
     wrist: Callable[[tuple[NDArray, NDArray | None], Any], None]
+    """The image and, while it is wanted, its foreground; with a stamp, in the camera's own thread."""
     scene: Callable[[tuple[NDArray, NDArray], Any], None]
+    """Colour and depth; with a stamp, in the camera's own thread."""
     truth: Callable[[Truth, int, int], None]
+    """With seed and episode."""
     reference: Callable[[NDArray, NDArray], None]
+    """Where the controller holds the joints, and how fast they are to move."""
     reset: Callable[[NDArray], None]
+    """Where a new scene has put the joints, before anything else is sent of it."""
     wants_wrist: Callable[[], bool]
+    """Whether somebody looks."""
     wants_foreground: Callable[[], bool]
+    """Whether somebody looks."""
     wants_scene: Callable[[], bool]
+    """Whether somebody looks."""
     stamp: Callable[[], Any]
+    """The moment that an image shows."""
     periods_s: dict[str, float] = field(
         default_factory=lambda: {
             "joints": 0.01,

@@ -15,7 +15,7 @@ from vital_core.task import Task
 # the opening in view from the start region (tip 10 cm above it, 3 cm aside) to contact, where a pixel is about 0.5 mm.
 WRIST_POSITION_M = (0.060, 0.0, -0.060)
 WRIST_RENDER_PX = 160
-# The pinhole picture that the fisheye's window is cut from is this much wider.
+# The pinhole image that the fisheye's window is cut from is this much wider.
 WRIST_MARGIN_RAD = float(np.deg2rad(2.0))
 SCENE_WIDTH_PX, SCENE_HEIGHT_PX = 640, 480
 SCENE_FOCAL_PX = 610.0
@@ -24,7 +24,7 @@ SCENE_LOOKS_AT_M = (0.44, 0.0, 0.05)
 
 
 def _looking(position: ArrayLike, forward: ArrayLike, right: ArrayLike) -> Pose:
-    """Pose of an optical frame from its view direction and the direction to the right of the picture."""
+    """Pose of an optical frame from its view direction and the direction to the right of the image."""
     z = np.asarray(forward, dtype=float) / np.linalg.norm(forward)
     x = np.asarray(right, dtype=float)
     x = x - z * (x @ z)

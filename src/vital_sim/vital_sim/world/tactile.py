@@ -25,25 +25,28 @@ _REMANENCE = np.array([0.0, 1.0, 0.0]) + 0.6 * POSITIONS_M / _SPACING_M
 
 @dataclass(frozen=True)
 class TactileConfig:
-    """sensitivity_ut_per_m: field change per local displacement. remanence_ut: field of the skin at rest.
-
-    coupling: relative mixing of the axes, and of the skin's field. bend: relative gain lost per mm of
-    displacement. noise_ut: standard deviation of a reading, each axis. drift_ut: standard deviation of the
-    slow drift after one second. saturation_ut: largest reading of the chip. baseline_ut: how much the resting
-    field differs between grasps. gain_spread: relative gain
-    difference between episodes, common to the pad (temperature, grip); gain_mismatch: of each axis alone.
-    """
+    """The pad, its electronics, and how grasps differ."""
 
     sensitivity_ut_per_m: float = 180e3
+    """Field change per local displacement."""
     remanence_ut: float = 4000.0
+    """Field of the skin at rest."""
     coupling: float = 0.15
+    """Relative mixing of the axes, and of the skin's field."""
     bend: float = 0.06
+    """Relative gain lost per mm of displacement."""
     noise_ut: float = 1.5
+    """Standard deviation of a reading, each axis."""
     drift_ut: float = 0.5
+    """Standard deviation of the slow drift after one second."""
     saturation_ut: float = 12000.0
+    """Largest reading of the chip."""
     baseline_ut: float = 300.0
+    """How much the resting field differs between grasps."""
     gain_spread: float = 0.03
+    """Relative gain difference between episodes, common to the pad (temperature, grip)."""
     gain_mismatch: float = 0.005
+    """Relative gain difference between episodes, of each axis alone."""
 
 
 class TactilePad:
