@@ -4,11 +4,14 @@ Stands for robot_state_publisher wherever the arm's URDF is ours; it needs no UR
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from builtin_interfaces.msg import Time as Stamp
 from geometry_msgs.msg import TransformStamped
+from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
@@ -25,6 +28,7 @@ from vital_core.files.calibration_file import read_calibration
 from vital_ros.boundary import subscribe
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.message_check import joint_positions, stamp_ns
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import LATCHED
 
@@ -48,18 +52,25 @@ def transforms(
     return messages
 
 
+@dataclass(frozen=True)
+class FramesParameters:
+    """Which arm, and where its cameras are."""
+
+    calibration_file: Annotated[str, Meta(description="where the cameras are; empty: not said")] = ""
+    hardware: Annotated[str, Meta(description="sim, mock or robot: what the arm's description names")] = SIM
+    robot_ip: Annotated[str, Meta(description="address of the control box, for robot")] = ""
+
+
 class Frames(Node):
     """Publishes where the arm's links and the calibrated cameras are."""
 
     def __init__(self) -> None:
         super().__init__("frames")
-        calibration = self.declare_parameter("calibration_file", "").value
-        hardware: str = self.declare_parameter("hardware", SIM).value
-        robot_ip: str = self.declare_parameter("robot_ip", "").value
+        given = declare(self, FramesParameters)
         self._tf = self.create_publisher(TFMessage, "/tf", 10)
         self._description = self.create_publisher(String, "/robot_description", LATCHED)
-        self._description.publish(String(data=arm_description(hardware, robot_ip)))
-        if calibration and (frames := read_calibration(Path(calibration))):
+        self._description.publish(String(data=arm_description(given.hardware, given.robot_ip)))
+        if given.calibration_file and (frames := read_calibration(Path(given.calibration_file))):
             self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
             parents, children, poses = zip(*frames, strict=True)
             stamp = self.get_clock().now().to_msg()

@@ -93,7 +93,7 @@ def test_watch_tells_frozen_from_alive_and_holds_frozen_pictures_back():
 
 
 def test_watch_tells_dark_late_and_slow():
-    watch = PictureWatch(WatchConfig(rate_hz=30.0, late_s=0.15))
+    watch = PictureWatch(WatchConfig(late_s=0.15), rate_hz=30.0)
     assert "ms old" in watch.problem(0.0)
     for i in range(30):
         watch.see(noise(), i / 30)

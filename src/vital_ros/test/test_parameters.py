@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 import rclpy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 from rclpy.node import Node
@@ -72,12 +72,14 @@ def test_values_of_each_kind_are_taken():
     assert found == Everything(**values, bottom=Bottom.ROBOT, matrix=(0.5, 2.0))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10), st.floats(0.5, 100.0))
 def test_every_value_within_its_range_is_taken(count: int, rate_hz: float):
     found = declared(count=count, rate_hz=rate_hz)
     assert (found.count, found.rate_hz) == (count, rate_hz)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**62), 2**62).filter(lambda n: not 1 <= n <= 10))
 def test_every_count_beyond_its_range_is_refused(count: int):
     assert refusal(count=count).code is ErrorCode.BAD_PARAMETER
@@ -103,6 +105,13 @@ def test_a_value_that_will_not_do_is_refused_in_one_line_that_names_it(name: str
     error = refusal(**{name: value})
     assert error.code is ErrorCode.BAD_PARAMETER
     assert name in error.message and said in error.message and "\n" not in error.message
+
+
+def test_a_prefix_tells_parameters_of_one_kind_apart():
+    node = node_with(left_count=4, right_count=5)
+    left, right = (declare(node, Everything, prefix) for prefix in ("left_", "right_"))
+    assert (left.count, right.count) == (4, 5)
+    node.destroy_node()
 
 
 def test_what_the_dataclass_refuses_is_refused():

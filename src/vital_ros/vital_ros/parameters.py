@@ -60,10 +60,13 @@ class Described:
         return descriptor
 
 
-def declare(node: Node, config: type[Config]) -> Config:
-    """Declare a parameter for each field and give what they are. Raises VitalError(BAD_PARAMETER) for one that will
-    not do, TypeError for a field without default, description or, where it is a number, range."""
-    values = {found.name: _value(node, found) for found in described(config)}
+def declare(node: Node, config: type[Config], prefix: str = "") -> Config:
+    """Declare a parameter for each field, ``prefix`` and its name, and give what they are.
+
+    Raises VitalError(BAD_PARAMETER) for one that will not do, TypeError for a field without default, description or,
+    where it is a number, range.
+    """
+    values = {found.name: _value(node, found, prefix) for found in described(config)}
     remedy = "correct it in the launch or parameter file"
     return checked(values, config, Source(f"parameters of {node.get_name()}", ErrorCode.BAD_PARAMETER, remedy))
 
@@ -109,10 +112,10 @@ def _choices(base: Any) -> tuple[str, ...]:
     return tuple(choice.value for choice in base) if isinstance(base, type) and issubclass(base, Enum) else ()
 
 
-def _value(node: Node, found: Described) -> Any:
+def _value(node: Node, found: Described, prefix: str) -> Any:
     try:
-        value = node.declare_parameter(found.name, found.default, found.descriptor()).value
+        value = node.declare_parameter(prefix + found.name, found.default, found.descriptor()).value
     except ParameterException as error:
-        refused = f"parameter {found.name}: {shortened(error)}; expected {found.expected}: {found.description}"
+        refused = f"parameter {prefix}{found.name}: {shortened(error)}; expected {found.expected}: {found.description}"
         raise VitalError(ErrorCode.BAD_PARAMETER, refused) from error
     return list(value) if isinstance(found.default, list) else value

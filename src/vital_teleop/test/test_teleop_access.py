@@ -16,7 +16,8 @@ from vital_teleop.access import lockout
 from vital_teleop.access.door import Door
 from vital_teleop.access.lockout import Lockout, address_of
 from vital_teleop.access.waiting_room import MOST_FROM_ONE_ADDRESS, MOST_GUESTS
-from vital_teleop.devices.webxr import WebXr, WebXrSettings
+from vital_teleop.devices.webxr import WebXr
+from vital_teleop.devices.webxr_settings import WebXrSettings
 
 websockets = pytest.importorskip("websockets.sync.client")
 PIN = "271828"
@@ -232,7 +233,8 @@ def websockets_closed():
 
 SERVE = """
 import sys
-from vital_teleop.devices.webxr import WebXr, WebXrSettings
+from vital_teleop.devices.webxr import WebXr
+from vital_teleop.devices.webxr_settings import WebXrSettings
 device = WebXr(WebXrSettings(port=int(sys.argv[1])))
 device.open()
 print(device.help, flush=True)

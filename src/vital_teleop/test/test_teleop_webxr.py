@@ -12,7 +12,8 @@ import pytest
 
 from vital_core.errors import VitalError
 from vital_teleop.device import Button
-from vital_teleop.devices.webxr import WebXr, WebXrSettings, hand_pose
+from vital_teleop.devices.webxr import WebXr, hand_pose
+from vital_teleop.devices.webxr_settings import WebXrSettings
 
 websockets = pytest.importorskip("websockets.sync.client")
 

@@ -5,26 +5,30 @@ The target starts where the arm is when the clutch closes, so that closing it mo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
 
-FRAMES = ("base", "tcp")
+Frame = Literal["base", "tcp"]
+FRAMES = get_args(Frame)
 
 
 @dataclass(frozen=True)
 class FollowConfig:
-    """frame: in which a motion counts, `base` (link_base) or `tcp`. scale, rotation_scale: of the hand's motion.
-    leash_m, leash_rad: how far the target may be from where the arm is; what the hand moves beyond that is let go."""
+    """How the target follows the hand; what the hand moves beyond the leash is let go."""
 
-    frame: str = "base"
-    scale: float = 1.0
-    rotation_scale: float = 1.0
-    leash_m: float = 0.025
-    leash_rad: float = 0.12
+    frame: Annotated[Frame, Meta(description="in which a motion counts: link_base or the TCP's")] = "base"
+    scale: Annotated[float, Meta(ge=0.01, le=10.0, description="of the hand's motion")] = 1.0
+    rotation_scale: Annotated[float, Meta(ge=0.01, le=10.0, description="of the hand's rotation")] = 1.0
+    leash_m: Annotated[float, Meta(ge=0.001, le=0.2, description="most that the target is ahead of the arm, m")] = 0.02
+    leash_rad: Annotated[
+        float, Meta(ge=0.01, le=1.0, description="most that the target is turned ahead of the arm, rad")
+    ] = 0.12
 
     def __post_init__(self) -> None:
         if self.frame not in FRAMES:

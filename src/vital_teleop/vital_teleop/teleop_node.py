@@ -1,8 +1,10 @@
 """One device, one stream of `/vital/command` at 30 Hz, for as long as the clutch is closed and the arm is ours."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
@@ -25,11 +27,13 @@ from vital_ros.boundary import subscribe
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import joint_positions, one_of, pose_in, within
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import raise_priority
 from vital_teleop.device import Button, Device, DeviceSample
-from vital_teleop.devices import REMOTE, make_device
+from vital_teleop.devices import NAMES, REMOTE, make_device
 from vital_teleop.devices.remote import Remote
+from vital_teleop.devices.webxr_settings import WebXrSettings
 from vital_teleop.following import Box, FollowConfig
 from vital_teleop.operation import Mode, Operation, Step
 
@@ -50,32 +54,26 @@ FASTEST, WIDEST_GRIPPER = 20.0, 1.1
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
+@dataclass(frozen=True)
+class TeleopParameters:
+    """Whose hand moves the arm, and for which task; further ones in `FollowConfig` and `WebXrSettings`."""
+
+    task: Annotated[str, Meta(description="the task whose box and limits hold")] = "usb_insertion"
+    device: Annotated[str, Meta(description=f"one of {', '.join(NAMES)}")] = "keyboard"
+    take_over: Annotated[bool, Meta(description="take the arm from whoever has it when the clutch closes")] = False
+
+
 class TeleopNode(Node):
     """See the module's docstring."""
 
     def __init__(self) -> None:
         super().__init__("teleop_node")
-        declare = self.declare_parameter
-        self._task = load_task(declare("task", "usb_insertion").value)
-        device = declare("device", "keyboard").value
-        self._take_over: bool = declare("take_over", False).value
-        config = FollowConfig(
-            frame=declare("frame", "base").value,
-            scale=declare("scale", 1.0).value,
-            rotation_scale=declare("rotation_scale", 1.0).value,
-            leash_m=declare("leash_m", 0.02).value,
-            leash_rad=declare("leash_rad", 0.12).value,
-        )
+        given = declare(self, TeleopParameters)
+        self._task, self._take_over = load_task(given.task), given.take_over
         box = Box(self._task.workspace_lower_m, self._task.workspace_upper_m)
-        self._operation = Operation(config, box)
-        webxr = {
-            "host": declare("webxr_host", "127.0.0.1").value,
-            "port": declare("webxr_port", 8443).value,
-            "certificate": declare("webxr_certificate", "").value,
-            "key": declare("webxr_key", "").value,
-            "pin": declare("webxr_pin", "").value,
-        }
-        self._device: Device = Remote() if device == REMOTE else make_device(device, webxr)
+        self._operation = Operation(declare(self, FollowConfig), box)
+        webxr = declare(self, WebXrSettings, prefix="webxr_")
+        self._device: Device = Remote() if given.device == REMOTE else make_device(given.device, webxr)
         self._open_at_s = 0.0
         self._opened = False
         self._message = ""

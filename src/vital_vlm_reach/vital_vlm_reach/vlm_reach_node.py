@@ -21,6 +21,7 @@ from vital_ros.boundary import refusals_of, serve, subscribe
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.expiry import check_in_time
 from vital_ros.message_check import sound
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.background import Work, in_background
@@ -32,7 +33,7 @@ from vital_vlm_reach.planning.planners import make_planner
 from vital_vlm_reach.pointing import PointingModel
 from vital_vlm_reach.pointing.pointing_models import load_pointing_model
 from vital_vlm_reach.reach_messages import point_of, transforms_of
-from vital_vlm_reach.reach_parameters import declare
+from vital_vlm_reach.reach_parameters import ReachParameters
 from vital_vlm_reach.reach_run import ReachOutcome, ReachRun
 from vital_vlm_reach.request_answers import fill_located, reach_result
 
@@ -46,7 +47,8 @@ class VlmReachNode(Node):
 
     def __init__(self, pointing: PointingModel | None = None, **options: Any) -> None:
         super().__init__("vlm_reach_node", **options)
-        self._given = declare(self)
+        self._given = declare(self, ReachParameters)
+        self._task = load_task(self._given.task)
         self._pointing = pointing or load_pointing_model(self._given.pointing_model)
         self._planner = DroppablePlanner(make_planner(self._given.planner, self, self._given.speed_scale))
         self._frames = FixedFrames()
@@ -125,7 +127,7 @@ class VlmReachNode(Node):
         check_in_time(self, goal.valid_until)
         if self._run is not None:
             raise VitalError(ErrorCode.BUSY, "a reach is under way: wait for it or cancel it")
-        task = load_task(goal.task) if goal.task else self._given.task
+        task = load_task(goal.task) if goal.task else self._task
         target_m = point_of(goal.point)
         joints = JointReadings(self)
         run = self._run = ReachRun(self._planner, self._gate, joints)

@@ -8,7 +8,9 @@ import errno
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+from msgspec import Meta
 from rclpy.action import ActionClient
 from rclpy.client import Client
 from rclpy.node import Node
@@ -24,6 +26,7 @@ from vital_interfaces.srv import AcquireControl, ClearStop, LocalizeTarget, Rese
 from vital_ros.calls import call, run_action
 from vital_ros.diagnostics import OK, Diagnostics, Health
 from vital_ros.gate_watch import GateWatch
+from vital_ros.parameters import declare
 from vital_ros.process.client_main import EXIT_FAULT, run_client, wait_until_ready, whole_again
 
 # After these nothing further can go well: the remaining trials are not tried.
@@ -36,13 +39,13 @@ LOST = frozenset({ErrorCode.NODE_LOST, ErrorCode.TIMEOUT})
 class Settings:
     """What a deployment was asked to do; report is empty or `none` for none."""
 
-    task: str
-    prompt: str
-    trials: int
-    seed: int
-    report: str
-    hardware: str
-    start_timeout_s: float
+    task: Annotated[str, Meta(description="the task of every trial")] = "usb_insertion"
+    prompt: Annotated[str, Meta(description="what the camera looks for; empty: the task's own prompt")] = ""
+    trials: Annotated[int, Meta(ge=1, le=10**6, description="how many, one after the other")] = 1
+    seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first trial; the next one's is 1 more")] = 1000
+    report: Annotated[str, Meta(description="JSON file for what came of them; empty or none: none is written")] = ""
+    hardware: Annotated[str, Meta(description="sim, mock or robot; sim: a new scene for each trial")] = "sim"
+    start_timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="for every part to answer, s")] = 90.0
 
     def __post_init__(self) -> None:
         load_task(self.task)
@@ -67,17 +70,8 @@ class Deployment(Node):
 
     def __init__(self) -> None:
         super().__init__("deploy")
-        declare = self.declare_parameter
-        task = declare("task", "usb_insertion").value
-        self.settings = Settings(
-            task=task,
-            prompt=declare("prompt", "").value or load_task(task).prompt,
-            trials=declare("trials", 1).value,
-            seed=declare("seed", 1000).value,
-            report=declare("report", "").value,
-            hardware=declare("hardware", "sim").value,
-            start_timeout_s=declare("start_timeout_s", 90.0).value,
-        )
+        given = declare(self, Settings)
+        self.settings = replace(given, prompt=given.prompt or load_task(given.task).prompt)
         self._run_task = ActionClient(self, RunTask, "/vital/run_task")
         self._parts: dict[str, ActionClient | Client] = {
             "task server": self._run_task,
@@ -92,7 +86,7 @@ class Deployment(Node):
             self._parts["simulator"] = self._reset_scene
         self._stopping = threading.Event()
         self._watch = GateWatch(self)
-        self._diagnostics = Diagnostics(self, lambda: Health(OK, f"{self.settings.trials} trials of {task}"))
+        self._diagnostics = Diagnostics(self, lambda: Health(OK, f"{self.settings.trials} trials of {given.task}"))
 
     def wait_for_parts(self, stopping: threading.Event) -> None:
         """Wait until every part answers. Raises VitalError(NODE_LOST) naming those that do not."""

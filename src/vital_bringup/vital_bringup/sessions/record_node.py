@@ -6,7 +6,10 @@ something that was asked for does not exist.
 
 import queue
 import threading
+from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta
 from rclpy.node import Node
 from std_msgs.msg import Header
 
@@ -22,6 +25,7 @@ from vital_interfaces.srv import ClearStop, FinishEpisode, ResetScene, StartEpis
 from vital_ros.boundary import subscribe
 from vital_ros.calls import call, checked
 from vital_ros.diagnostics import OK, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.client_main import run_client, wait_until_ready, whole_again
 from vital_ros.qos import LATCHED
 
@@ -49,21 +53,28 @@ OUTCOMES = {
 }
 
 
+@dataclass(frozen=True)
+class RecordParameters:
+    """What is demonstrated, by whom and how often."""
+
+    task: Annotated[str, Meta(description="the task that is demonstrated")] = "usb_insertion"
+    operator: Annotated[str, Meta(description="who demonstrates, as kept with each episode")] = ""
+    hardware: Annotated[str, Meta(description="sim, mock or robot; sim: a new scene for each episode")] = "sim"
+    start_timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="for every part to answer, s")] = 90.0
+    seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene; the next one's is 1 more")] = 0
+    episodes: Annotated[int, Meta(ge=0, le=10**6, description="how many to save; 0: as many as the task asks for")] = 0
+
+
 class RecordSession(Node):
     """The parts of the system that a session needs, and where it stands."""
 
     def __init__(self) -> None:
         super().__init__("record_session")
-        declare = self.declare_parameter
-        self.task = load_task(declare("task", "usb_insertion").value)
-        self._operator: str = declare("operator", "").value
-        self._simulated: bool = declare("hardware", "sim").value == "sim"
-        self._start_timeout_s: float = declare("start_timeout_s", 90.0).value
-        self.first_seed: int = declare("seed", 0).value
-        episodes: int = declare("episodes", 0).value
-        if episodes < 0:
-            raise VitalError(ErrorCode.BAD_PARAMETER, f"episodes is {episodes}, expected at least 1, or 0: the task's")
-        self.tally = Tally(episodes or self.task.demonstrations)
+        given = declare(self, RecordParameters)
+        self.task = load_task(given.task)
+        self._operator, self._simulated = given.operator, given.hardware == "sim"
+        self._start_timeout_s, self.first_seed = given.start_timeout_s, given.seed
+        self.tally = Tally(given.episodes or self.task.demonstrations)
         self._stopping = threading.Event()
         self._presses: queue.Queue[Press] = queue.Queue()
         self._latched = self._gate_silent = False

@@ -1,10 +1,13 @@
 """Films a run: the scene and the wrist camera side by side, with the phase and the touch written in."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import av
 import cv2
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -17,6 +20,7 @@ from vital_ros import image_message
 from vital_ros.boundary import subscribe
 from vital_ros.diagnostics import OK, Diagnostics, Health
 from vital_ros.message_check import known_gate_state, whole_tactile
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import as_offered
 
@@ -27,12 +31,19 @@ SCENE = "/camera/camera/color/image_raw"
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
+@dataclass(frozen=True)
+class VideoParameters:
+    """Where the video goes."""
+
+    directory: Annotated[str, Meta(description="folder of run.mp4; made where there is none")] = ""
+
+
 class RunVideo(Node):
     """Writes `<directory>/run.mp4` at `RATE_HZ` from what the cameras show."""
 
     def __init__(self) -> None:
         super().__init__("run_video")
-        directory = Path(self.declare_parameter("directory", "").value)
+        directory = Path(declare(self, VideoParameters).directory)
         if not directory.name:
             raise VitalError(ErrorCode.BAD_PARAMETER, "directory is empty, expected a folder for the video")
         directory.mkdir(parents=True, exist_ok=True)

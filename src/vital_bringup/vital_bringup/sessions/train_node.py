@@ -7,7 +7,10 @@ for does not exist.
 import math
 import queue
 import threading
+from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta
 from rclpy.node import Node
 from std_msgs.msg import Header
 
@@ -25,6 +28,7 @@ from vital_interfaces.srv import ClearStop, LabelEpisode, ResetScene
 from vital_ros.boundary import subscribe
 from vital_ros.calls import call, checked
 from vital_ros.diagnostics import OK, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.client_main import run_client, wait_until_ready, whole_again
 from vital_ros.qos import LATCHED
 
@@ -40,18 +44,28 @@ PHASES = {
 }
 
 
+@dataclass(frozen=True)
+class TrainingParameters:
+    """What is trained, for how long, and who labels."""
+
+    task: Annotated[str, Meta(description="the skill that is learned")] = "usb_insertion"
+    hardware: Annotated[str, Meta(description="sim, mock or robot; sim: a new scene for each episode")] = "sim"
+    labeller: Annotated[str, Meta(description="auto, sim_truth or operator: who says how an episode went")] = AUTO
+    start_timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="for every part to answer, s")] = 120.0
+    seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene; the next one's is 1 more")] = 100_000
+    steps: Annotated[int, Meta(ge=1, le=10**9, description="environment steps after which the training ends")] = 16_000
+
+
 class TrainingNode(Node):
     """The parts of the system that a training needs, and where it stands."""
 
     def __init__(self) -> None:
         super().__init__("residual_training")
-        declare = self.declare_parameter
-        self.task = load_task(declare("task", "usb_insertion").value)
-        self._simulated: bool = declare("hardware", "sim").value == "sim"
-        self._labeller = choose_labeller(declare("labeller", AUTO).value, simulated=self._simulated)
-        self._start_timeout_s: float = declare("start_timeout_s", 120.0).value
-        self.first_seed: int = declare("seed", 100_000).value
-        self.progress = Progress(declare("steps", 16_000).value)
+        given = declare(self, TrainingParameters)
+        self.task, self._simulated = load_task(given.task), given.hardware == "sim"
+        self._labeller = choose_labeller(given.labeller, simulated=self._simulated)
+        self._start_timeout_s, self.first_seed = given.start_timeout_s, given.seed
+        self.progress = Progress(given.steps)
         self._stopping = threading.Event()
         self._presses: queue.Queue[Press] = queue.Queue()
         self._replay: ReplayState | None = None

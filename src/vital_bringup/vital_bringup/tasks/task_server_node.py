@@ -1,7 +1,10 @@
 """`/vital/run_task`: one sentence in, one skill carried out; one task at a time, until it is cancelled."""
 
 import threading
+from dataclasses import dataclass
+from typing import Annotated
 
+from msgspec import Meta
 from rclpy.action import CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
@@ -20,10 +23,18 @@ from vital_interfaces.action import RunTask
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_ros.long_action import GoalEnd, LongAction
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 
 # How long the task that runs may take to see that it is given up.
 EXIT_S = 2.0
+
+
+@dataclass(frozen=True)
+class TaskServerParameters:
+    """Who says whether a task has succeeded."""
+
+    labeller: Annotated[str, Meta(description="sim_truth or operator")] = str(Labeller.OPERATOR)
 
 
 class TaskServer(Node):
@@ -44,7 +55,7 @@ class TaskServer(Node):
 
     def _choose_labeller(self) -> Labeller:
         try:
-            return read_labeller(self.declare_parameter("labeller", str(Labeller.OPERATOR)).value)
+            return read_labeller(declare(self, TaskServerParameters).labeller)
         except VitalError as error:
             self.get_logger().warning(f"{error.message}: {Labeller.OPERATOR} it is")
             return Labeller.OPERATOR

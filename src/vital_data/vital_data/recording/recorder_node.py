@@ -6,11 +6,13 @@ the disk.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
+from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
@@ -41,6 +43,7 @@ from vital_interfaces.srv import FinishEpisode, StartEpisode
 from vital_ros.boundary import serve, subscribe
 from vital_ros.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_ros.message_check import FARTHEST_M, joint_positions, refusal, sound, stamp_ns, within
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 
 STATE_PERIOD_S = 0.2
@@ -85,19 +88,27 @@ def delta_of(message: EndEffectorDelta) -> Pose:
     )
 
 
+@dataclass(frozen=True)
+class RecorderParameters:
+    """What is recorded, and where."""
+
+    task: Annotated[str, Meta(description="the task that is demonstrated")] = "usb_insertion"
+    session: Annotated[str, Meta(description="folder of the session; empty: recordings/<task>")] = ""
+    min_free_mb: Annotated[int, Meta(ge=1, le=10**9, description="free space below which none is begun, MB")] = 200
+    calibration_file: Annotated[str, Meta(description="cameras' calibration, kept with the session")] = ""
+
+
 class RecorderNode(Node):
     """See the module's docstring."""
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        declare = self.declare_parameter
-        task = load_task(declare("task", "usb_insertion").value).name
-        folder = declare("session", "").value or f"recordings/{task}"
-        min_free_mb = declare("min_free_mb", 200).value
-        calibration = declare("calibration_file", "").value
+        given = declare(self, RecorderParameters)
+        task = load_task(given.task).name
+        folder = given.session or f"recordings/{task}"
         versions = software_versions()
-        description = {"versions": versions, "calibration": _text_of(calibration)}
-        self._recorder = Recorder(Path(folder), task, description, min_free_bytes=1_000_000 * min_free_mb)
+        description = {"versions": versions, "calibration": _text_of(given.calibration_file)}
+        self._recorder = Recorder(Path(folder), task, description, min_free_bytes=1_000_000 * given.min_free_mb)
         self._constant = {"versions": versions}
         self._t_base_tcp: Pose | None = None
         self._message, self._code = "", ErrorCode.OK

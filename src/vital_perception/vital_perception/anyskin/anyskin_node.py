@@ -1,8 +1,11 @@
 """The AnySkin tactile pad: `/anyskin/tactile` at the sensor's rate, `/anyskin/take_baseline`."""
 
 from collections import deque
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
@@ -18,9 +21,9 @@ from vital_perception.anyskin.anyskin_protocol import FRAME_BYTES, Frame, FrameP
 from vital_perception.anyskin.mounting import AS_MOUNTED, NO_ROTATION, Mounting
 from vital_perception.anyskin.serial_reader import AUTO, BAUD, BITS_PER_BYTE, Link, SerialReader, open_serial
 from vital_perception.anyskin.tactile_stream import Reading, StreamConfig, TactileStream
-from vital_perception.parameters import declare
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 
 LOWEST_RATE_HZ = 50.0
@@ -29,38 +32,36 @@ BASELINE_PATIENCE_S = 1.0
 SLOWEST_RATE_HZ = 20.0
 
 
+@dataclass(frozen=True)
+class AnySkinParameters:
+    """Where the pad is and how it is mounted; axes and rotation as `anyskin.mounting` tells."""
+
+    port: Annotated[str, Meta(description="serial device, or auto: the first AnySkin on USB")] = AUTO
+    baud: Annotated[int, Meta(ge=1200, le=4_000_000, description="bits per second")] = BAUD
+    axes: Annotated[tuple[int, ...], Meta(description="signed order of the 15 values, see anyskin.mounting")] = (
+        AS_MOUNTED
+    )
+    rotation: Annotated[tuple[float, ...], Meta(description="sensor axes to pad axes, matrix by rows")] = NO_ROTATION
+    frame_id: Annotated[str, Meta(description="frame in whose axes the field is given")] = TCP_FRAME
+
+
 class AnySkinNode(Node):
     """Readings are published from the reader's thread, as they come."""
 
     def __init__(self) -> None:
         super().__init__("anyskin")
-        port = declare(self, "port", AUTO, "serial device, or auto: the first AnySkin on USB")
-        baud = declare(self, "baud", BAUD, "bits per second", (1200, 4_000_000))
-        self._stream = TactileStream(self._mounting(), self._config())
-        self._frame_id = declare(self, "frame_id", TCP_FRAME, "frame in whose axes the field is given")
-        self._second_per_byte = BITS_PER_BYTE / baud
+        given = declare(self, AnySkinParameters)
+        self._stream = TactileStream(Mounting(given.axes, given.rotation), declare(self, StreamConfig))
+        self._frame_id = given.frame_id
+        self._second_per_byte = BITS_PER_BYTE / given.baud
         self._parser = FrameParser()
         self._arrivals: deque[float] = deque(maxlen=500)
         self._said = Link.SEARCHING
         self._publisher = self.create_publisher(TactileArray, "/anyskin/tactile", qos_profile_sensor_data)
         serve(self, TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
-        self._reader = SerialReader(lambda: open_serial(port, baud), self._on_data, self._on_lost)
+        self._reader = SerialReader(lambda: open_serial(given.port, given.baud), self._on_data, self._on_lost)
         self._diagnostics = Diagnostics(self, self._health)
         self._reader.start()
-
-    def _mounting(self) -> Mounting:
-        axes = declare(self, "axes", list(AS_MOUNTED), "signed order of the 15 values, see anyskin.mounting")
-        rotation = declare(self, "rotation", list(NO_ROTATION), "sensor axes to pad axes, matrix by rows")
-        return Mounting(axes, rotation)
-
-    def _config(self) -> StreamConfig:
-        d = StreamConfig()
-        return StreamConfig(
-            declare(self, "saturation_ut", d.saturation_ut, "at the chip's limit from here on, µT", (100.0, 6e4)),
-            declare(self, "stuck_after", d.stuck_after, "identical readings that mean: not read", (2, 10_000)),
-            declare(self, "rest_readings", d.rest_readings, "still readings before a baseline", (1, 1000)),
-            declare(self, "most_motion_ut", d.most_motion_ut, "motion allowed for a baseline, µT", (0.1, 1e4)),
-        )
 
     def _on_data(self, data: bytes, arrived_s: float) -> int:
         frames = self._parser.feed(data)

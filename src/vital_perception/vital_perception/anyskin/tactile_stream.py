@@ -3,8 +3,10 @@
 import threading
 from collections import deque
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from vital_core.clock import steady_s
@@ -19,15 +21,15 @@ MOST_BASELINE_SAMPLES = 1000
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """saturation_ut: a larger value on any axis is at the chip's limit. stuck_after: identical readings in a row after
-    which a magnetometer counts as not read (its noise never repeats). rest_readings: how many readings must be still
-    for a baseline. most_motion_ut: how far each may be from their median, norm over the axes.
-    """
+    """When a reading counts. A chip's noise never repeats, so identical readings in a row were not read anew; motion
+    is each reading's distance from the median, norm over the axes."""
 
-    saturation_ut: float = 12_000.0
-    stuck_after: int = 30
-    rest_readings: int = 25
-    most_motion_ut: float = 20.0
+    saturation_ut: Annotated[
+        float, Meta(ge=100.0, le=6e4, description="a value on any axis from which it is at the chip's limit, µT")
+    ] = 12_000.0
+    stuck_after: Annotated[int, Meta(ge=2, le=10_000, description="identical readings that mean: not read")] = 30
+    rest_readings: Annotated[int, Meta(ge=1, le=1000, description="still readings before a baseline")] = 25
+    most_motion_ut: Annotated[float, Meta(ge=0.1, le=1e4, description="motion allowed for a baseline, µT")] = 20.0
 
     def __post_init__(self) -> None:
         for name in ("saturation_ut", "stuck_after", "rest_readings", "most_motion_ut"):

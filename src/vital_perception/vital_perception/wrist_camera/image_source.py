@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import cv2
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from vital_core.clock import Pacer, steady_s
@@ -46,13 +47,13 @@ class CameraSettings:
     """What a UVC camera is asked for. exposure in units of 100 µs; exposure, white_balance_k and gain below 0: leave
     it to the camera."""
 
-    width: int = 640
-    height: int = 480
-    rate_hz: float = 30.0
-    pixel_format: str = "MJPG"
-    exposure: float = 100.0
-    white_balance_k: float = 4600.0
-    gain: float = -1.0
+    width: Annotated[int, Meta(ge=1, le=10_000, description="of the camera's image, px")] = 640
+    height: Annotated[int, Meta(ge=1, le=10_000, description="of the camera's image, px")] = 480
+    rate_hz: Annotated[float, Meta(ge=1.0, le=240.0, description="images a second")] = 30.0
+    pixel_format: Annotated[str, Meta(description="V4L2's four letters")] = "MJPG"
+    exposure: Annotated[float, Meta(ge=-1.0, le=1e5, description="fixed, units of 100 µs; -1: automatic")] = 100.0
+    white_balance_k: Annotated[float, Meta(ge=-1.0, le=1e5, description="fixed, K; -1: automatic")] = 4600.0
+    gain: Annotated[float, Meta(ge=-1.0, le=1e5, description="fixed; -1: leave it")] = -1.0
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1 or self.rate_hz <= 0 or len(self.pixel_format) != 4:

@@ -2,8 +2,10 @@
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
@@ -13,26 +15,27 @@ RATE_OVER = 60  # pictures
 
 @dataclass(frozen=True)
 class WatchConfig:
-    """rate_hz: expected. late_s: age from which a picture is missing. dark_level: mean brightness (0 to 255) below
-    which it shows nothing. frozen_after: identical pictures in a row that mean the camera hangs (a sensor's noise
-    never repeats); 0: never, for recordings.
-    """
+    """When an image counts as none. A sensor's noise never repeats, so identical images in a row mean that it hangs."""
 
-    rate_hz: float = 30.0
-    late_s: float = 0.15
-    dark_level: float = 6.0
-    frozen_after: int = 5
+    late_s: Annotated[float, Meta(ge=0.01, le=60.0, description="age from which an image is missing, s")] = 0.15
+    dark_level: Annotated[float, Meta(ge=0.0, le=255.0, description="mean brightness below which nothing is seen")] = (
+        6.0
+    )
+    frozen_after: Annotated[
+        int, Meta(ge=0, le=1000, description="identical images that mean it hangs; 0: never, for recordings")
+    ] = 5
 
     def __post_init__(self) -> None:
-        if not (self.rate_hz > 0 and self.late_s > 0 and self.dark_level >= 0 and self.frozen_after >= 0):
+        if not (self.late_s > 0 and self.dark_level >= 0 and self.frozen_after >= 0):
             raise VitalError(ErrorCode.BAD_PARAMETER, f"{self} has a value that cannot be: all are 0 or more")
 
 
 class PictureWatch:
-    """Told of every picture, in one thread; asked from any."""
+    """Told of every picture, in one thread; asked from any. rate_hz: expected."""
 
-    def __init__(self, config: WatchConfig | None = None) -> None:
+    def __init__(self, config: WatchConfig | None = None, rate_hz: float = 30.0) -> None:
         self.config = config or WatchConfig()
+        self._expected_hz = rate_hz
         self.pictures = self.frozen_pictures = self.dark_pictures = self.late_pictures = 0
         self.frozen = self.dark = False
         self.brightness = 0.0
@@ -79,6 +82,6 @@ class PictureWatch:
             return f"the picture has been the same {self._same + 1} times: the camera hangs"
         if self.dark:
             return f"the picture is dark (mean brightness {self.brightness:.1f} of 255): lens cap, light, exposure?"
-        if 0.0 < self.rate_hz() < 0.8 * self.config.rate_hz:
-            return f"{self.rate_hz():.0f} pictures/s, expected {self.config.rate_hz:.0f}"
+        if 0.0 < self.rate_hz() < 0.8 * self._expected_hz:
+            return f"{self.rate_hz():.0f} pictures/s, expected {self._expected_hz:.0f}"
         return None

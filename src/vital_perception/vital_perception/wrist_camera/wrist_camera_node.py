@@ -1,6 +1,10 @@
 """The wrist camera: the working window of its fisheye, 128x128 rgb8, on `/wrist_camera/image_raw` at 30 Hz."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -11,17 +15,45 @@ from std_msgs.msg import Header
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX
-from vital_perception.parameters import declare
 from vital_perception.wrist_camera.image_reader import PictureReader
 from vital_perception.wrist_camera.image_source import CameraSettings, make_source
 from vital_perception.wrist_camera.image_watch import PictureWatch, WatchConfig
 from vital_perception.wrist_camera.image_window import Window
 from vital_ros import image_message
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 
 FRAME = "wrist_camera_optical_frame"
-DISTORTION_VALUES = 4
+PX = 10_000
+
+
+@dataclass(frozen=True)
+class WristCameraParameters:
+    """Which camera, the window that is published, and the lens of the whole image."""
+
+    device: Annotated[str, Meta(description="camera (/dev/... or a number), video file or image folder")] = (
+        "/dev/video0"
+    )
+    loop: Annotated[bool, Meta(description="a video or folder begins again at its end")] = True
+    window_x: Annotated[int, Meta(ge=0, le=PX, description="left edge of the window, px of the camera's image")] = 0
+    window_y: Annotated[int, Meta(ge=0, le=PX, description="upper edge of the window, px")] = 0
+    window_size: Annotated[
+        int, Meta(ge=0, le=PX, description="side of the window, px; 0: the largest square in the middle")
+    ] = 0
+    fx: Annotated[float, Meta(ge=0.0, le=PX, description="fx of the whole image, px; 0: not calibrated")] = 0.0
+    fy: Annotated[float, Meta(ge=0.0, le=PX, description="fy of the whole image, px; 0: not calibrated")] = 0.0
+    cx: Annotated[float, Meta(ge=-PX, le=PX, description="cx of the whole image, px")] = 0.0
+    cy: Annotated[float, Meta(ge=-PX, le=PX, description="cy of the whole image, px")] = 0.0
+    distortion: Annotated[tuple[float, ...], Meta(description="k1 to k4 of the equidistant model")] = (0.0,) * 4
+
+    def window_of(self, settings: CameraSettings) -> Window:
+        """What is published of a camera's images. Raises VitalError for one that is not inside them."""
+        return Window(settings.width, settings.height, self.window_x, self.window_y, self.window_size)
+
+    def matrix_of(self, window: Window) -> NDArray[np.float64]:
+        """(3, 3) of the published image; zeros when the lens is not calibrated."""
+        return window.camera_matrix(self.fx, self.fy, self.cx, self.cy) if self.fx > 0.0 else np.zeros((3, 3))
 
 
 class WristCameraNode(Node):
@@ -29,59 +61,19 @@ class WristCameraNode(Node):
 
     def __init__(self) -> None:
         super().__init__("wrist_camera")
-        device = declare(self, "device", "/dev/video0", "camera (/dev/... or a number), video file or image folder")
-        loop = declare(self, "loop", True, "a video or folder begins again at its end")
-        settings = self._settings()
-        self._window = self._declared_window(settings)
-        self._matrix, self._distortion = self._lens()
-        self.watch = PictureWatch(self._watch_config(settings))
+        given, settings = declare(self, WristCameraParameters), declare(self, CameraSettings)
+        self._window = given.window_of(settings)
+        self._matrix, self._distortion = given.matrix_of(self._window), given.distortion
+        self.watch = PictureWatch(declare(self, WatchConfig), settings.rate_hz)
         self._refused = 0
         self._remarked: tuple[str, ...] = ()
         self._well: bool | None = None
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", qos_profile_sensor_data)
         self._info = self.create_publisher(CameraInfo, "/wrist_camera/camera_info", qos_profile_sensor_data)
-        self._source = make_source(device, settings, loop)
+        self._source = make_source(given.device, settings, given.loop)
         self._reader = PictureReader(self._source, self._on_picture, self.watch.forget, settings.rate_hz)
         self._diagnostics = Diagnostics(self, self._health)
         self._reader.start()
-
-    def _settings(self) -> CameraSettings:
-        d = CameraSettings()
-        return CameraSettings(
-            declare(self, "width", d.width, "of the camera's picture, px", (1, 10_000)),
-            declare(self, "height", d.height, "of the camera's picture, px", (1, 10_000)),
-            declare(self, "rate_hz", d.rate_hz, "pictures a second", (1.0, 240.0)),
-            declare(self, "pixel_format", d.pixel_format, "V4L2's four letters"),
-            declare(self, "exposure", d.exposure, "fixed, units of 100 µs; -1: automatic", (-1.0, 1e5)),
-            declare(self, "white_balance_k", d.white_balance_k, "fixed, K; -1: automatic", (-1.0, 1e5)),
-            declare(self, "gain", d.gain, "fixed; -1: leave it", (-1.0, 1e5)),
-        )
-
-    def _declared_window(self, settings: CameraSettings) -> Window:
-        return Window(
-            settings.width,
-            settings.height,
-            declare(self, "window_x", 0, "left edge of the window, px of the camera's picture", (0, 10_000)),
-            declare(self, "window_y", 0, "upper edge of the window, px", (0, 10_000)),
-            declare(self, "window_size", 0, "side of the window, px; 0: the largest square in the middle", (0, 10_000)),
-        )
-
-    def _lens(self) -> tuple[NDArray[np.float64], list[float]]:
-        """Camera matrix of the published picture (zeros when the lens is not calibrated) and distortion."""
-        names = ("fx", "fy", "cx", "cy")
-        values = [declare(self, n, 0.0, f"{n} of the whole picture, px; 0: not calibrated") for n in names]
-        distortion = declare(self, "distortion", [0.0] * DISTORTION_VALUES, "k1 to k4 of the equidistant model")
-        matrix = self._window.camera_matrix(*values) if values[0] > 0.0 else np.zeros((3, 3))
-        return matrix, [float(v) for v in distortion]
-
-    def _watch_config(self, settings: CameraSettings) -> WatchConfig:
-        d = WatchConfig()
-        return WatchConfig(
-            settings.rate_hz,
-            declare(self, "late_s", d.late_s, "age from which a picture is missing, s", (0.01, 60.0)),
-            declare(self, "dark_level", d.dark_level, "mean brightness below which nothing is seen", (0.0, 255.0)),
-            declare(self, "frozen_after", d.frozen_after, "identical pictures that mean it hangs; 0: never", (0, 1000)),
-        )
 
     def _on_picture(self, picture: NDArray[np.uint8], stamp_s: float) -> None:
         try:

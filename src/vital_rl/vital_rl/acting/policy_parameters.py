@@ -1,16 +1,33 @@
-"""The policy node's parameters: type, default, range and description in one place."""
+"""What the policy node is started with: its ROS parameters, and the files that they stand for."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from msgspec import Meta
 from rclpy.node import Node
 
-from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
 from vital_policy.shipped import checkpoint_folder
+from vital_ros import parameters
+
+
+@dataclass(frozen=True)
+class RosParameters:
+    """As they are given."""
+
+    task: Annotated[str, Meta(description="the skill to load")] = "usb_insertion"
+    checkpoint_dir: Annotated[str, Meta(description="folder of <task>.safetensors")] = str(checkpoint_folder())
+    residual: Annotated[
+        str, Meta(description="weights of a residual; auto: <task>_residual.safetensors if there is one; none")
+    ] = "auto"
+    max_age_s: Annotated[float, Meta(ge=0.02, le=2.0, description="oldest reading to act on, s")] = 0.25
+    give_up_after_s: Annotated[
+        float, Meta(ge=0.1, le=60.0, description="how long no observation may be fit to act on, s")
+    ] = 1.0
+    learn: Annotated[
+        bool, Meta(description="be ready to learn: take a learner's weights, and append to the replay")
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -27,32 +44,15 @@ class PolicyParameters:
 
 def declare(node: Node) -> PolicyParameters:
     """Declare and read the parameters. Raises VitalError for one that cannot be."""
-    try:
-        return _declare(node)
-    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-        raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
-
-
-def _declare(node: Node) -> PolicyParameters:
-    def value(name: str, default: Any, text: str, **limits: list) -> Any:
-        return node.declare_parameter(name, default, ParameterDescriptor(description=text, **limits)).value
-
-    age = FloatingPointRange(from_value=0.02, to_value=2.0)
-    patience = FloatingPointRange(from_value=0.1, to_value=60.0)
-    task = load_task(value("task", "usb_insertion", "the skill to load"))
-    folder = Path(value("checkpoint_dir", str(checkpoint_folder()), "folder of <task>.safetensors"))
-    residual = value(
-        "residual", "auto", "weights of a residual; auto: <task>_residual.safetensors if there is one; none"
-    )
+    given = parameters.declare(node, RosParameters)
+    task, folder = load_task(given.task), Path(given.checkpoint_dir)
     return PolicyParameters(
         task=task,
         checkpoint=folder / f"{task.name}.safetensors",
-        max_age_s=value("max_age_s", 0.25, "oldest reading to act on, s", floating_point_range=[age]),
-        give_up_after_s=value(
-            "give_up_after_s", 1.0, "how long no observation may be fit to act on, s", floating_point_range=[patience]
-        ),
-        residual=_residual(residual, folder / f"{task.name}_residual.safetensors"),
-        learn=value("learn", False, "be ready to learn: take a learner's weights, and append to the replay"),
+        max_age_s=given.max_age_s,
+        give_up_after_s=given.give_up_after_s,
+        residual=_residual(given.residual, folder / f"{task.name}_residual.safetensors"),
+        learn=given.learn,
     )
 
 

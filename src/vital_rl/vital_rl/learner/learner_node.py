@@ -8,11 +8,12 @@ import hashlib
 import os
 import threading
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from rcl_interfaces.msg import ParameterDescriptor
+from msgspec import Meta
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -32,6 +33,7 @@ from vital_rl.residual.residual import to_bytes
 from vital_ros.boundary import subscribe
 from vital_ros.calls import call
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import be_nice
 from vital_ros.qos import LATCHED
@@ -42,6 +44,30 @@ RATE_WINDOW_S = 5.0
 ANSWER_S = 30.0
 NICENESS = 10
 JOIN_S = 3.0
+
+
+@dataclass(frozen=True)
+class LearnerParameters:
+    """What is learned from, how hard, and where the state is kept."""
+
+    task: Annotated[str, Meta(description="the skill")] = "usb_insertion"
+    checkpoint: Annotated[str, Meta(description="the frozen base policy; empty: the shipped one")] = ""
+    folder: Annotated[str, Meta(description="of the learner's state and result")] = ""
+    demos: Annotated[tuple[str, ...], Meta(description="sessions of demonstrations as prior data")] = ("",)
+    steps: Annotated[int, Meta(ge=1, le=10**9, description="environment steps to have room for")] = 16_000
+    updates_per_step: Annotated[int, Meta(ge=1, le=1000, description="updates for every environment step")] = 16
+    batch: Annotated[int, Meta(ge=1, le=65_536, description="transitions in a minibatch")] = 256
+    variants: Annotated[int, Meta(ge=1, le=64, description="augmented variants of each image")] = 4
+    background_share: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="of the variants before another background")
+    ] = 0.75
+    seed: Annotated[int, Meta(ge=0, le=2**53, description="of networks, minibatches and exploration")] = 0
+    dense: Annotated[bool, Meta(description="reward the distance to where the TCP is to end, too")] = False
+    threads: Annotated[
+        int, Meta(ge=0, le=1024, description="of the updates; 0: a quarter of the cores, the rest is the robot's")
+    ] = 0
+    publish_every: Annotated[int, Meta(ge=1, le=10**6, description="updates between two sets of weights")] = 100
+    save_every_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="between two states on disk, s")] = 20.0
 
 
 class LearnerNode(Node):
@@ -69,27 +95,17 @@ class LearnerNode(Node):
         self._thread.start()
 
     def _declare(self) -> None:
-        def value(name: str, default: Any, text: str) -> Any:
-            return self.declare_parameter(name, default, ParameterDescriptor(description=text)).value
-
-        self._task = load_task(value("task", "usb_insertion", "the skill"))
-        given = value("checkpoint", "", "the frozen base policy; empty: the shipped one")
-        self._base = Path(given) if given else checkpoint_folder() / f"{self._task.name}.safetensors"
-        self._folder = Path(value("folder", "", "of the learner's state and result"))
-        self._demos: list[str] = list(value("demos", [""], "sessions of demonstrations as prior data"))
-        self._steps: int = value("steps", 16_000, "environment steps to have room for")
+        given = declare(self, LearnerParameters)
+        self._task = load_task(given.task)
+        shipped = checkpoint_folder() / f"{self._task.name}.safetensors"
+        self._base = Path(given.checkpoint) if given.checkpoint else shipped
+        self._folder, self._demos, self._steps = Path(given.folder), list(given.demos), given.steps
         self._config: dict[str, Any] = {
-            "updates_per_step": value("updates_per_step", 16, "updates for every environment step"),
-            "batch": value("batch", 256, "transitions in a minibatch"),
-            "variants": value("variants", 4, "augmented variants of each image"),
-            "background_share": value("background_share", 0.75, "of the variants before another background"),
-            "seed": value("seed", 0, "of networks, minibatches and exploration"),
-            "dense": value("dense", False, "reward the distance to where the TCP is to end, too"),
+            name: getattr(given, name)
+            for name in ("updates_per_step", "batch", "variants", "background_share", "seed", "dense")
         }
-        threads: int = value("threads", 0, "of the updates; 0: a quarter of the cores, the rest is the robot's")
-        self._threads = threads or max(1, (os.cpu_count() or 1) // 4)
-        self._publish_every: int = value("publish_every", 100, "updates between two sets of weights")
-        self._save_every_s: float = value("save_every_s", 20.0, "between two states on disk, s")
+        self._threads = given.threads or max(1, (os.cpu_count() or 1) // 4)
+        self._publish_every, self._save_every_s = given.publish_every, given.save_every_s
         if str(self._folder) in ("", "."):
             raise VitalError(ErrorCode.BAD_PARAMETER, "the parameter folder is empty: say where the state is kept")
 

@@ -3,10 +3,11 @@
 A full disk refuses what comes and keeps what is there; a killed node goes on with all that it has acknowledged.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
+from msgspec import Meta
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -27,10 +28,21 @@ from vital_rl.replay.replay_requests import (
 from vital_rl.replay.replay_store import DEFAULT_CAPACITY, INTERRUPTED, LabelVerdict, ReplayStore
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import LATCHED
 
 TAKEN = (LabelVerdict.TAKEN, LabelVerdict.SAME, LabelVerdict.REPLACED)
+
+
+@dataclass(frozen=True)
+class ReplayParameters:
+    """Where the replay is kept, and how much of it."""
+
+    folder: Annotated[str, Meta(description="of the replay; made where there is none")] = ""
+    capacity: Annotated[int, Meta(ge=100, le=10_000_000, description="steps kept, the oldest episodes go first")] = (
+        DEFAULT_CAPACITY
+    )
 
 
 class ReplayNode(Node):
@@ -38,16 +50,11 @@ class ReplayNode(Node):
 
     def __init__(self) -> None:
         super().__init__("replay_node")
-        capacity = ParameterDescriptor(
-            description="steps kept, the oldest episodes go first",
-            integer_range=[IntegerRange(from_value=100, to_value=10_000_000)],
-        )
-        folder: str = self.declare_parameter(
-            "folder", "", ParameterDescriptor(description="of the replay; made where there is none")
-        ).value
+        given = declare(self, ReplayParameters)
+        folder = given.folder
         if not folder:
             raise VitalError(ErrorCode.BAD_PARAMETER, "the parameter folder is empty: say where the replay is kept")
-        self._capacity: int = self.declare_parameter("capacity", DEFAULT_CAPACITY, capacity).value
+        self._capacity = given.capacity
         self._store = ReplayStore(Path(folder), self._capacity)
         self._open_episode = NO_EPISODE
         self._problem = VitalError(ErrorCode.OK, "")

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from control_msgs.msg import JointTrajectoryControllerState
+from msgspec import Meta
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -21,6 +23,7 @@ from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_ros import image_message
 from vital_ros.boundary import serve, subscribe
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
+from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import be_nice
 from vital_ros.qos import LATCHED, PICTURES
@@ -37,17 +40,24 @@ GATES_TIME_S = 0.4  # to bring the arm to rest before it halts by itself
 LINGER_S = 1.2
 
 
+@dataclass(frozen=True)
+class SimParameters:
+    """The first scene."""
+
+    task: Annotated[str, Meta(description="the task whose scene is laid")] = "usb_insertion"
+    seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene")] = 0
+    background: Annotated[str, Meta(description="what lies on the table: green, plain, or clutter")] = "green"
+
+
 class SimNode(Node):
     """Stands where the arm, its gripper and its sensors stand on the robot."""
 
     def __init__(self) -> None:
         super().__init__("vital_sim")
-        declare = self.declare_parameter
-        task, seed = declare("task", "usb_insertion").value, declare("seed", 0).value
-        background = declare("background", "green").value
+        given = declare(self, SimParameters)
         self._halted = False
         self._advertise()
-        self.session = SimSession(task, seed, background, self._sinks())
+        self.session = SimSession(given.task, given.seed, given.background, self._sinks())
         self._listen(ARM_TOPIC, JOINT_NAMES, self.session.follow)
         self._listen("/xarm_gripper_traj_controller/joint_trajectory", (to.GRIPPER_JOINT,), self._on_gripper)
         serve(self, TakeBaseline, "/anyskin/take_baseline", self._on_baseline)

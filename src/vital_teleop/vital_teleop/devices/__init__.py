@@ -1,10 +1,10 @@
 """The devices, by name. Optional libraries are imported only by the device that needs them."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_teleop.device import Device
+from vital_teleop.devices.webxr_settings import WebXrSettings
 
 
 def _keyboard() -> Device:
@@ -32,12 +32,12 @@ REMOTE = "remote"
 NAMES = (*MAKERS, WEBXR, REMOTE)
 
 
-def make_device(name: str, webxr: Mapping[str, Any] | None = None) -> Device:
-    """The device of this name; ``webxr`` holds what `WebXrSettings` take. Raises VitalError(BAD_PARAMETER)."""
+def make_device(name: str, webxr: WebXrSettings | None = None) -> Device:
+    """The device of this name; ``webxr`` is for the one that serves a page. Raises VitalError(BAD_PARAMETER)."""
     if name == WEBXR:
-        from vital_teleop.devices.webxr import WebXr, WebXrSettings
+        from vital_teleop.devices.webxr import WebXr
 
-        return WebXr(WebXrSettings(**(webxr or {})))
+        return WebXr(webxr)
     if name not in MAKERS:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no device '{name}', expected one of {', '.join(NAMES)}")
     return MAKERS[name]()

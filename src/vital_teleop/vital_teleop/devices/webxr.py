@@ -7,14 +7,12 @@ can reach for the arm; other programs on it are kept out by a one-time token, wh
 written to the terminal and to a file of the owner's (`vital_teleop.access`).
 """
 
-import ipaddress
 import json
 import logging
 import math
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, cast
@@ -30,6 +28,7 @@ from vital_teleop.access.one_time_token import owners_folder, write_owners_file,
 from vital_teleop.access.waiting_room import WaitingRoom
 from vital_teleop.device import DeviceSample
 from vital_teleop.devices.remote import Remote
+from vital_teleop.devices.webxr_settings import WebXrSettings
 
 LONGEST_MESSAGE = 2048
 # For connecting, and for typing the PIN.
@@ -46,35 +45,6 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "connect-src 'self' ws: wss:; frame-ancestors 'none'",
 }
-
-
-@dataclass(frozen=True)
-class WebXrSettings:
-    """Where the page is served. certificate and key are files, pin is what the operator may type instead of the
-    one-time token; all three are needed for an address beyond the loopback."""
-
-    host: str = "127.0.0.1"
-    port: int = 8443
-    certificate: str = ""
-    key: str = ""
-    pin: str = ""
-
-    def check(self) -> None:
-        """Raises VitalError(BAD_PARAMETER) for an open port without what protects it."""
-        local = self.host == "localhost" or _is_loopback(self.host)
-        if not local and not (self.certificate and self.key and len(self.pin) >= 6):
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER,
-                f"webxr_host:={self.host} opens a port to others: expected webxr_certificate, webxr_key and a "
-                "webxr_pin of at least 6 characters with it, or 127.0.0.1 and `adb reverse tcp:8443 tcp:8443`",
-            )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def hand_pose(position: Any, quaternion: Any) -> Pose:
