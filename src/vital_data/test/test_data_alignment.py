@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_data.dataset import aligned_episode as topics
 from vital_data.dataset import synthetic
+from vital_data.dataset.actions import ActionSource, chunk_frames, chunks_of
 from vital_data.dataset.aligned_episode import AlignmentConfig, align
-from vital_data.dataset.alignment import MISSING, frames_at, median_rate_hz, nearest_previous
-from vital_data.dataset.frames import Samples
-from vital_data.dataset.labels import Label, chunk_frames, chunks_of
+from vital_data.dataset.alignment import MISSING, frames_at, nearest_previous
+from vital_data.files import streams as topics
+from vital_data.files.streams import Stream, median_rate_hz
 
 STAMPS = st.lists(st.integers(0, 2_000_000_000), min_size=1, max_size=40).map(lambda v: np.array(sorted(v), np.int64))
 
@@ -88,29 +88,29 @@ def test_a_refused_action_is_masked_wherever_it_stands():
     assert not mask[0, 1] and not mask[5, 0] and mask[0, 0] and mask[0, 2]
 
 
-def _period_later(label: Label, t_s: float) -> float:
+def _period_later(source: ActionSource, t_s: float) -> float:
     period_s, frame_s = 1 / 6, 1 / 30
     return {
         # the last command of the period was given a frame before its end, for a point 150 ms ahead
-        Label.MEASURED: t_s + period_s,
-        Label.COMMANDED: t_s + period_s - frame_s + 0.005 + synthetic.LEAD_S,
-        Label.INTENDED: t_s + 2 * synthetic.LEAD_S,
-    }[label]
+        ActionSource.MEASURED: t_s + period_s,
+        ActionSource.COMMANDED: t_s + period_s - frame_s + 0.005 + synthetic.LEAD_S,
+        ActionSource.INTENDED: t_s + 2 * synthetic.LEAD_S,
+    }[source]
 
 
-@pytest.mark.parametrize("label", list(Label))
-def test_action_is_the_labels_pose_in_the_frame_of_the_measured_one(label):
+@pytest.mark.parametrize("source", list(ActionSource))
+def test_action_leads_to_the_sources_pose_in_the_frame_of_the_measured_one(source):
     streams = synthetic.streams(40, jitter_s=0.0, intended=True)
     state = streams[topics.POSE_TOPIC]
-    aligned = align("e", streams, AlignmentConfig(label=label))
+    aligned = align("e", streams, AlignmentConfig(action_source=source))
     used = np.flatnonzero(aligned.valid)
     assert len(used) >= 34 and not aligned.valid[-4:].any()
     for t in used[1:]:
         tick = aligned.stamps_ns[t]
         measured_ns = state.stamps_ns[state.stamps_ns <= tick][-1]
         from_s = (measured_ns - synthetic.START_NS) / 1e9
-        to_s = _period_later(label, (tick - synthetic.START_NS) / 1e9)
-        if label is Label.MEASURED:
+        to_s = _period_later(source, (tick - synthetic.START_NS) / 1e9)
+        if source is ActionSource.MEASURED:
             end_ns = synthetic.START_NS + to_s * 1e9 + 10
             to_s = (state.stamps_ns[state.stamps_ns <= end_ns][-1] - synthetic.START_NS) / 1e9
         expected = pose_of.to_vector(pose_of.inverse(synthetic.pose_at(from_s)) @ synthetic.pose_at(to_s))
@@ -128,8 +128,8 @@ def test_tactile_is_the_newest_reading_less_its_baseline():
         np.testing.assert_array_equal(aligned.tactile_ut[t], expected)
 
 
-def _without(stream: Samples, gone: np.ndarray) -> Samples:
-    return Samples(stream.stamps_ns[~gone], {k: v[~gone] for k, v in stream.values.items()}, stream.frame)
+def _without(stream: Stream, gone: np.ndarray) -> Stream:
+    return Stream(stream.stamps_ns[~gone], {k: v[~gone] for k, v in stream.values.items()}, stream.frame)
 
 
 def test_a_stale_reading_costs_its_frames_and_is_counted():
@@ -149,13 +149,13 @@ def test_a_magnetometer_that_was_not_read_costs_its_frames():
     assert 10 < (~aligned.observed).sum() < 20
 
 
-def test_an_old_target_is_no_label():
+def test_an_old_target_is_no_action():
     streams = synthetic.streams(60, jitter_s=0.0)
     target = streams[topics.TARGET_TOPIC]
     streams[topics.TARGET_TOPIC] = _without(target, np.arange(60) >= 20)
     aligned = align("e", streams, AlignmentConfig())
     assert aligned.valid[:20].all() and not aligned.valid[25:].any()
-    assert align("e", streams, AlignmentConfig(label=Label.MEASURED)).valid[:54].all()
+    assert align("e", streams, AlignmentConfig(action_source=ActionSource.MEASURED)).valid[:54].all()
 
 
 def _values(topic: str, **changed: np.ndarray):
@@ -205,9 +205,9 @@ def test_images_of_another_rate_are_refused():
         align("e", streams, AlignmentConfig())
 
 
-def test_intended_label_needs_its_topic():
-    with pytest.raises(VitalError, match=r"tcp_intended.*choose another label"):
-        align("e", synthetic.streams(40), AlignmentConfig(label=Label.INTENDED))
+def test_intended_actions_need_their_topic():
+    with pytest.raises(VitalError, match=r"tcp_intended.*choose another source"):
+        align("e", synthetic.streams(40), AlignmentConfig(action_source=ActionSource.INTENDED))
 
 
 def test_median_rate_is_not_moved_by_a_gap():

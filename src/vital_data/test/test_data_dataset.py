@@ -10,11 +10,12 @@ import pytest
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
-from vital_data.dataset.aligned_episode import IMAGE_TOPIC, AlignmentConfig, align
+from vital_data.dataset.actions import ActionSource
+from vital_data.dataset.aligned_episode import AlignmentConfig, align
 from vital_data.dataset.dataset import load_demonstrations
-from vital_data.dataset.labels import Label
 from vital_data.dataset.normalisation import FILE_NAME, Normaliser
 from vital_data.files import layout
+from vital_data.files.streams import IMAGE_TOPIC
 
 TASK = "usb_insertion"
 
@@ -60,7 +61,7 @@ def test_loading_is_repeatable_and_the_hash_follows_content_and_settings(session
     assert first.sha256 == second.sha256
     others = [
         load_demonstrations(session, TASK, 8),
-        load_demonstrations(session, TASK, 10, Label.MEASURED),
+        load_demonstrations(session, TASK, 10, ActionSource.MEASURED),
         load_demonstrations(write_session(tmp_path / "one", (40, 47)), TASK, 10),
         load_demonstrations([session, write_session(tmp_path / "two", (40,))], TASK, 10),
     ]
@@ -68,14 +69,14 @@ def test_loading_is_repeatable_and_the_hash_follows_content_and_settings(session
     assert others[3].episodes == 4
 
 
-def test_intention_is_the_label_where_every_episode_tells_it(tmp_path):
+def test_intended_actions_are_taken_where_every_episode_tells_it(tmp_path):
     writer = SessionWriter(tmp_path / "s", TASK, {})
     writer.add(synthetic.streams(40, 0, intended=True), {})
-    assert load_demonstrations(tmp_path / "s", TASK).label is Label.INTENDED
+    assert load_demonstrations(tmp_path / "s", TASK).action_source is ActionSource.INTENDED
     writer.add(synthetic.streams(40, 1), {})
-    assert load_demonstrations(tmp_path / "s", TASK).label is Label.COMMANDED
+    assert load_demonstrations(tmp_path / "s", TASK).action_source is ActionSource.COMMANDED
     with pytest.raises(VitalError, match=r"episode_0001.*tcp_intended"):
-        load_demonstrations(tmp_path / "s", TASK, label=Label.INTENDED)
+        load_demonstrations(tmp_path / "s", TASK, action_source=ActionSource.INTENDED)
 
 
 UNUSABLE = {

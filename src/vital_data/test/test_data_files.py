@@ -16,15 +16,15 @@ from mcap.writer import CompressionType, Writer
 from test_data_recording import TASK, episode_messages, record, recorder
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_data.convert.convert_command import from_scripted_demos
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.convert.sessions import from_scripted_demos
 from vital_data.dataset import synthetic
 from vital_data.files import layout
-from vital_data.files.cdr_rows import read_rows
 from vital_data.files.episode_reader import message_count, read_episode
+from vital_data.files.index_line import line_of
 from vital_data.files.mcap_file import open_recording
-from vital_data.files.ros_schema import parse_definition
-from vital_data.files.session import Session, line_of
+from vital_data.files.ros_messages import parse_definition, read_rows
+from vital_data.files.session import Session
 from vital_data.recording.repair import repair_session
 
 HERE = Path(__file__).parent

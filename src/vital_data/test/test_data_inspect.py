@@ -16,7 +16,6 @@ from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
 from vital_data.files import layout
 from vital_data.files.session import Session
-from vital_data.files.session_index import SessionIndex
 from vital_interfaces.msg import EndEffectorDelta
 
 TASK = "usb_insertion"
@@ -43,7 +42,7 @@ def vital_data(*arguments: object) -> int:
 
 def test_info_and_list_tell_what_is_for_training(session, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
-    SessionIndex(session).append({"episode": 2, "redo": True})
+    Session.open(session).append({"episode": 2, "redo": True})
     assert vital_data("info", session) == 0
     words = capsys.readouterr().err
     assert "3, of them 1 for training" in words and "success, faulty 1" in words and "redo 1" in words

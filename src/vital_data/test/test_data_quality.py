@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vital_data.dataset import synthetic
-from vital_data.dataset.aligned_episode import COMMAND_TOPIC, IMAGE_TOPIC, POSE_TOPIC, TACTILE_TOPIC, TARGET_TOPIC
+from vital_data.files.streams import COMMAND_TOPIC, IMAGE_TOPIC, POSE_TOPIC, TACTILE_TOPIC, TARGET_TOPIC
 from vital_data.recording.quality import faults_of, stream_report
 
 JOINTS = "/joint_states"

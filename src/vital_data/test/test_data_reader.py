@@ -16,9 +16,8 @@ from std_msgs.msg import Header
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
-from vital_data.files.cdr_rows import Rows, read_rows
 from vital_data.files.episode_reader import message_count, read_episode
-from vital_data.files.ros_schema import installed_definition, parse_definition
+from vital_data.files.ros_messages import Rows, installed_definition, parse_definition, read_rows
 from vital_data.files.stream_values import stream_values
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 
@@ -38,7 +37,7 @@ def columns_by_message(messages: list) -> list[dict]:
     """The columns' values of every message, in order."""
     found: list[dict] = [{} for _ in messages]
     for group in rows_of(messages):
-        for row, index in enumerate(group.index):
+        for row, index in enumerate(group.places):
             shared = (str, list)
             found[index] = {k: v if isinstance(v, shared) else v[row] for k, v in group.columns.items()}
     return found

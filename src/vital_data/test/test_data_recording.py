@@ -21,8 +21,8 @@ from vital_data.dataset import synthetic
 from vital_data.files import layout
 from vital_data.files.episode_reader import read_episode
 from vital_data.files.episode_writer import EpisodeWriter, Message
-from vital_data.files.session import Session, entry_of, line_of
-from vital_data.files.session_index import SessionIndex
+from vital_data.files.index_line import entry_of, line_of
+from vital_data.files.session import Session
 from vital_data.recording.recorder import REQUIRED, Recorder
 from vital_data.recording.repair import broken_files, repair_session
 
@@ -250,7 +250,7 @@ def test_full_disk_at_the_index_leaves_the_index_whole(tmp_path, messages, monke
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(VitalError, match="make room") as raised:
-            SessionIndex(folder).append({"episode": 1, "outcome": "success"})
+            Session.open(folder).append({"episode": 1, "outcome": "success"})
     assert raised.value.code is ErrorCode.DISK_FULL
     assert (folder / layout.INDEX_FILE).read_bytes() == before
 

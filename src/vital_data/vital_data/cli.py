@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 
 from vital_core.errors import VitalError
-from vital_data.convert import command as convert_command
+from vital_data.convert import convert_command
 from vital_data.inspect import inspect_command, play_command, plot_command
 
 EXIT_REFUSED = 2

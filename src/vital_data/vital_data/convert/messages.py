@@ -12,14 +12,12 @@ from std_msgs.msg import Header
 
 from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
 from vital_core.errors import ErrorCode, VitalError
-from vital_data.dataset import aligned_episode as topics
-from vital_data.dataset.aligned_episode import StreamLike
-from vital_data.dataset.alignment import NS_PER_S
+from vital_data.files import streams as topics
+from vital_data.files.streams import JOINT_TOPIC, NS_PER_S, Stream
 from vital_interfaces.msg import EndEffectorDelta, TactileArray
 from vital_ros import image_message
 
 WRIST_FRAME = "wrist_camera_optical_frame"
-JOINT_TOPIC = "/joint_states"
 # A command of a converted data set that says nothing of its duration is taken to last one frame.
 FRAME_S = 1.0 / topics.FRAME_RATE_HZ
 VALID_S = 0.2
@@ -97,7 +95,7 @@ MAKERS: dict[str, Callable[[Fields, int, int], Any]] = {
 }
 
 
-def messages_of(streams: Mapping[str, StreamLike]) -> Iterator[tuple[str, int, Any]]:
+def messages_of(streams: Mapping[str, Stream]) -> Iterator[tuple[str, int, Any]]:
     """(topic, stamp ns, message) of all streams, in the order of their stamps. Raises VitalError(BAD_DATASET)."""
     if unknown := sorted(set(streams) - set(MAKERS)):
         raise VitalError(

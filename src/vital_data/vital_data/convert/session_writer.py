@@ -6,34 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mcap.writer import CompressionType, Writer
 from rclpy.serialization import serialize_message
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
 from vital_data.convert.messages import messages_of
-from vital_data.dataset.aligned_episode import StreamLike
 from vital_data.files import layout
-from vital_data.files.ros_schema import installed_definition
+from vital_data.files.episode_writer import McapFile, Message
+from vital_data.files.ros_messages import type_name
+from vital_data.files.streams import Stream
 
-CHUNK_BYTES = 1024 * 1024
 
-
-def episode_bytes(streams: Mapping[str, StreamLike], metadata: Mapping[str, str]) -> bytes:
+def episode_bytes(streams: Mapping[str, Stream], metadata: Mapping[str, Any]) -> bytes:
     """An MCAP file of the streams; log time is the header stamp."""
     buffer = io.BytesIO()
-    writer = Writer(buffer, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
-    writer.start(profile="ros2", library="vital_data convert")
-    channels: dict[str, int] = {}
+    mcap = McapFile(buffer, library="vital_data convert")
     for topic, stamp_ns, message in messages_of(streams):
-        if topic not in channels:
-            kind = type(message)
-            name = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
-            schema = writer.register_schema(name, "ros2msg", installed_definition(name).encode())
-            channels[topic] = writer.register_channel(topic, "cdr", schema)
-        writer.add_message(channels[topic], stamp_ns, serialize_message(message), stamp_ns)
-    writer.add_metadata(layout.EPISODE_METADATA, dict(metadata))
-    writer.finish()
+        mcap.add(Message(topic, type_name(type(message)), bytes(serialize_message(message)), stamp_ns, stamp_ns))
+    mcap.finish(metadata)
     return buffer.getvalue()
 
 
@@ -50,13 +40,12 @@ class SessionWriter:
         safe_file.write_json(self.folder / layout.SESSION_FILE, content)
         self._lines: list[str] = []
 
-    def add(self, streams: Mapping[str, StreamLike], entry: Mapping[str, Any]) -> Path:
+    def add(self, streams: Mapping[str, Stream], entry: Mapping[str, Any]) -> Path:
         """Write one episode and then its line of the index. entry: outcome, faults and what else is known, JSON."""
         index = len(self._lines)
         path = layout.episode_path(self.folder, index)
         known = {"outcome": "success", "faults": [], "redo": False, **entry, "episode": index, "file": path.name}
-        metadata = {k: v if isinstance(v, str) else json.dumps(v) for k, v in {**known, "task": self.task}.items()}
-        safe_file.write_bytes(path, episode_bytes(streams, metadata))
+        safe_file.write_bytes(path, episode_bytes(streams, {**known, "task": self.task}))
         self._lines.append(json.dumps(known))
         safe_file.write_bytes(self.folder / layout.INDEX_FILE, ("\n".join(self._lines) + "\n").encode())
         return path

@@ -1,1 +1,1 @@
-"""Episodes as what training reads: aligned streams, labels, normalisation."""
+"""Episodes as what training reads: aligned streams, actions, normalisation."""

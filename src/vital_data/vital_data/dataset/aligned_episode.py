@@ -6,85 +6,82 @@ costs only the frames that would need it, and is counted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES
-from vital_data.dataset.alignment import MISSING, Stamps, frames_at, median_rate_hz, nearest_previous, period_ns
-from vital_data.dataset.labels import Label, relative_vectors
-
-IMAGE_TOPIC = "/wrist_camera/image_raw"
-TACTILE_TOPIC = "/anyskin/tactile"
-POSE_TOPIC = "/vital/tcp_pose"
-TARGET_TOPIC = "/vital/tcp_target"
-INTENDED_TOPIC = "/vital/tcp_intended"
-COMMAND_TOPIC = "/vital/command"
-# Where the wrist image shows gripper, held object or target; from a simulation, stamped as the image.
-FOREGROUND_TOPIC = "/sim/wrist_foreground"
-# What the numbers of a topic are relative to.
-FRAMES = {POSE_TOPIC: BASE_FRAME, TARGET_TOPIC: BASE_FRAME, INTENDED_TOPIC: BASE_FRAME, COMMAND_TOPIC: TCP_FRAME}
-FRAME_RATE_HZ = 30.0
-RATE_TOLERANCE = 0.1
-
-
-class StreamLike(Protocol):
-    """One topic of an episode: header stamps (n,) ns in ROS time, arrays of n rows by name, the header's frame."""
-
-    @property
-    def stamps_ns(self) -> Stamps: ...
-    @property
-    def values(self) -> dict[str, NDArray]: ...
-    @property
-    def frame(self) -> str: ...
+from vital_data.dataset.actions import ActionSource
+from vital_data.dataset.alignment import MISSING, frames_at, nearest_previous, period_ns
+from vital_data.files.stream_values import relative_vectors
+from vital_data.files.streams import (
+    COMMAND_TOPIC,
+    FOREGROUND_TOPIC,
+    FRAME_RATE_HZ,
+    FRAMES,
+    IMAGE_TOPIC,
+    INTENDED_TOPIC,
+    POSE_TOPIC,
+    RATE_TOLERANCE,
+    TACTILE_TOPIC,
+    TARGET_TOPIC,
+    Stamps,
+    Stream,
+    median_rate_hz,
+)
 
 
 @dataclass(frozen=True)
 class AlignmentConfig:
-    """How an episode is read. Ages in s: the oldest reading that still belongs to a frame; rates in Hz.
+    """How an episode is read. Ages are of the oldest reading that still belongs to a frame."""
 
-    target_age_s: a target older than this has been given up by the gate, which holds after 2.5 missed periods.
-    foreground: whether the pictures' foreground is read too.
-    """
-
-    label: Label = Label.COMMANDED
+    action_source: ActionSource = ActionSource.COMMANDED
+    """Where the actions come from."""
     control_rate_hz: float = 6.0
+    """Rate of the actions."""
     frame_rate_hz: float = FRAME_RATE_HZ
+    """Rate of the images."""
     tactile_age_s: float = 0.1
+    """Of a tactile reading."""
     pose_age_s: float = 0.1
+    """Of a measured pose."""
     target_age_s: float = 0.25
+    """Of a target: an older one has been given up by the gate, which holds after 2.5 missed periods."""
     foreground: bool = False
+    """Whether the images' foreground is read too."""
 
     def topics(self) -> tuple[str, ...]:
-        """The topics that the label needs, the clock first."""
-        source = {Label.MEASURED: (), Label.COMMANDED: (TARGET_TOPIC,), Label.INTENDED: (INTENDED_TOPIC,)}
+        """The topics that the actions need, the clock first."""
+        poses = {ActionSource.COMMANDED: (TARGET_TOPIC,), ActionSource.INTENDED: (INTENDED_TOPIC,)}
         seen = (FOREGROUND_TOPIC,) if self.foreground else ()
-        return (IMAGE_TOPIC, TACTILE_TOPIC, POSE_TOPIC, COMMAND_TOPIC, *source[self.label], *seen)
+        return (IMAGE_TOPIC, TACTILE_TOPIC, POSE_TOPIC, COMMAND_TOPIC, *poses.get(self.action_source, ()), *seen)
 
 
 @dataclass(frozen=True)
 class AlignedEpisode:
-    """T frames at 30 Hz.
-
-    stamps_ns (T,); image (T, 128, 128, 3) uint8; tactile_ut (T, 15) float32, baseline subtracted; tcp_m (T, 3) measured
-    position of the TCP in `link_base`; actions (T, 7) float64, the 6 Hz action that begins at the frame (m, rad,
-    gripper); observed (T,) and valid (T,) bool: whether the frame's observation and its action are to be used; refused:
-    how many frames were not, by reason; foreground: (T, 128, 16) uint8, a bit a pixel, None where it was not asked for.
-    """
+    """T frames at 30 Hz."""
 
     name: str
+    """Folder and file, for messages."""
     stamps_ns: Stamps
+    """(T,) of the images."""
     image: NDArray[np.uint8]
+    """(T, 128, 128, 3)."""
     tactile_ut: NDArray[np.float32]
+    """(T, 15), baseline subtracted; zero where it was not read."""
     tcp_m: NDArray[np.float64]
+    """(T, 3) measured position of the TCP in `link_base`."""
     actions: NDArray[np.float64]
+    """(T, 7) the 6 Hz action that begins at the frame, in m, rad and gripper units."""
     observed: NDArray[np.bool_]
+    """(T,) whether the frame's observation is to be used."""
     valid: NDArray[np.bool_]
+    """(T,) whether its action is to be used."""
     refused: Mapping[str, int] = field(default_factory=dict)
+    """How many frames are not, by reason."""
     foreground: NDArray[np.uint8] | None = None
+    """(T, 128, 16), a bit a pixel; None where it was not asked for."""
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
@@ -95,7 +92,7 @@ def refuse(name: str, what: str) -> VitalError:
     return VitalError(ErrorCode.BAD_DATASET, f"episode {name}: {what}")
 
 
-def align(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig) -> AlignedEpisode:
+def align(name: str, streams: Mapping[str, Stream], config: AlignmentConfig) -> AlignedEpisode:
     """Align ``streams`` on the image clock. Raises VitalError(BAD_DATASET) when they break the contract."""
     _check_topics(name, streams, config)
     image = _checked_image(name, streams[IMAGE_TOPIC], config)
@@ -110,7 +107,7 @@ def align(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig)
     refused = {
         "tactile reading too old or invalid": int((~observed).sum()),
         "pose too old": measured.refused,
-        f"{config.label.value} pose at the period's end too old or missing": int((whole & ~known).sum()),
+        f"{config.action_source.value} pose at the period's end too old or missing": int((whole & ~known).sum()),
         "no command yet": int((whole & ~gripper_known).sum()),
     }
     valid = whole & measured.fresh & known & gripper_known
@@ -123,7 +120,7 @@ def align(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig)
     return AlignedEpisode(name, clock_ns, image, tactile_ut, tcp_m, actions, observed, valid, refused, foreground)
 
 
-def _check_topics(name: str, streams: Mapping[str, StreamLike], config: AlignmentConfig) -> None:
+def _check_topics(name: str, streams: Mapping[str, Stream], config: AlignmentConfig) -> None:
     for topic in config.topics():
         if topic not in streams or not len(streams[topic].stamps_ns):
             raise refuse(name, f"has no message on {topic}, expected some {_purpose(topic, config)}")
@@ -138,11 +135,11 @@ def _check_topics(name: str, streams: Mapping[str, StreamLike], config: Alignmen
 def _purpose(topic: str, config: AlignmentConfig) -> str:
     if topic == FOREGROUND_TOPIC:
         return "to put other backgrounds behind the pictures; train without, or record in the simulation"
-    hint = "; choose another label" if topic == INTENDED_TOPIC else ""
-    return f"for the label '{config.label.value}'{hint}"
+    hint = "; choose another source" if topic == INTENDED_TOPIC else ""
+    return f"for {config.action_source.value} actions{hint}"
 
 
-def _foreground(name: str, stream: StreamLike, clock_ns: Stamps) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _foreground(name: str, stream: Stream, clock_ns: Stamps) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """(T, 128, 16) packed foreground of each picture, and whether there is one (T,): only the same moment's counts."""
     image = np.asarray(stream.values["image"])
     expected = (len(stream.stamps_ns), IMAGE_SIZE_PX, IMAGE_SIZE_PX)
@@ -152,7 +149,7 @@ def _foreground(name: str, stream: StreamLike, clock_ns: Stamps) -> tuple[NDArra
     return np.packbits(image > 0, axis=-1)[at], stream.stamps_ns[at] == clock_ns
 
 
-def _checked_image(name: str, stream: StreamLike, config: AlignmentConfig) -> NDArray[np.uint8]:
+def _checked_image(name: str, stream: Stream, config: AlignmentConfig) -> NDArray[np.uint8]:
     image, frames = stream.values["image"], len(stream.stamps_ns)
     expected = (frames, IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3)
     if image.shape != expected or image.dtype != np.uint8:
@@ -170,7 +167,7 @@ def _check_finite(name: str, topic: str, what: str, values: NDArray) -> None:
         raise refuse(name, f"{topic} {what} has {bad} values that are not finite, expected none")
 
 
-def _tactile_values(name: str, stream: StreamLike, what: str) -> NDArray[np.float32]:
+def _tactile_values(name: str, stream: Stream, what: str) -> NDArray[np.float32]:
     values = np.asarray(stream.values[what], np.float32)
     values = values.reshape(len(values), -1)
     if values.shape != (len(stream.stamps_ns), TACTILE_VALUES):
@@ -179,7 +176,7 @@ def _tactile_values(name: str, stream: StreamLike, what: str) -> NDArray[np.floa
 
 
 def _tactile(
-    name: str, stream: StreamLike, clock_ns: Stamps, config: AlignmentConfig
+    name: str, stream: Stream, clock_ns: Stamps, config: AlignmentConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     newest = nearest_previous(clock_ns, stream.stamps_ns, config.tactile_age_s)
     samples = len(stream.stamps_ns)
@@ -195,7 +192,7 @@ def _tactile(
     return np.where(observed[:, None], difference, np.float32(0.0)), observed
 
 
-def _checked_poses(name: str, topic: str, streams: Mapping[str, StreamLike]) -> NDArray[np.float64]:
+def _checked_poses(name: str, topic: str, streams: Mapping[str, Stream]) -> NDArray[np.float64]:
     poses = np.asarray(streams[topic].values["t_base_tcp"], float)
     _check_finite(name, topic, "pose", poses)
     return poses
@@ -203,18 +200,18 @@ def _checked_poses(name: str, topic: str, streams: Mapping[str, StreamLike]) -> 
 
 def _period_end(
     name: str,
-    streams: Mapping[str, StreamLike],
+    streams: Mapping[str, Stream],
     clock_ns: Stamps,
     measured: tuple[NDArray[np.float64], NDArray[np.bool_]],
     config: AlignmentConfig,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(T, 4, 4) pose that each frame's action leads to, and where it is known (T,)."""
     end_ns = clock_ns + period_ns(config.control_rate_hz)
-    if config.label is Label.MEASURED:
+    if config.action_source is ActionSource.MEASURED:
         following = frames_at(clock_ns, end_ns, 0.5 / config.frame_rate_hz)
         poses, fresh = measured
         return poses[following], (following != MISSING) & fresh[following]
-    if config.label is Label.COMMANDED:
+    if config.action_source is ActionSource.COMMANDED:
         # A target stamped at the very end of the period belongs to the next one.
         topic = TARGET_TOPIC
         newest = nearest_previous(end_ns, streams[topic].stamps_ns, config.target_age_s, before=True)
@@ -224,7 +221,7 @@ def _period_end(
     return _checked_poses(name, topic, streams)[newest.index], newest.fresh
 
 
-def _gripper(name: str, stream: StreamLike, end_ns: Stamps) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _gripper(name: str, stream: Stream, end_ns: Stamps) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(T,) what the gripper was last told before the period's end: it stays so until it is told otherwise."""
     gripper = np.asarray(stream.values["gripper"], float)
     _check_finite(name, COMMAND_TOPIC, "gripper", gripper)
@@ -237,6 +234,6 @@ def _covered(clock_ns: Stamps, config: AlignmentConfig) -> NDArray[np.bool_]:
 
     The last frame stands for its own frame period; measured poses end with the last frame.
     """
-    frames = 0.5 if config.label is Label.MEASURED else 1.5
+    frames = 0.5 if config.action_source is ActionSource.MEASURED else 1.5
     last_ns = clock_ns[-1] + round(frames * 1e9 / config.frame_rate_hz)
     return clock_ns + period_ns(config.control_rate_hz) <= last_ns

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Stamps = NDArray[np.int64]  # (n,) ns, ROS time
-NS_PER_S = 1_000_000_000
+from vital_data.files.streams import NS_PER_S, Stamps
+
 MISSING = -1
 
 
@@ -60,18 +60,3 @@ def frames_at(frame_ns: Stamps, wanted_ns: NDArray[np.int64], tolerance_s: float
 def period_ns(rate_hz: float) -> int:
     """Length of one period, ns."""
     return round(NS_PER_S / rate_hz)
-
-
-RATE_SPAN = 6
-
-
-def median_rate_hz(stamps_ns: Stamps) -> float:
-    """Rate of a stream by the median time that six intervals take; 0 for fewer than two samples.
-
-    Six, because a camera on a coarse clock comes at 30, 30 and 40 ms by turns.
-    """
-    if len(stamps_ns) < 2:
-        return 0.0
-    span = min(RATE_SPAN, len(stamps_ns) - 1)
-    interval_ns = float(np.median(stamps_ns[span:] - stamps_ns[:-span])) / span
-    return NS_PER_S / interval_ns if interval_ns > 0 else float("inf")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from vital_core.files import safe_file
 from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.task import load_task
+from vital_data.dataset.actions import ActionSource, chunk_frames, chunks_of
 from vital_data.dataset.aligned_episode import AlignedEpisode, AlignmentConfig, align, refuse
 from vital_data.dataset.episode_source import EpisodeSource, episode_sources
-from vital_data.dataset.labels import Label, chunk_frames, chunks_of
 from vital_data.dataset.normalisation import Normaliser, stored_normaliser
 
 FORMAT = "vital_dataset/1"
@@ -33,29 +33,34 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """All frames that begin an action, of all episodes, with their chunks.
-
-    image (N, 128, 128, 3) uint8; tactile_ut (N, 15) float32; tcp_m (N, 3) measured position of the TCP in
-    `link_base`; actions (N, chunk, 7) in m, rad; mask (N, chunk)
-    bool, False where there is nothing to imitate; episode (N,) index of the episode; sha256 of the content and
-    the settings; normaliser of all of it; label: where the actions come from; names of the episodes; refused:
-    frames left out, by reason; excluded: episodes left out and why; foreground: (N, 128, 16) uint8, a bit a pixel,
-    where the picture shows what the task is about, None where it was not asked for.
-    """
+    """All frames that begin an action, of all episodes, with their chunks."""
 
     image: NDArray[np.uint8]
+    """(N, 128, 128, 3)."""
     tactile_ut: NDArray[np.float32]
+    """(N, 15), baseline subtracted."""
     tcp_m: NDArray[np.float64]
+    """(N, 3) measured position of the TCP in `link_base`."""
     actions: NDArray[np.float64]
+    """(N, chunk, 7) in m, rad and gripper units."""
     mask: NDArray[np.bool_]
+    """(N, chunk), False where there is nothing to imitate."""
     episode: NDArray[np.int64]
+    """(N,) index of the episode."""
     sha256: str
+    """Of the content and the settings."""
     normaliser: Normaliser
-    label: Label = Label.COMMANDED
+    """Fitted on all of it."""
+    action_source: ActionSource = ActionSource.COMMANDED
+    """Where the actions come from."""
     names: tuple[str, ...] = ()
+    """Of the episodes: folder and file."""
     refused: dict[str, int] = field(default_factory=dict)
+    """Frames left out, by reason."""
     excluded: dict[str, str] = field(default_factory=dict)
+    """Episodes left out, and why."""
     foreground: NDArray[np.uint8] | None = None
+    """(N, 128, 16), a bit a pixel: where the image shows what the task is about; None where it was not asked for."""
 
     def __len__(self) -> int:
         return len(self.image)
@@ -78,7 +83,7 @@ def load_demonstrations(
     sessions: Path | Sequence[Path],
     task: str,
     chunk: int = 10,
-    label: Label | None = None,
+    action_source: ActionSource | None = None,
     *,
     include_unusable: bool = False,
     foreground: bool | None = False,
@@ -86,7 +91,8 @@ def load_demonstrations(
 ) -> Demonstrations:
     """Every usable episode of one or more folders, in order: recorded sessions, or scripted demonstrations.
 
-    Without a ``label`` it is the demonstrator's intention where every episode tells it, and the command otherwise.
+    Without an ``action_source`` it is the demonstrator's intention where every episode tells it, and the command
+    otherwise.
     The control rate is the task's. Episodes that are marked redo, failed or faulty are left out and named, unless
     ``include_unusable``. ``foreground``: read it too, None for where every episode tells it; only the simulation does.
     The normaliser is kept beside the first session, and made again when the content changes.
@@ -94,11 +100,12 @@ def load_demonstrations(
     """
     folders = [Path(sessions)] if isinstance(sessions, str | Path) else [Path(folder) for folder in sessions]
     sources, excluded = episode_sources(folders, task, include_unusable)
-    if label is None:
-        label = Label.INTENDED if all(source.tells_intention() for source in sources) else Label.COMMANDED
+    if action_source is None:
+        intended = all(source.tells_intention() for source in sources)
+        action_source = ActionSource.INTENDED if intended else ActionSource.COMMANDED
     if foreground is None:
         foreground = all(source.tells_foreground() for source in sources)
-    config = AlignmentConfig(label, load_task(task).control_rate_hz, foreground=foreground)
+    config = AlignmentConfig(action_source, load_task(task).control_rate_hz, foreground=foreground)
     with ThreadPoolExecutor(READERS) as pool:
         digests = list(pool.map(_file_hash, [source.path for source in sources]))
         aligned = pool.map(lambda source: _aligned(source, task, config, progress), sources)
@@ -121,7 +128,8 @@ def _file_hash(path: Path) -> str:
 
 
 def _content_hash(task: str, chunk: int, config: AlignmentConfig, names: Sequence[str], digests: Sequence[str]) -> str:
-    settings = {**asdict(config), "label": config.label.value}
+    settings = asdict(config)
+    settings["label"] = settings.pop("action_source").value
     content = {
         "format": FORMAT,
         "task": task,
@@ -182,7 +190,7 @@ class _Frames:
             episode=episode,
             sha256=sha256,
             normaliser=normaliser,
-            label=self._config.label,
+            action_source=self._config.action_source,
             names=tuple(self._names),
             refused=dict(self._refused),
             excluded=excluded,

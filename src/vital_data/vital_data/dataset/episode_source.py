@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data.dataset.aligned_episode import FOREGROUND_TOPIC, IMAGE_TOPIC, INTENDED_TOPIC, StreamLike, refuse
 from vital_data.dataset.scripted_demos import (
     FOREGROUND,
     INTENDED,
@@ -18,6 +17,7 @@ from vital_data.dataset.scripted_demos import (
 from vital_data.files import layout
 from vital_data.files.episode_reader import message_count, read_episode
 from vital_data.files.session import SUCCESS, EpisodeEntry, Session
+from vital_data.files.streams import FOREGROUND_TOPIC, IMAGE_TOPIC, INTENDED_TOPIC, Stream
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +46,16 @@ class EpisodeSource:
         """Whether it says what its pictures show."""
         return tells(self.path, FOREGROUND) if self._scripted else message_count(self.path, FOREGROUND_TOPIC) > 0
 
-    def read(self, task: str, topics: Collection[str]) -> Mapping[str, StreamLike]:
+    def read(self, task: str, topics: Collection[str]) -> Mapping[str, Stream]:
         """Its streams. Raises VitalError(BAD_DATASET) when it is of another task, BAD_RECORDING when it is broken."""
         if self._scripted:
             demo = read_scripted_demo(self.path, self.number)
-            found, streams = demo.header.get("task", ""), dict[str, StreamLike](demo.streams)
+            found, streams = demo.header.get("task", ""), demo.streams
         else:
             episode = read_episode(self.path, topics=topics)
-            found, streams = episode.task, dict[str, StreamLike](episode.streams)
+            found, streams = episode.task, episode.streams
         if found != task:
-            raise refuse(self.name, f"is of task '{found}', expected '{task}'")
+            raise VitalError(ErrorCode.BAD_DATASET, f"episode {self.name}: is of task '{found}', expected '{task}'")
         return streams
 
 

@@ -7,37 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_data.dataset.aligned_episode import FRAMES, StreamLike
-from vital_data.dataset.alignment import Stamps
 from vital_data.dataset.feature_map import FOLLOWING, FeatureMap, Part
 from vital_data.files.stream_values import pose_matrices
+from vital_data.files.streams import FRAMES, Stamps, Stream
 
 
 @dataclass(frozen=True)
 class Frames:
-    """T frames of one episode.
-
-    stamps_ns (T, topics) int64: header stamp of every topic's sample, in the order of the map's topics. columns:
-    (T, values) by feature. videos: (T, H, W, 3) uint8 by feature. dropped: images at either end of the episode
-    for which a topic had no sample.
-    """
+    """T frames of one episode."""
 
     stamps_ns: NDArray[np.int64]
+    """(T, topics) header stamp of every topic's sample, in the order of the map's topics."""
     columns: Mapping[str, NDArray]
+    """(T, values) by feature."""
     videos: Mapping[str, NDArray[np.uint8]]
+    """(T, H, W, 3) by feature."""
     dropped: int = 0
+    """Images at either end of the episode for which a topic had no sample."""
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A stream not read from a file: stamps (n,) ns, rising, (n, ...) values by field, and the header's frame."""
-
-    stamps_ns: Stamps
-    values: dict[str, NDArray]
-    frame: str = ""
 
 
 def _match(clock_ns: Stamps, stamps_ns: Stamps, how: str) -> NDArray[np.int64]:
@@ -57,7 +46,7 @@ def _columns(part: Part, values: NDArray, samples: int) -> NDArray:
     return rows
 
 
-def frames_of(streams: Mapping[str, StreamLike], features: FeatureMap) -> Frames:
+def frames_of(streams: Mapping[str, Stream], features: FeatureMap) -> Frames:
     """The episode at its image clock. Raises VitalError(BAD_DATASET) when it does not fit the map."""
     clock_ns = streams[features.clock].stamps_ns
     index = np.stack(
@@ -83,13 +72,13 @@ def frames_of(streams: Mapping[str, StreamLike], features: FeatureMap) -> Frames
     return Frames(stamps, columns, videos, len(clock_ns) - len(there))
 
 
-def streams_of(frames: Frames, features: FeatureMap) -> dict[str, Samples]:
+def streams_of(frames: Frames, features: FeatureMap) -> dict[str, Stream]:
     """The streams that the frames were taken from, as far as the frames hold them. Inverse of `frames_of`."""
-    streams: dict[str, Samples] = {}
+    streams: dict[str, Stream] = {}
     rows_of: dict[str, NDArray[np.int64]] = {}
     for column, topic in enumerate(features.topics):
         stamps, rows = np.unique(frames.stamps_ns[:, column], return_index=True)
-        streams[topic], rows_of[topic] = Samples(stamps, {}, FRAMES.get(topic, "")), rows
+        streams[topic], rows_of[topic] = Stream(stamps, {}, FRAMES.get(topic, "")), rows
     for video in features.videos:
         streams[video.topic].values[video.field] = frames.videos[video.name][rows_of[video.topic]]
     for feature in features.features:

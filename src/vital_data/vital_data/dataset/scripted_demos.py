@@ -15,11 +15,9 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import weight_file
 from vital_core.files.schema import Source
 from vital_core.observation import IMAGE_SIZE_PX, MAGNETOMETERS, TACTILE_VALUES
-from vital_data.dataset import aligned_episode as topics
-from vital_data.dataset.alignment import NS_PER_S
-from vital_data.dataset.frames import Samples
-from vital_data.dataset.labels import relative_vectors
-from vital_data.files.stream_values import values_of_matrices
+from vital_data.files import streams as topics
+from vital_data.files.stream_values import relative_vectors, values_of_matrices
+from vital_data.files.streams import NS_PER_S, Stream
 
 FORMAT = "vital_demo/1"
 SCRIPTED_FILES = "episode_*.safetensors"
@@ -44,7 +42,7 @@ class ScriptedDemo:
 
     path: Path
     header: dict[str, str]
-    streams: dict[str, Samples]
+    streams: dict[str, Stream]
 
 
 def _refuse(path: Path, what: str) -> VitalError:
@@ -99,11 +97,11 @@ def read_scripted_demo(path: Path, number: int) -> ScriptedDemo:
     return ScriptedDemo(path, header, _streams(arrays, START_NS + number * EPISODE_NS))
 
 
-def _poses(stamps: NDArray[np.int64], poses: NDArray[np.float64]) -> Samples:
-    return Samples(stamps, values_of_matrices(poses), BASE_FRAME)
+def _poses(stamps: NDArray[np.int64], poses: NDArray[np.float64]) -> Stream:
+    return Stream(stamps, values_of_matrices(poses), BASE_FRAME)
 
 
-def _streams(arrays: dict[str, NDArray], start_ns: int) -> dict[str, Samples]:
+def _streams(arrays: dict[str, NDArray], start_ns: int) -> dict[str, Stream]:
     frames = len(arrays["image"])
     stamps = start_ns + np.round(np.arange(frames) * NS_PER_S / topics.FRAME_RATE_HZ).astype(np.int64)
     measured, target = arrays["t_base_tcp"], arrays["t_base_tcp_target"]
@@ -115,15 +113,15 @@ def _streams(arrays: dict[str, NDArray], start_ns: int) -> dict[str, Samples]:
     }
     command = {"translation_m": steps[:, :3], "rotation_rad": steps[:, 3:], "gripper": arrays["gripper"]}
     streams = {
-        topics.IMAGE_TOPIC: Samples(stamps, {"image": arrays["image"]}),
-        topics.TACTILE_TOPIC: Samples(stamps, tactile),
+        topics.IMAGE_TOPIC: Stream(stamps, {"image": arrays["image"]}),
+        topics.TACTILE_TOPIC: Stream(stamps, tactile),
         topics.POSE_TOPIC: _poses(stamps, measured),
         topics.TARGET_TOPIC: _poses(stamps + COMMAND_DELAY_NS, target),
-        topics.COMMAND_TOPIC: Samples(stamps + COMMAND_DELAY_NS, command, TCP_FRAME),
+        topics.COMMAND_TOPIC: Stream(stamps + COMMAND_DELAY_NS, command, TCP_FRAME),
     }
     if INTENDED in arrays:
         streams[topics.INTENDED_TOPIC] = _poses(stamps, arrays[INTENDED])
     if FOREGROUND in arrays:
         foreground = 255 * np.unpackbits(arrays[FOREGROUND], axis=-1)
-        streams[topics.FOREGROUND_TOPIC] = Samples(stamps, {"image": foreground})
+        streams[topics.FOREGROUND_TOPIC] = Stream(stamps, {"image": foreground})
     return streams

@@ -3,13 +3,11 @@
 import numpy as np
 
 from vital_core import pose as pose_of
-from vital_data.dataset import aligned_episode as topics
-from vital_data.dataset.alignment import NS_PER_S, Stamps
-from vital_data.dataset.frames import Samples
+from vital_data.files import streams as topics
 from vital_data.files.stream_values import values_of_matrices
+from vital_data.files.streams import JOINT_TOPIC, NS_PER_S, Stamps, Stream
 
 START_NS = 1_700_000_000 * NS_PER_S
-JOINT_TOPIC = "/joint_states"
 SPEED_M_S, TURN_RAD_S, LEAD_S = 0.03, 0.06, 0.15
 
 
@@ -37,7 +35,7 @@ def _images(rng: np.random.Generator, frames: int) -> np.ndarray:
     return np.clip(base + rng.integers(-3, 4, (frames, 128, 128, 1)), 0, 255).astype(np.uint8)
 
 
-def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: bool = False) -> dict[str, Samples]:
+def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: bool = False) -> dict[str, Stream]:
     """Streams of an episode of ``frames`` images at 30 Hz: tactile 100 Hz, joints and poses 50 Hz, commands 30 Hz."""
     rng = np.random.default_rng(seed)
     duration_s = frames / topics.FRAME_RATE_HZ - 1e-6
@@ -49,8 +47,8 @@ def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: 
     tactile[0], state[0] = image[0] - 1_000_000, image[0] - 2_000_000
     field = rng.normal(0, 20, (len(tactile), 5, 3)) + 300.0
     made = {
-        topics.IMAGE_TOPIC: Samples(image, {"image": _images(rng, frames)}),
-        topics.TACTILE_TOPIC: Samples(
+        topics.IMAGE_TOPIC: Stream(image, {"image": _images(rng, frames)}),
+        topics.TACTILE_TOPIC: Stream(
             tactile,
             {
                 "field_ut": field.astype(np.float32),
@@ -58,12 +56,12 @@ def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: 
                 "valid": np.ones((len(tactile), 5), bool),
             },
         ),
-        JOINT_TOPIC: Samples(state, {"position_rad": rng.uniform(-1, 1, (len(state), 7))}),
-        topics.POSE_TOPIC: Samples(state, values_of_matrices(_poses(state, seed)), topics.FRAMES[topics.POSE_TOPIC]),
-        topics.TARGET_TOPIC: Samples(
+        JOINT_TOPIC: Stream(state, {"position_rad": rng.uniform(-1, 1, (len(state), 7))}),
+        topics.POSE_TOPIC: Stream(state, values_of_matrices(_poses(state, seed)), topics.FRAMES[topics.POSE_TOPIC]),
+        topics.TARGET_TOPIC: Stream(
             command, values_of_matrices(_poses(command, seed, LEAD_S)), topics.FRAMES[topics.TARGET_TOPIC]
         ),
-        topics.COMMAND_TOPIC: Samples(
+        topics.COMMAND_TOPIC: Stream(
             command,
             {
                 "translation_m": rng.normal(0, 0.002, (frames, 3)),
@@ -75,7 +73,7 @@ def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: 
         ),
     }
     if intended:
-        made[topics.INTENDED_TOPIC] = Samples(
+        made[topics.INTENDED_TOPIC] = Stream(
             image, values_of_matrices(_poses(image, seed, 2 * LEAD_S)), topics.FRAMES[topics.INTENDED_TOPIC]
         )
     return made

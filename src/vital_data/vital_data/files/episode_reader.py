@@ -15,36 +15,20 @@ from mcap.opcode import Opcode
 from mcap.records import Schema
 from mcap.summary import Summary
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import schema
 from vital_core.files.schema import Name, Source
 from vital_data.files import layout
-from vital_data.files.cdr_rows import read_rows
 from vital_data.files.mcap_file import RECORD, Budget, OpenRecording, open_recording, reading, refuse
-from vital_data.files.ros_schema import parse_definition
+from vital_data.files.ros_messages import parse_definition, read_rows
 from vital_data.files.stream_values import stream_values
+from vital_data.files.streams import NS_PER_S, Stream
 
-NS_PER_S = 1_000_000_000
 # A message begins with channel, sequence, log and publish time.
 MESSAGE = struct.Struct("<HIQQ")
 # What numpy raises where a message's fields are not those that its type has here.
 UNFITTING = (LookupError, TypeError, AttributeError, ValueError, OverflowError)
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One topic of n messages.
-
-    stamps_ns (n,): header stamps, ROS time, or the log time where a type has no header; log_ns (n,): when each was
-    recorded; values: arrays of n rows by name, see `stream_values`; frame: the header's.
-    """
-
-    stamps_ns: NDArray[np.int64]
-    log_ns: NDArray[np.int64]
-    values: dict[str, NDArray]
-    frame: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,9 +108,9 @@ def _stream(kind: Schema, messages: _Messages) -> Stream:
     for group in groups:
         if "header.stamp.sec" in group.columns:
             seconds = np.asarray(group.columns["header.stamp.sec"], np.int64)
-            stamps_ns[group.index] = seconds * NS_PER_S + group.columns["header.stamp.nanosec"]
+            stamps_ns[group.places] = seconds * NS_PER_S + group.columns["header.stamp.nanosec"]
             frame = str(group.columns["header.frame_id"])
-    return Stream(stamps_ns, log_ns, stream_values(kind.name, groups, len(log_ns)), frame)
+    return Stream(stamps_ns, stream_values(kind.name, groups, len(log_ns)), frame, log_ns)
 
 
 def _streams(recording: OpenRecording, summary: Summary, topics: Collection[str] | None) -> dict[str, Stream]:

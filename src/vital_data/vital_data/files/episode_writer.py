@@ -7,7 +7,6 @@ chunks behind, from which `repair` makes an episode that is marked as aborted.
 """
 
 import errno
-import fcntl
 import json
 import os
 import queue
@@ -22,9 +21,9 @@ from typing import Any, BinaryIO
 from mcap.writer import CompressionType, Writer
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.files import safe_file
 from vital_data.files import layout
-from vital_data.files.ros_schema import installed_definition
+from vital_data.files.disk import as_refusal, lock_while_open, sync_folder
+from vital_data.files.ros_messages import installed_definition
 
 CHUNK_BYTES = 512 * 1024
 # More than this waiting to be written, and messages are dropped, counted: some 40 s of everything.
@@ -85,9 +84,7 @@ class EpisodeWriter:
         self._queue: queue.SimpleQueue[tuple[Message, float] | None] = queue.SimpleQueue()
         self._metadata: dict[str, Any] = {}
         self._file = open_file(self.part, "xb")
-        # Some network folders know no locks.
-        with suppress(OSError):
-            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_while_open(self._file)
         self._thread = threading.Thread(target=self._run, name="episode writer", daemon=True)
         self._thread.start()
 
@@ -150,37 +147,3 @@ class EpisodeWriter:
         os.replace(self.part, self.path)
         sync_folder(self.path.parent)
         self._file.close()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def is_being_written(part: Path) -> bool:
-    """Whether a writer, of this or another process, has the file open."""
-    with safe_file.open_regular(part) as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return False
-
-
-def as_refusal(part: Path, error: Exception) -> VitalError:
-    """What to tell an operator when a recording cannot be written."""
-    if isinstance(error, VitalError):
-        return VitalError(error.code, f"{part.name} could not be written: {error.message}")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return VitalError(
-            ErrorCode.DISK_FULL,
-            f"the disk is full: {part.name} is not whole, every episode before it is; make room, then record again "
-            "(what is in it can be had back with `vital_data repair`)",
-        )
-    return VitalError(ErrorCode.BAD_RECORDING, f"{part.name} could not be written ({error}): look at the disk")

@@ -1,35 +1,42 @@
-"""A session of demonstrations on disk: what was recorded, and which episodes are to be used."""
+"""A session of demonstrations on disk: what was recorded, and which episodes are to be used.
 
-import json
-import zlib
+The index is a file of JSON lines, only ever appended to, each with its own checksum and synced before it counts. A
+later line about an episode adds to the earlier ones, so that a mark never overwrites what was recorded.
+"""
+
+import errno
+import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from msgspec import Meta
+from typing import Any, Literal
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
-from vital_core.files.schema import Count, Name, NotNegative, Source, Text
+from vital_core.files.schema import Name, Source
 from vital_data.files import layout
+from vital_data.files.disk import as_refusal, is_being_written
+from vital_data.files.index_line import entry_of, line_of
 
 SUCCESS = "success"
 MOST_DESCRIPTION_BYTES = 4_000_000
 MOST_INDEX_BYTES = 200_000_000
-MOST_LINE_BYTES = 1_000_000
-LINE = Source("a line of the index", ErrorCode.BAD_DATASET, "run `vital_data repair`")
 
 
 @dataclass(frozen=True)
 class EpisodeEntry:
-    """One line of the index. outcome: success, failure or redo; faults: what the quality checks found."""
+    """What the index says of one episode."""
 
     index: int
     path: Path
     outcome: str
+    """success, failure, redo or aborted."""
     faults: tuple[str, ...] = ()
+    """What the quality checks found."""
     redo: bool = False
+    """Whether the operator wants it recorded again."""
     frames: int = 0
     duration_s: float = 0.0
     note: str = ""
@@ -43,45 +50,6 @@ class EpisodeEntry:
     def usable(self) -> bool:
         """Whether it is for training: a success, without a fault, not marked redo."""
         return self.outcome == SUCCESS and not self.faults and not self.redo
-
-
-@dataclass(frozen=True)
-class IndexLine:
-    """What a line of the index may say; what else stands in it is kept and not read. episode: its number."""
-
-    episode: Annotated[int, Meta(ge=0, le=10_000_000)]
-    file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,200}$")] | None = None
-    outcome: Annotated[str, Meta(max_length=200)] | None = None
-    faults: Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], Meta(max_length=1000)] | None = None
-    redo: bool | None = None
-    frames: Count | None = None
-    duration_s: NotNegative | None = None
-    note: Text | None = None
-
-    def __post_init__(self) -> None:
-        if self.file is not None and not self.file.strip("."):
-            raise ValueError(f"file is '{self.file}', expected the name of one in the session's folder")
-
-
-def line_of(entry: Mapping[str, Any]) -> str:
-    """One line of the index, with the checksum of the rest of it."""
-    text = json.dumps(dict(entry), sort_keys=True)
-    return json.dumps({**entry, "crc32": zlib.crc32(text.encode())}, sort_keys=True)
-
-
-def entry_of(line: str) -> dict[str, Any]:
-    """Inverse of `line_of`. Raises ValueError for a line that is torn, was changed or says what cannot be; one without
-    a checksum passes."""
-    try:
-        entry = schema.checked(schema.plain_json(line, LINE, MOST_LINE_BYTES), dict[str, Any], LINE)
-        checksum = entry.pop("crc32", None)
-        known = {field.name for field in fields(IndexLine)}
-        schema.checked({name: value for name, value in entry.items() if name in known}, IndexLine, LINE)
-    except VitalError as error:
-        raise ValueError(error.message) from error
-    if checksum is not None and checksum != zlib.crc32(json.dumps(entry, sort_keys=True).encode()):
-        raise ValueError("its checksum does not match")
-    return entry
 
 
 def _refuse(folder: Path, what: str) -> VitalError:
@@ -98,7 +66,7 @@ class SessionFile:
 
 @dataclass(frozen=True)
 class Session:
-    """A session's folder and description."""
+    """A session's folder and description; its index is read anew by each call."""
 
     folder: Path
     task: str
@@ -118,6 +86,24 @@ class Session:
             raise source.refuse(f"cannot be read ({error})") from error
         told = {name: description[name] for name in ("task", "format") if name in description}
         return cls(folder, schema.checked(told, SessionFile, source).task, description)
+
+    @classmethod
+    def create_or_resume(cls, folder: Path, task: str, description: Mapping[str, Any]) -> "Session":
+        """A new session in ``folder``, or the one there. Raises VitalError(BAD_PARAMETER) for another task's."""
+        folder = Path(folder)
+        if not (folder / layout.SESSION_FILE).is_file():
+            if folder.is_dir() and any(folder.iterdir()):
+                raise VitalError(
+                    ErrorCode.BAD_PARAMETER, f"{folder} is not empty and no session: choose another folder"
+                )
+            content = {**description, "format": layout.SESSION_FORMAT, "task": task, "created": _now()}
+            safe_file.write_json(folder / layout.SESSION_FILE, content)
+        session = cls.open(folder)
+        if session.task != task:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER, f"{folder} is a session of {session.task}, expected {task}: choose another"
+            )
+        return session
 
     def _lines(self) -> list[str]:
         path = self.folder / layout.INDEX_FILE
@@ -162,3 +148,52 @@ class Session:
             )
             for index, entry in sorted(found.items())
         ]
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add a line; on disk when this returns. A torn last line, of an interrupted run, is closed first.
+
+        Raises VitalError(DISK_FULL or BAD_RECORDING); the index is then as it was.
+        """
+        path = self.folder / layout.INDEX_FILE
+        data = (line_of({**entry, "time": _now()}) + "\n").encode()
+        try:
+            with open(path, "ab+", buffering=0) as file:
+                size = file.tell()
+                if size > 0:
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":
+                        data = b"\n" + data
+                _append(file, data, size)
+        except OSError as error:
+            raise VitalError(
+                as_refusal(path, error).code,
+                f"{path.name} could not be added to ({error.strerror}): make room; files that it lacks get their lines "
+                "when the recorder starts again, or from `vital_data repair`",
+            ) from error
+
+    def next_index(self) -> int:
+        """The first number that no file and no line has."""
+        taken = {entry.index for entry in self.episodes()}
+        for suffix in ("", layout.PART_SUFFIX, layout.BROKEN_SUFFIX):
+            numbers = (layout.episode_number(path, suffix) for path in self.folder.iterdir())
+            taken |= {number for number in numbers if number is not None}
+        return max(taken, default=-1) + 1
+
+    def leftovers(self) -> list[Path]:
+        """Files of episodes that were never finished, but for one that is being written just now."""
+        return [path for path in layout.episode_files(self.folder, layout.PART_SUFFIX) if not is_being_written(path)]
+
+
+def _append(file: FileIO, data: bytes, size: int) -> None:
+    """All of ``data`` at the end of a file of ``size`` bytes, or nothing of it."""
+    try:
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

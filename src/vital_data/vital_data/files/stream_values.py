@@ -1,6 +1,7 @@
 """What each message type gives to a stream: arrays with names that carry unit and frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,10 @@ from scipy.spatial.transform import Rotation
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import MAGNETOMETERS
-from vital_data.files.cdr_rows import Columns, Rows
 
 UNIT_TOLERANCE = 1e-3
 CHANNELS = {"rgb8": 3, "mono8": 1}
+Columns = dict[str, Any]  # a type's fields by dotted name, see `ros_messages`
 Values = dict[str, NDArray]
 
 
@@ -89,6 +90,13 @@ def values_of_matrices(t_base_tcp: NDArray[np.float64]) -> Values:
     return {"t_base_tcp": t_base_tcp, "position_m": t_base_tcp[:, :3, 3], "quaternion_xyzw": quaternion}
 
 
+def relative_vectors(t_a_b: NDArray[np.float64], t_a_c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 6): pose of c in b as translation (m) and rotation vector (rad), from (n, 4, 4) poses of both in a."""
+    r_b_a = t_a_b[:, :3, :3].transpose(0, 2, 1)
+    translation = np.einsum("nij,nj->ni", r_b_a, t_a_c[:, :3, 3] - t_a_b[:, :3, 3])
+    return np.concatenate([translation, Rotation.from_matrix(r_b_a @ t_a_c[:, :3, :3]).as_rotvec()], axis=1)
+
+
 def _pose(columns: Columns, rows: int) -> Values:
     """t_base_tcp (n, 4, 4), and as recorded: position_m (n, 3), quaternion_xyzw (n, 4)."""
     quaternion = np.stack([columns[f"pose.orientation.{axis}"] for axis in "xyzw"], axis=1)
@@ -123,10 +131,13 @@ EXTRACT: dict[str, Callable[[Columns, int], Values]] = {
 }
 
 
-def stream_values(kind: str, groups: list[Rows], count: int) -> Values:
-    """Arrays of ``count`` rows from the groups of a topic. Raises VitalError(BAD_RECORDING) where they do not fit."""
+def stream_values(kind: str, groups: Sequence[tuple[NDArray[np.int64], Columns]], count: int) -> Values:
+    """Arrays of ``count`` rows from a topic's groups: the rows' places, and their columns.
+
+    Raises VitalError(BAD_RECORDING) where they do not fit.
+    """
     extract = EXTRACT.get(kind)
-    parts = [extract(group.columns, len(group.index)) if extract else {} for group in groups]
+    parts = [extract(columns, len(places)) if extract else {} for places, columns in groups]
     if len(parts) == 1:
         return parts[0]
     result: Values = {}
@@ -135,7 +146,7 @@ def stream_values(kind: str, groups: list[Rows], count: int) -> Values:
         if len(shapes) > 1:
             raise _refuse(f"{name} changes its shape within the episode: {sorted(shapes)}")
         values = np.empty((count, *shapes.pop()), parts[0][name].dtype)
-        for group, part in zip(groups, parts, strict=True):
-            values[group.index] = part[name]
+        for (places, _), part in zip(groups, parts, strict=True):
+            values[places] = part[name]
         result[name] = values
     return result

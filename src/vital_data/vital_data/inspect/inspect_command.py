@@ -11,7 +11,6 @@ from rich.table import Table
 from vital_core.errors import VitalError
 from vital_data.files.episode_reader import read_episode
 from vital_data.files.session import EpisodeEntry, Session
-from vital_data.files.session_index import SessionIndex
 from vital_data.recording.quality import faults_of
 from vital_data.recording.repair import broken_files, repair_session
 
@@ -89,7 +88,7 @@ def _check(options: argparse.Namespace, console: Console) -> int:
         if entry.usable and found:
             problems.append(f"{entry.path.name} is meant for training and has {'; '.join(found)}")
             if options.mark:
-                SessionIndex(session.folder).append({"episode": entry.index, "faults": list(found)})
+                session.append({"episode": entry.index, "faults": list(found)})
     for problem in problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     if not problems:

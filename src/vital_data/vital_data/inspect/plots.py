@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
 from vital_core.files.video import write_video
-from vital_data.dataset.aligned_episode import IMAGE_TOPIC, StreamLike
+from vital_data.files.streams import IMAGE_TOPIC, Stream
 from vital_data.inspect.traces import Trace, force_proxy, speed_trace, start_ns, step_trace, tactile_trace
 
 STRIP_FRAMES = 8
@@ -31,7 +31,7 @@ class EpisodePlot:
     """An episode to draw: its title, outcome, faults, and its streams."""
 
     title: str
-    streams: Mapping[str, StreamLike]
+    streams: Mapping[str, Stream]
     outcome: str = ""
     faults: Sequence[str] = field(default_factory=tuple)
     tactile_limit_ut: float | None = None

@@ -7,8 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.observation import MAGNETOMETERS
-from vital_data.dataset.aligned_episode import COMMAND_TOPIC, IMAGE_TOPIC, POSE_TOPIC, TACTILE_TOPIC, StreamLike
-from vital_data.dataset.alignment import NS_PER_S, Stamps
+from vital_data.files.streams import (
+    COMMAND_TOPIC,
+    IMAGE_TOPIC,
+    NS_PER_S,
+    POSE_TOPIC,
+    TACTILE_TOPIC,
+    Stamps,
+    Stream,
+)
 
 SPEED_WINDOW_S = 0.1
 
@@ -22,7 +29,7 @@ class Trace:
     names: tuple[str, ...]
 
 
-def start_ns(streams: Mapping[str, StreamLike]) -> int:
+def start_ns(streams: Mapping[str, Stream]) -> int:
     """Stamp of the first picture, or of the earliest message where there is none."""
     if IMAGE_TOPIC in streams and len(streams[IMAGE_TOPIC].stamps_ns):
         return int(streams[IMAGE_TOPIC].stamps_ns[0])
@@ -37,7 +44,7 @@ def _empty(names: tuple[str, ...]) -> Trace:
     return Trace(np.empty(0), np.empty((0, len(names))), names)
 
 
-def tactile_trace(streams: Mapping[str, StreamLike]) -> Trace:
+def tactile_trace(streams: Mapping[str, Stream]) -> Trace:
     """Field change of every magnetometer's three axes, µT."""
     names = tuple(f"m{m} {axis}" for m in range(1, MAGNETOMETERS + 1) for axis in "xyz")
     stream = streams.get(TACTILE_TOPIC)
@@ -49,14 +56,14 @@ def tactile_trace(streams: Mapping[str, StreamLike]) -> Trace:
     return Trace(_seconds(stream.stamps_ns, start_ns(streams)), field_ut - np.nan_to_num(baseline_ut), names)
 
 
-def force_proxy(streams: Mapping[str, StreamLike]) -> Trace:
+def force_proxy(streams: Mapping[str, Stream]) -> Trace:
     """Largest field change of one magnetometer, µT: the size that the gate's force limit watches."""
     field = tactile_trace(streams)
     change = np.linalg.norm(field.values.reshape(-1, MAGNETOMETERS, 3), axis=2)
     return Trace(field.seconds, change.max(1, keepdims=True, initial=0.0), ("largest change",))
 
 
-def step_trace(streams: Mapping[str, StreamLike]) -> Trace:
+def step_trace(streams: Mapping[str, Stream]) -> Trace:
     """Commanded translation, mm, and rotation, degrees, in the TCP frame."""
     names = ("x mm", "y mm", "z mm", "rx °", "ry °", "rz °")
     stream = streams.get(COMMAND_TOPIC)
@@ -66,7 +73,7 @@ def step_trace(streams: Mapping[str, StreamLike]) -> Trace:
     return Trace(_seconds(stream.stamps_ns, start_ns(streams)), np.concatenate(steps, axis=1), names)
 
 
-def speed_trace(streams: Mapping[str, StreamLike]) -> Trace:
+def speed_trace(streams: Mapping[str, Stream]) -> Trace:
     """Speed of the TCP over the last 100 ms, mm/s."""
     stream = streams.get(POSE_TOPIC)
     if stream is None or len(stream.stamps_ns) < 2:

@@ -11,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.observation import MAGNETOMETERS
-from vital_data.dataset.aligned_episode import (
+from vital_data.files.streams import (
     COMMAND_TOPIC,
     FRAME_RATE_HZ,
+    GATE_TOPIC,
     IMAGE_TOPIC,
+    JOINT_TOPIC,
     POSE_TOPIC,
     RATE_TOLERANCE,
     TACTILE_TOPIC,
     TARGET_TOPIC,
-    StreamLike,
+    Stream,
+    median_rate_hz,
 )
-from vital_data.dataset.alignment import median_rate_hz
 
 # Topic -> rate in Hz that it should have.
-EXPECTED_HZ = {IMAGE_TOPIC: 30.0, TACTILE_TOPIC: 100.0, "/joint_states": 50.0}
+EXPECTED_HZ = {IMAGE_TOPIC: 30.0, TACTILE_TOPIC: 100.0, JOINT_TOPIC: 50.0}
 LEAST_SHARE = 0.6
 LONGEST_GAP_S = 0.4
 FROZEN_S = 0.5
@@ -81,7 +83,7 @@ def stream_reports(stamps_ns: Mapping[str, NDArray[np.int64]]) -> list[StreamRep
     ]
 
 
-def faults_of(streams: Mapping[str, StreamLike], dropped: int = 0) -> list[str]:
+def faults_of(streams: Mapping[str, Stream], dropped: int = 0) -> list[str]:
     """Everything that is wrong with an episode; nothing for a good one. dropped: messages that were never written."""
     faults = _rate_faults(stream_reports({name: stream.stamps_ns for name, stream in streams.items()}))
     if dropped:
@@ -107,7 +109,7 @@ def _rate_faults(reports: list[StreamReport]) -> list[str]:
     return faults
 
 
-def _image_faults(stream: StreamLike) -> list[str]:
+def _image_faults(stream: Stream) -> list[str]:
     images: NDArray[np.uint8] = stream.values["image"]
     faults = []
     # As a training set would judge it, which asks for more than that nothing is missing.
@@ -134,7 +136,7 @@ def _longest_run_s(same: NDArray[np.bool_], stamps_ns: NDArray[np.int64]) -> flo
     return float(longest)
 
 
-def _tactile_faults(stream: StreamLike) -> list[str]:
+def _tactile_faults(stream: Stream) -> list[str]:
     field, baseline = stream.values["field_ut"], stream.values["baseline_ut"]
     if not np.isfinite(baseline).all():
         return ["BASELINE_MISSING: no tactile baseline was taken before the episode"]
@@ -159,7 +161,7 @@ def _path_m(poses: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.diff(poses[::5, :3, 3], axis=0), axis=1).sum())
 
 
-def _motion_faults(streams: Mapping[str, StreamLike]) -> list[str]:
+def _motion_faults(streams: Mapping[str, Stream]) -> list[str]:
     if POSE_TOPIC not in streams:
         return [f"STREAM_MISSING: 0 messages on {POSE_TOPIC}"]
     moved = _path_m(streams[POSE_TOPIC].values["t_base_tcp"])
@@ -171,10 +173,10 @@ def _motion_faults(streams: Mapping[str, StreamLike]) -> list[str]:
     return []
 
 
-def _command_faults(streams: Mapping[str, StreamLike]) -> list[str]:
-    if COMMAND_TOPIC not in streams or "/vital/gate_state" not in streams:
+def _command_faults(streams: Mapping[str, Stream]) -> list[str]:
+    if COMMAND_TOPIC not in streams or GATE_TOPIC not in streams:
         return []
-    gate, commands = streams["/vital/gate_state"].values, len(streams[COMMAND_TOPIC].stamps_ns)
+    gate, commands = streams[GATE_TOPIC].values, len(streams[COMMAND_TOPIC].stamps_ns)
     rejected = int(gate["rejected"][-1]) - int(gate["rejected"][0])
     if rejected > max(1.0, REFUSED_SHARE * commands):
         return [f"COMMANDS_REJECTED: the gate rejected {rejected} of {commands} commands"]

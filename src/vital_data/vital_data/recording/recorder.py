@@ -11,17 +11,17 @@ import numpy as np
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.files import layout
+from vital_data.files.disk import as_refusal
 from vital_data.files.episode_reader import read_episode
-from vital_data.files.episode_writer import EpisodeWriter, Message, as_refusal
+from vital_data.files.episode_writer import EpisodeWriter, Message
 from vital_data.files.session import Session
-from vital_data.files.session_index import SessionIndex
+from vital_data.files.streams import IMAGE_TOPIC, JOINT_TOPIC, TACTILE_TOPIC
 from vital_data.recording.quality import StreamReport, faults_of, stream_reports
 from vital_data.recording.repair import Repaired, repair_session
 
 OUTCOMES = ("success", "failure", "redo")
-IMAGE_TOPIC = "/wrist_camera/image_raw"
 # Without these nothing is recorded.
-REQUIRED = (IMAGE_TOPIC, "/anyskin/tactile", "/joint_states")
+REQUIRED = (IMAGE_TOPIC, TACTILE_TOPIC, JOINT_TOPIC)
 FRESH_S = 0.5
 
 
@@ -51,10 +51,10 @@ class Recorder:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.task, self._min_free_bytes, self._now_s = task, min_free_bytes, now_s
-        self.index = SessionIndex.create_or_resume(folder, task, description)
-        self.repaired: list[Repaired] = repair_session(self.index.folder)
-        self.episode = self.index.next_index() - 1
-        self.saved = sum(entry.usable for entry in Session.open(self.index.folder).episodes())
+        self.session = Session.create_or_resume(folder, task, description)
+        self.repaired: list[Repaired] = repair_session(self.session.folder)
+        self.episode = self.session.next_index() - 1
+        self.saved = sum(entry.usable for entry in self.session.episodes())
         self.faults: tuple[str, ...] = ()
         self._longest_wait_s = 0.0
         self._writer: EpisodeWriter | None = None
@@ -66,7 +66,7 @@ class Recorder:
     @property
     def folder(self) -> Path:
         """The session's."""
-        return self.index.folder
+        return self.session.folder
 
     @property
     def recording(self) -> bool:
@@ -128,7 +128,7 @@ class Recorder:
                 ErrorCode.DISK_FULL,
                 f"{free / 1e6:.0f} MB are free at {self.folder}, expected {self._min_free_bytes / 1e6:.0f}: make room",
             )
-        number = self.index.next_index()
+        number = self.session.next_index()
         self._stamps = {}
         self._writer = EpisodeWriter(layout.episode_path(self.folder, number))
         self.episode, self._started_s = number, now_s
@@ -160,17 +160,17 @@ class Recorder:
         frames = len(episode.streams[IMAGE_TOPIC].stamps_ns) if IMAGE_TOPIC in episode.streams else 0
         entry = {"episode": self.episode, "file": path.name, "outcome": outcome, "faults": faults, "note": note}
         entry |= {"redo": outcome == "redo", "frames": frames, "duration_s": round(duration_s, 3)}
-        self.index.append(entry)
+        self.session.append(entry)
         self.faults = tuple(faults)
         self.saved += outcome == "success" and not faults
         return Finished(self.episode, frames, duration_s, self.faults)
 
     def _mark_last(self, outcome: str, note: str) -> Finished:
-        entries = Session.open(self.folder).episodes()
+        entries = self.session.episodes()
         if outcome != "redo" or not entries:
             raise VitalError(ErrorCode.NOT_RECORDING, "no episode is open: start one first")
         last = entries[-1]
-        self.index.append({"episode": last.index, "redo": True, "note": note})
+        self.session.append({"episode": last.index, "redo": True, "note": note})
         self.saved -= last.usable
         return Finished(last.index, last.frames, last.duration_s, last.faults)
 

@@ -21,9 +21,10 @@ from vital_core.files import safe_file
 from vital_data.files import layout
 from vital_data.files.episode_reader import read_episode
 from vital_data.files.episode_writer import McapFile, Message
+from vital_data.files.index_line import entry_of
 from vital_data.files.mcap_file import open_recording
-from vital_data.files.session import MOST_INDEX_BYTES, Session, entry_of
-from vital_data.files.session_index import SessionIndex
+from vital_data.files.session import MOST_INDEX_BYTES, Session
+from vital_data.files.streams import IMAGE_TOPIC
 from vital_data.recording.quality import faults_of
 
 ABORTED = "aborted"
@@ -73,24 +74,24 @@ def recover(path: Path, target: Path, metadata: dict[str, str]) -> int:
     return count
 
 
-def repair_episode(index: SessionIndex, task: str, broken: Path) -> Repaired:
+def repair_episode(session: Session, broken: Path) -> Repaired:
     """Put what is whole of ``broken`` in its place and note it in the index; the damaged file keeps another name."""
     number = _number(broken)
-    target = layout.episode_path(index.folder, number)
+    target = layout.episode_path(session.folder, number)
     kept = target.with_name(f"{target.name}{layout.BROKEN_SUFFIX}")
     broken.replace(kept)
     faults = ["ABORTED: the recording was interrupted"]
-    metadata = {"episode": str(number), "task": task, "outcome": ABORTED, "faults": json.dumps(faults)}
+    metadata = {"episode": str(number), "task": session.task, "outcome": ABORTED, "faults": json.dumps(faults)}
     messages = recover(kept, target, metadata)
     frames = _frames(target) if messages else 0
     entry = {"episode": number, "file": target.name, "outcome": ABORTED, "faults": faults, "frames": frames}
-    index.append({**entry, "note": f"repaired: {messages} messages of an interrupted recording"})
+    session.append({**entry, "note": f"repaired: {messages} messages of an interrupted recording"})
     return Repaired(number, target, messages, frames, kept)
 
 
 def _frames(path: Path) -> int:
     try:
-        episode = read_episode(path, topics=("/wrist_camera/image_raw",))
+        episode = read_episode(path, topics=(IMAGE_TOPIC,))
     except VitalError:
         return 0
     return sum(len(stream.stamps_ns) for stream in episode.streams.values())
@@ -103,11 +104,12 @@ def _number(path: Path) -> int:
 
 def broken_files(folder: Path) -> list[Path]:
     """Unfinished files, finished ones that cannot be read, and those whose repair came to no end."""
-    aborted = {entry.index for entry in Session.open(folder).episodes() if entry.outcome == ABORTED}
+    session = Session.open(folder)
+    aborted = {entry.index for entry in session.episodes() if entry.outcome == ABORTED}
     kept = layout.episode_files(folder, layout.BROKEN_SUFFIX)
     broken = [path for path in kept if _number(path) not in aborted]
     again = {_number(path) for path in broken}
-    broken += SessionIndex(folder).leftovers()
+    broken += session.leftovers()
     for path in layout.episode_files(folder):
         if _number(path) in again:
             continue
@@ -120,15 +122,15 @@ def broken_files(folder: Path) -> list[Path]:
 
 def repair_session(folder: Path) -> list[Repaired]:
     """Repair every broken file of a session, and give lines to whole files that the index does not know."""
-    session, index = Session.open(folder), SessionIndex(folder)
+    session = Session.open(folder)
     if strays := layout.strays(folder):
         log.warning("session %s: no episodes, left alone: %s", folder, ", ".join(path.name for path in strays))
-    _mend_index(index)
-    repaired = [repair_episode(index, session.task, path) for path in broken_files(folder)]
+    _mend_index(session)
+    repaired = [repair_episode(session, path) for path in broken_files(folder)]
     known = {entry.index for entry in session.episodes()}
     for path in layout.episode_files(folder):
         if _number(path) not in known:
-            index.append({**_judged(path), "note": "its line in the index was missing"})
+            session.append({**_judged(path), "note": "its line in the index was missing"})
     return repaired
 
 
@@ -147,9 +149,9 @@ def _dropped(metadata: Mapping[str, str]) -> int:
     return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0
 
 
-def _mend_index(index: SessionIndex) -> None:
+def _mend_index(session: Session) -> None:
     """Take torn lines out of the index; their episodes get new ones. The old file is kept beside it."""
-    path = index.folder / layout.INDEX_FILE
+    path = session.folder / layout.INDEX_FILE
     try:
         text = safe_file.read_bytes(path, MOST_INDEX_BYTES).decode(errors="replace")
     except FileNotFoundError:

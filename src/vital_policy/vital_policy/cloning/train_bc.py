@@ -25,8 +25,8 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Source
 from vital_core.task import load_task
+from vital_data.dataset.actions import ActionSource
 from vital_data.dataset.dataset import load_demonstrations
-from vital_data.dataset.labels import Label
 from vital_policy.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
 from vital_policy.cloning.engine import DEVICES, engine
 from vital_policy.cloning.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate
@@ -172,8 +172,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--demos", type=Path, nargs="+", required=True, help="recorded sessions, or folders of `collect_demos`"
     )
     parser.add_argument(
+        "--actions",
         "--label",
-        choices=[label.value for label in Label],
+        choices=[source.value for source in ActionSource],
         help="where an action leads to (default: intended where every episode tells it, commanded otherwise)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, state and log")
@@ -248,9 +249,9 @@ def train(options: argparse.Namespace, command: str) -> None:
     fabric = engine(options.device, bf16=config.bf16, processes=options.processes or joined_processes())
     if config.bf16 and fabric.device.type == "cpu":
         fused_norm.enable()
-    label = Label(options.label) if options.label else None
+    source = ActionSource(options.actions) if options.actions else None
     foreground = config.background_share > 0.0
-    demos = load_demonstrations(options.demos, options.task, config.policy.chunk, label, foreground=foreground)
+    demos = load_demonstrations(options.demos, options.task, config.policy.chunk, source, foreground=foreground)
     if options.keep_normalisation:
         demos = dataclasses.replace(demos, normaliser=load_checkpoint(options.init, task=options.task).normaliser)
     try:
@@ -259,7 +260,7 @@ def train(options: argparse.Namespace, command: str) -> None:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
     log.info(
         "%s, %s: %d frames of %d episodes, %d held out, %s actions; %d parameters",
-        options.task, options.method, len(demos), demos.episodes, config.holdout_episodes, demos.label.value,
+        options.task, options.method, len(demos), demos.episodes, config.holdout_episodes, demos.action_source.value,
         trainer.policy.parameter_count(),
     )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)

@@ -4,29 +4,21 @@ from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from vital_data.dataset.alignment import MISSING, Stamps, frames_at, period_ns
+from vital_data.dataset.alignment import MISSING, frames_at, period_ns
+from vital_data.files.streams import Stamps
 
 
-class Label(Enum):
-    """Where the pose that an action leads to comes from; the pose it starts from is always the measured one.
-
-    MEASURED: the pose measured one control period later (the paper's). COMMANDED: the target in force at the end
-    of the period, which is what a command to the gate means; it keeps the force of a blocked push. INTENDED: what
-    a demonstrator with injected noise wanted at the start of the period (Laskey et al. 2017).
-    """
+class ActionSource(Enum):
+    """Where the pose that an action leads to comes from; the pose that it starts from is always the measured one."""
 
     MEASURED = "measured"
+    """The pose measured one control period later (the paper's)."""
     COMMANDED = "commanded"
+    """The target in force at the end of the period, which is what a command to the gate means; it keeps the force of a
+    blocked push."""
     INTENDED = "intended"
-
-
-def relative_vectors(t_a_b: NDArray[np.float64], t_a_c: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 6): pose of c in b as translation (m) and rotation vector (rad), from (N, 4, 4) poses of both in a."""
-    r_b_a = t_a_b[:, :3, :3].transpose(0, 2, 1)
-    translation = np.einsum("nij,nj->ni", r_b_a, t_a_c[:, :3, 3] - t_a_b[:, :3, 3])
-    return np.concatenate([translation, Rotation.from_matrix(r_b_a @ t_a_c[:, :3, :3]).as_rotvec()], axis=1)
+    """What a demonstrator with injected noise wanted at the start of the period (Laskey et al. 2017)."""
 
 
 def chunk_frames(frame_ns: Stamps, chunk: int, control_rate_hz: float, frame_rate_hz: float) -> NDArray[np.int64]:

@@ -1,15 +1,19 @@
-"""Whole sessions to and from other formats."""
+"""`vital_data convert`: sessions to LeRobotDataset v3 and back, and scripted demonstrations to sessions."""
 
+import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import track
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task, task_names
 from vital_data.convert.lerobot_reader import LeRobotReader
 from vital_data.convert.lerobot_writer import SourceEpisode, write_lerobot
 from vital_data.convert.session_writer import SessionWriter
-from vital_data.dataset.feature_map import FeatureMap
+from vital_data.dataset.feature_map import FeatureMap, load_feature_map
 from vital_data.dataset.frames import frames_of, streams_of
 from vital_data.dataset.scripted_demos import SCRIPTED_FILES, read_scripted_demo
 from vital_data.files.episode_reader import Episode, message_count, read_episode
@@ -17,6 +21,38 @@ from vital_data.files.session import EpisodeEntry, Session
 
 Item = TypeVar("Item")
 Progress = Callable[[Iterable[Item], int], Iterable[Item]]
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Declare the command's options."""
+    parser = commands.add_parser("convert", help="to and from other formats")
+    parser.add_argument("source", type=Path, help="folder to read")
+    parser.add_argument("out", type=Path, help="folder to write; must not be there yet")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--to", choices=["lerobot"], help="from a session")
+    way.add_argument("--from", dest="origin", choices=["lerobot", "scripted"], help="to a session")
+    parser.add_argument("--features", type=Path, help="map of topics to features (default: the package's)")
+    parser.add_argument("--task", help="of a data set that does not say it")
+    parser.add_argument("--all", action="store_true", help="also failures and episodes with faults")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Convert, with a progress bar."""
+
+    def progress(items: Iterable, total: int) -> Iterable:
+        return track(items, options.source.name, total=total, console=console)
+
+    if options.origin == "scripted":
+        count = from_scripted_demos(options.source, options.out, progress=progress)
+    else:
+        features = load_feature_map(options.features)
+        if options.to:
+            count = to_lerobot(options.source, options.out, features, include_unusable=options.all, progress=progress)
+        else:
+            count = from_lerobot(options.source, options.out, features, task=options.task, progress=progress)
+    console.print(f"{count} episodes in {options.out}", highlight=False, soft_wrap=True)
+    return 0
 
 
 def silent(items: Iterable[Item], total: int) -> Iterable[Item]:
