@@ -1,0 +1,117 @@
+"""Where a policy is measured: places and looks that no demonstration has seen, and draws that stay in their ranges."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from vital_core import pose as pose_of
+from vital_core.task import load_task, task_names
+from vital_sim.gym.settings import LOOK_SEEDS, PLACE_SPREAD_M, PLACES, SETTINGS, variants_of
+from vital_sim.world.fixtures import BLOCK
+from vital_sim.world.look import SceneConfig
+from vital_sim.world.variation import EXACT, variation_of
+from vital_sim.world.world import World
+
+seeds = st.integers(0, 2**31 - 1)
+
+
+@pytest.fixture(scope="module")
+def worlds():
+    return {name: World(load_task(name)) for name in task_names()}
+
+
+def yaw_of(pose):
+    return float(np.arctan2(pose[1, 0], pose[0, 0]))
+
+
+@pytest.mark.parametrize("task", task_names())
+@given(seed=seeds)
+@examples(max_examples=25, deadline=None)
+def test_targets_and_in_hand_offsets_stay_in_their_ranges(worlds, task, seed):
+    world, variation = worlds[task], variation_of(task)
+    world.reset(seed)
+    pose, ranges = world.truth().t_base_target, (variation.target_x_m, variation.target_y_m)
+    for value, (centre, half) in zip(pose[:2, 3], ranges, strict=True):
+        assert abs(value - centre) <= half + 1e-9
+    assert abs(yaw_of(pose) - variation.target_yaw_rad[0]) <= variation.target_yaw_rad[1] + 1e-9
+    if task != "pick_block":
+        offset = pose_of.to_vector(world.truth().t_tcp_object)
+        assert np.abs(offset[:3]).max() <= variation.offset_m + 1e-9
+
+
+@given(seed=seeds)
+@examples(max_examples=15, deadline=None)
+def test_block_lies_on_the_table_whatever_is_drawn(worlds, seed):
+    world = worlds["pick_block"]
+    world.reset(seed)
+    assert world.truth().t_base_target[2, 3] == pytest.approx(BLOCK.size_m[2])
+    world.advance(0.2)
+    assert world.truth().t_base_target[2, 3] == pytest.approx(BLOCK.size_m[2], abs=2e-4)
+
+
+@pytest.mark.parametrize("task", task_names())
+@given(seed=seeds)
+@examples(max_examples=15, deadline=None)
+def test_episode_begins_in_the_start_region_and_follows_from_the_seed(worlds, task, seed):
+    world = worlds[task]
+    world.begin(seed)
+    start, target = world.t_base_tcp(), world.site_pose("target_opening")[:3, 3]
+    yaw = world.variation.target_yaw_rad[0]
+    nominal = pose_of.from_vector(target, (0.0, 0.0, yaw))
+    offset = (pose_of.inverse(nominal) @ start)[:3, 3] - world.task.start_centre_m
+    assert (np.abs(offset) <= np.array(world.task.start_region_m) / 2 + 1e-4).all()
+    world.begin(seed)
+    np.testing.assert_array_equal(world.t_base_tcp(), start)
+
+
+def test_unseen_places_are_outside_of_where_demonstrations_were_shown():
+    for task in task_names():
+        home = variation_of(task)
+        for variant in variants_of(task, "spatial"):
+            moved = variant.variation
+            apart = [
+                abs(m[0] - h[0]) > m[1] + h[1]
+                for m, h in ((moved.target_x_m, home.target_x_m), (moved.target_y_m, home.target_y_m))
+            ]
+            assert any(apart) and moved.target_x_m[1] == PLACE_SPREAD_M
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_unseen_places_are_within_reach_and_inside_the_workspace(worlds, task):
+    world = worlds[task]
+    for i, variant in enumerate(variants_of(task, "spatial")):
+        world.stage(SceneConfig(), variant.variation)
+        for seed in range(4):
+            world.begin(10 * i + seed)
+            position = world.t_base_tcp()[:3, 3]
+            assert (position >= world.task.workspace_lower_m).all()
+            assert (position <= world.task.workspace_upper_m).all()
+    world.stage(SceneConfig(), variation_of(task))
+
+
+def test_spatial_moves_and_scene_dresses_and_both_do_both():
+    home = variants_of("usb_insertion", "in_domain")[0]
+    spatial, scene, both = (variants_of("usb_insertion", s) for s in SETTINGS[1:])
+    for i in range(len(PLACES)):
+        assert spatial[i].scene == home.scene and scene[i].variation == home.variation
+        assert both[i].scene == scene[i].scene and both[i].variation == spatial[i].variation
+        assert scene[i].scene.look_seed == LOOK_SEEDS[i] and scene[i].scene.background == "clutter"
+
+
+def test_in_hand_offset_is_the_same_in_every_setting():
+    for setting in SETTINGS:
+        for variant in variants_of("card_swipe", setting):
+            home = variation_of("card_swipe")
+            assert (variant.variation.offset_m, variant.variation.offset_rad) == (home.offset_m, home.offset_rad)
+
+
+def test_target_that_turns_by_itself_is_turned_on_top_of_its_unseen_place():
+    spread = variation_of("key_in_lock").target_yaw_rad[1]
+    assert all(v.variation.target_yaw_rad[1] == spread for v in variants_of("key_in_lock", "spatial"))
+
+
+def test_exact_variation_changes_only_the_hand():
+    assert (EXACT.offset_m, EXACT.offset_rad) == (0.0, 0.0)
+    assert EXACT.target_x_m == variation_of("usb_insertion").target_x_m
