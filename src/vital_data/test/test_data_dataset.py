@@ -44,7 +44,7 @@ def test_all_phase_offsets_are_used_and_arrays_keep_their_contract(session):
     assert demos.mask[:, 0].all() and not demos.mask[-1, 1:].any()
 
 
-def test_pictures_and_readings_are_those_of_the_recording(session):
+def test_images_and_readings_are_those_of_the_recording(session):
     demos = load_demonstrations(session, TASK, 10)
     streams = synthetic.streams(47, 1)
     aligned = align("e", streams, AlignmentConfig())

@@ -29,7 +29,7 @@ LATCHED = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE, durabili
 def session(tmp_path):
     writer = SessionWriter(tmp_path / "session", TASK, {"versions": {"mcap": "1.6.0"}})
     writer.add(synthetic.streams(FRAMES, 0), {"frames": FRAMES, "duration_s": 1.3})
-    writer.add(synthetic.streams(FRAMES, 1), {"frames": FRAMES, "faults": ["CAMERA_DARK: 40 % of the pictures"]})
+    writer.add(synthetic.streams(FRAMES, 1), {"frames": FRAMES, "faults": ["CAMERA_DARK: 40 % of the images"]})
     writer.add(synthetic.streams(FRAMES, 2), {"frames": FRAMES, "outcome": "failure", "note": "slipped"})
     return writer.folder
 
@@ -48,7 +48,7 @@ def test_info_and_list_tell_what_is_for_training(session, capsys, monkeypatch):
     assert "3, of them 1 for training" in words and "success, faulty 1" in words and "redo 1" in words
     assert vital_data("list", session) == 0
     words = capsys.readouterr().err
-    assert "CAMERA_DARK: 40 % of the pictures" in words and "slipped" in words
+    assert "CAMERA_DARK: 40 % of the images" in words and "slipped" in words
 
 
 def test_check_finds_a_cut_file_and_repair_has_it_back(session, capsys):

@@ -1,4 +1,4 @@
-"""LeRobotDataset v3: what is written comes back, bit for bit but for the pictures, and lerobot reads it."""
+"""LeRobotDataset v3: what is written comes back, bit for bit but for the images, and lerobot reads it."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from vital_data.dataset.frames import frames_of, streams_of
 
 SENTENCE = "Insert the USB plug."
 CAMERA = "observation.images.wrist"
-# Mean and largest error of a pixel that the codec may make on the made-up pictures, which carry +-3 of grain.
+# Mean and largest error of a pixel that the codec may make on the made-up images, which carry +-3 of grain.
 CODEC_MEAN, CODEC_MOST = 2.5, 30
 
 
@@ -45,7 +45,7 @@ def folder(tmp_path_factory, features, source) -> Path:
     return path
 
 
-def test_state_action_tactile_and_stamps_come_back_exactly_and_pictures_within_the_codecs_loss(folder, source):
+def test_state_action_tactile_and_stamps_come_back_exactly_and_images_within_the_codecs_loss(folder, source):
     read = list(LeRobotReader(folder, load_feature_map()))
     assert [episode.sentence for episode in read] == [SENTENCE] * 3
     assert [episode.origin["name"] for episode in read] == [f"episode_{n:04d}" for n in range(3)]
@@ -67,14 +67,14 @@ def test_frames_become_the_streams_that_the_trainer_reads(features):
     kept = np.isin(before.stamps_ns, after.stamps_ns)
     assert kept.sum() == len(after) >= 59
     shared = before.valid[kept] & after.valid
-    # A target given after the last picture has no frame to go with, so the last action ends a frame earlier.
+    # A target given after the last image has no frame to go with, so the last action ends a frame earlier.
     shared[np.flatnonzero(shared)[-1]] = False
     assert shared.sum() >= 53
     np.testing.assert_allclose(after.actions[shared], before.actions[kept][shared], atol=1e-12)
     np.testing.assert_array_equal(after.tactile_ut, before.tactile_ut[kept])
 
 
-def test_action_belongs_to_the_picture_that_it_answers(features):
+def test_action_belongs_to_the_image_that_it_answers(features):
     streams = synthetic.streams(40)
     frames = frames_of(streams, features)
     command = streams["/vital/command"]
@@ -84,7 +84,7 @@ def test_action_belongs_to_the_picture_that_it_answers(features):
     np.testing.assert_array_equal(frames.columns["action"][3, :3], command.values["translation_m"][answer])
 
 
-def test_pictures_before_the_first_reading_are_dropped_and_counted(features):
+def test_images_before_the_first_reading_are_dropped_and_counted(features):
     streams = synthetic.streams(40, jitter_s=0.0)
     state = streams["/joint_states"]
     late = state.stamps_ns > state.stamps_ns[0] + 200_000_000
@@ -207,8 +207,8 @@ def test_lerobot_itself_reads_it(folder, source, tmp_path):
     np.testing.assert_array_equal(seen["action_is_pad"][-1], [False, True, True])
     stamps = np.concatenate([episode.frames.stamps_ns for episode in source])
     np.testing.assert_array_equal(seen["stamp_ns"], stamps[rows])
-    pictures = np.concatenate([episode.frames.videos[CAMERA] for episode in source])[rows]
-    error = np.abs(255 * seen[CAMERA].transpose(0, 2, 3, 1) - pictures)
+    images = np.concatenate([episode.frames.videos[CAMERA] for episode in source])[rows]
+    error = np.abs(255 * seen[CAMERA].transpose(0, 2, 3, 1) - images)
     assert error.mean() < CODEC_MEAN and error.max() < CODEC_MOST
 
 

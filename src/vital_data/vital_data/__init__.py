@@ -1,1 +1,1 @@
-"""Recorded demonstrations: sessions of episodes, data sets, conversion, pictures."""
+"""Recorded demonstrations: sessions of episodes, data sets, conversion, plots."""

@@ -41,12 +41,13 @@ class Info:
 
 @dataclass(frozen=True)
 class StoredEpisode:
-    """An episode read back. origin: what the recording knew, empty when another program wrote the data set."""
+    """An episode read back."""
 
     index: int
     sentence: str
     frames: Frames
     origin: dict[str, Any]
+    """What the recording knew; empty when another program wrote the data set."""
 
 
 class LeRobotReader:
@@ -149,10 +150,10 @@ class LeRobotReader:
     def _read_video(self, row: dict[str, Any], name: str) -> NDArray[np.uint8]:
         chunk, number = row[f"videos/{name}/chunk_index"], row[f"videos/{name}/file_index"]
         path = self._file(self._checked.video_path, video_key=name, chunk_index=chunk, file_index=number)
-        pictures = read_video(path, row[f"videos/{name}/from_timestamp"], row["length"])
-        if len(pictures) != row["length"]:
-            raise _refuse(self.folder, f"{path} has {len(pictures)} frames of the episode, expected {row['length']}")
-        return pictures
+        images = read_video(path, row[f"videos/{name}/from_timestamp"], row["length"])
+        if len(images) != row["length"]:
+            raise _refuse(self.folder, f"{path} has {len(images)} frames of the episode, expected {row['length']}")
+        return images
 
 
 def _vectors(table: pa.Table, name: str, size: int) -> NDArray:

@@ -17,9 +17,9 @@ def column_statistics(values: NDArray) -> dict[str, list]:
     return {name: value.tolist() for name, value in result.items()} | {"count": [len(values)]}
 
 
-def video_statistics(pictures: NDArray[np.uint8]) -> dict[str, list]:
-    """Of (T, H, W, 3) pictures, as LeRobot has them: per channel (3, 1, 1), in [0, 1], over a sample of frames."""
-    chosen = pictures[np.linspace(0, len(pictures) - 1, min(len(pictures), VIDEO_FRAMES)).astype(int)]
+def video_statistics(images: NDArray[np.uint8]) -> dict[str, list]:
+    """Of (T, H, W, 3) images, as LeRobot has them: per channel (3, 1, 1), in [0, 1], over a sample of frames."""
+    chosen = images[np.linspace(0, len(images) - 1, min(len(images), VIDEO_FRAMES)).astype(int)]
     flat = column_statistics(chosen[:, ::2, ::2].reshape(-1, 3))
     scaled: dict[str, list] = {
         name: [[[channel / 255.0]] for channel in value] for name, value in flat.items() if name != "count"

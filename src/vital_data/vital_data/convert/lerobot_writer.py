@@ -28,11 +28,13 @@ DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
 
 @dataclass(frozen=True)
 class SourceEpisode:
-    """An episode to write. sentence: the task in words. origin: what the recording knows beside the frames, JSON."""
+    """An episode to write."""
 
     sentence: str
+    """The task in words."""
     frames: Frames
     origin: Mapping[str, Any] = field(default_factory=dict)
+    """What the recording knows beside the frames, JSON."""
 
 
 class LeRobotWriter:
@@ -64,9 +66,9 @@ class LeRobotWriter:
             "dataset_from_index": self.frames, "dataset_to_index": self.frames + len(frames),
             "meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0,
         }  # fmt: skip
-        for name, pictures in frames.videos.items():
-            row |= self._write_video(number, name, pictures)
-            statistics[name] = video_statistics(pictures)
+        for name, images in frames.videos.items():
+            row |= self._write_video(number, name, images)
+            statistics[name] = video_statistics(images)
             self._video_statistics.setdefault(name, []).append(statistics[name])
         for name, values in frames.columns.items():
             self._columns.setdefault(name, []).append(values)
@@ -94,19 +96,19 @@ class LeRobotWriter:
         }
         return pa.table(columns, schema=schema)
 
-    def _write_video(self, number: int, name: str, pictures: NDArray[np.uint8]) -> dict[str, Any]:
-        shape = pictures.shape[1:]
+    def _write_video(self, number: int, name: str, images: NDArray[np.uint8]) -> dict[str, Any]:
+        shape = images.shape[1:]
         if self._image_shape and shape != self._image_shape:
             raise VitalError(ErrorCode.BAD_DATASET, f"images of {shape} after images of {self._image_shape}")
         self._image_shape = shape
         codec, rate_hz = self.features.video_codec, self.features.frame_rate_hz
         path = layout.file_of(layout.VIDEO_PATH, number, video_key=name)
-        write_video(self.folder / path, pictures, rate_hz, codec.codec, codec.pixel_format, codec.options)
+        write_video(self.folder / path, images, rate_hz, codec.codec, codec.pixel_format, codec.options)
         return {
             f"videos/{name}/chunk_index": number // layout.CHUNK_FILES,
             f"videos/{name}/file_index": number % layout.CHUNK_FILES,
             f"videos/{name}/from_timestamp": 0.0,
-            f"videos/{name}/to_timestamp": len(pictures) / rate_hz,
+            f"videos/{name}/to_timestamp": len(images) / rate_hz,
         }
 
     def close(self) -> None:
@@ -147,7 +149,7 @@ class LeRobotWriter:
 
 
 def _pooled(parts: list[dict[str, list]]) -> dict[str, list]:
-    """Statistics of several episodes' pictures together; quantiles are weighted means, as LeRobot pools them."""
+    """Statistics of several episodes' images together; quantiles are weighted means, as LeRobot pools them."""
     weights = np.array([part["count"][0] for part in parts], float)
     stacked = {name: np.array([part[name] for part in parts]) for name in parts[0]}
     mean = np.average(stacked["mean"], axis=0, weights=weights)

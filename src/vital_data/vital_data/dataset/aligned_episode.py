@@ -114,7 +114,7 @@ def align(name: str, streams: Mapping[str, Stream], config: AlignmentConfig) -> 
     foreground = None
     if config.foreground:
         foreground, seen = _foreground(name, streams[FOREGROUND_TOPIC], clock_ns)
-        refused["no foreground of this picture"] = int((~seen).sum())
+        refused["no foreground of this image"] = int((~seen).sum())
         observed = observed & seen
     tcp_m = t_base_tcp[:, :3, 3]
     return AlignedEpisode(name, clock_ns, image, tactile_ut, tcp_m, actions, observed, valid, refused, foreground)
@@ -134,13 +134,13 @@ def _check_topics(name: str, streams: Mapping[str, Stream], config: AlignmentCon
 
 def _purpose(topic: str, config: AlignmentConfig) -> str:
     if topic == FOREGROUND_TOPIC:
-        return "to put other backgrounds behind the pictures; train without, or record in the simulation"
+        return "to put other backgrounds behind the images; train without, or record in the simulation"
     hint = "; choose another source" if topic == INTENDED_TOPIC else ""
     return f"for {config.action_source.value} actions{hint}"
 
 
 def _foreground(name: str, stream: Stream, clock_ns: Stamps) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """(T, 128, 16) packed foreground of each picture, and whether there is one (T,): only the same moment's counts."""
+    """(T, 128, 16) packed foreground of each image, and whether there is one (T,): only the same moment's counts."""
     image = np.asarray(stream.values["image"])
     expected = (len(stream.stamps_ns), IMAGE_SIZE_PX, IMAGE_SIZE_PX)
     if image.shape != expected or image.dtype != np.uint8:

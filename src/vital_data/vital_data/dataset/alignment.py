@@ -16,14 +16,14 @@ MISSING = -1
 
 @dataclass(frozen=True)
 class Matches:
-    """For T ticks of a clock: which sample of a stream was the newest, and whether it was fresh.
-
-    index (T,) int64, 0 where there was none; fresh (T,) bool; age_s (T,) float64, infinite where there was none.
-    """
+    """For T ticks of a clock: which sample of a stream was the newest, and whether it was fresh."""
 
     index: NDArray[np.int64]
+    """(T,), 0 where there was none."""
     fresh: NDArray[np.bool_]
+    """(T,)."""
     age_s: NDArray[np.float64]
+    """(T,), infinite where there was none."""
 
     @property
     def refused(self) -> int:

@@ -143,7 +143,7 @@ def _content_hash(task: str, chunk: int, config: AlignmentConfig, names: Sequenc
 class _Frames:
     """Takes over the usable frames of one episode after the other.
 
-    All pictures go into one block at once, so that no episode's own copy is kept; what stays unused of the block
+    All images go into one block at once, so that no episode's own copy is kept; what stays unused of the block
     was never touched.
     """
 

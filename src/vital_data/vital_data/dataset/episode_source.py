@@ -24,18 +24,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EpisodeSource:
-    """A usable episode's file. name: folder and file, for messages. number: its place in the folder."""
+    """A usable episode's file."""
 
     name: str
+    """Folder and file, for messages."""
     path: Path
     number: int
+    """Its place in the folder."""
 
     @property
     def _scripted(self) -> bool:
         return self.path.suffix != layout.EPISODE_SUFFIX
 
     def images(self) -> int:
-        """How many pictures it holds."""
+        """How many images it holds."""
         return scripted_frames(self.path) if self._scripted else message_count(self.path, IMAGE_TOPIC)
 
     def tells_intention(self) -> bool:
@@ -43,7 +45,7 @@ class EpisodeSource:
         return tells(self.path, INTENDED) if self._scripted else message_count(self.path, INTENDED_TOPIC) > 0
 
     def tells_foreground(self) -> bool:
-        """Whether it says what its pictures show."""
+        """Whether it says what its images show."""
         return tells(self.path, FOREGROUND) if self._scripted else message_count(self.path, FOREGROUND_TOPIC) > 0
 
     def read(self, task: str, topics: Collection[str]) -> Mapping[str, Stream]:

@@ -36,14 +36,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Normaliser:
-    """Affine map of actions to [-1, 1] per dimension, and a bounded scaling of the tactile field per axis.
-
-    action_centre, action_half_range: (7,) in m, rad and gripper units. tactile_scale_ut: (15,), µT.
-    """
+    """Affine map of actions to [-1, 1] per dimension, and a bounded scaling of the tactile field per axis."""
 
     action_centre: NDArray[np.float64]
+    """(7,) in m, rad and gripper units."""
     action_half_range: NDArray[np.float64]
+    """(7,) in m, rad and gripper units."""
     tactile_scale_ut: NDArray[np.float64]
+    """(15,)."""
 
     def __post_init__(self) -> None:
         expected = {

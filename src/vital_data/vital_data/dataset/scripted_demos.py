@@ -23,7 +23,7 @@ FORMAT = "vital_demo/1"
 SCRIPTED_FILES = "episode_*.safetensors"
 # The files hold no times: they begin at this ROS time, and each episode a minute after the one before.
 START_NS, EPISODE_NS = 1_600_000_000 * NS_PER_S, 60 * NS_PER_S
-# A command answers the picture that it was stamped with, a moment later.
+# A command answers the image that it was stamped with, a moment later.
 COMMAND_DELAY_NS = 1_000_000
 ARRAYS = ("image", "tactile_ut", "t_base_tcp", "t_base_tcp_target", "gripper")
 INTENDED, FOREGROUND = "t_base_tcp_intended", "foreground"
@@ -72,7 +72,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def scripted_frames(path: Path) -> int:
-    """Number of pictures in a file. Raises VitalError(BAD_DATASET)."""
+    """Number of images in a file. Raises VitalError(BAD_DATASET)."""
     return _header(path).shapes.get("image", (0,))[0]
 
 

@@ -27,7 +27,7 @@ def _poses(stamps_ns: Stamps, seed: int, lead_s: float = 0.0) -> np.ndarray:
 
 
 def _images(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Smooth pictures with a moving spot and a little grain: they compress about as a camera's do."""
+    """Smooth images with a moving spot and a little grain: they compress about as a camera's do."""
     y, x = np.mgrid[0:128, 0:128]
     t = np.arange(frames)[:, None, None]
     spot = 160 * np.exp(-((x - 64 - 30 * np.sin(t / 20)) ** 2 + (y - 20 - t % 90) ** 2) / 300)
@@ -43,7 +43,7 @@ def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: 
     tactile = _stamps(rng, duration_s, 100.0, jitter_s)
     state = _stamps(rng, duration_s, 50.0, jitter_s)
     command = image + 5_000_000
-    # The first readings come before the first picture.
+    # The first readings come before the first image.
     tactile[0], state[0] = image[0] - 1_000_000, image[0] - 2_000_000
     field = rng.normal(0, 20, (len(tactile), 5, 3)) + 300.0
     made = {

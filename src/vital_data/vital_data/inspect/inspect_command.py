@@ -48,7 +48,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         "created": str(session.description.get("created", "unknown")),
         "episodes": f"{len(entries)}, of them {len(usable)} for training",
         "by outcome": ", ".join(f"{k} {n}" for k, n in sorted(Counter(map(_verdict, entries)).items())) or "none",
-        "for training": f"{sum(e.duration_s for e in usable):.0f} s, {sum(e.frames for e in usable)} pictures",
+        "for training": f"{sum(e.duration_s for e in usable):.0f} s, {sum(e.frames for e in usable)} images",
         "on disk": f"{sum(e.bytes for e in entries) / 1e6:.1f} MB",
         "software": ", ".join(f"{k} {v[:12]}" for k, v in session.description.get("versions", {}).items()),
     }
@@ -61,7 +61,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
 def _list(options: argparse.Namespace, console: Console) -> int:
     session = Session.open(options.session)
     table = Table(title=str(session.folder))
-    for column in ("episode", "outcome", "s", "pictures", "MB", "faults and notes"):
+    for column in ("episode", "outcome", "s", "images", "MB", "faults and notes"):
         table.add_column(column, justify="left" if column in ("outcome", "faults and notes") else "right")
     for entry in session.episodes():
         words = "; ".join([*entry.faults, *([entry.note] if entry.note else [])])
@@ -100,7 +100,7 @@ def _repair(options: argparse.Namespace, console: Console) -> int:
     repaired = repair_session(options.session)
     for one in repaired:
         console.print(
-            f"episode {one.index}: {one.messages} messages, {one.frames} pictures had back; "
+            f"episode {one.index}: {one.messages} messages, {one.frames} images had back; "
             f"the damaged file is {one.kept.name}",
             highlight=False,
             soft_wrap=True,

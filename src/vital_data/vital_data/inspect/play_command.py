@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _heard(publishers: Collection[Any]) -> bool:
+def _wait_for_listener(publishers: Collection[Any]) -> bool:
     """Wait for somebody who listens; False when there is nobody."""
     deadline_s = time.monotonic() + DISCOVERY_S
     while not any(publisher.get_subscription_count() for publisher in publishers):
@@ -102,7 +102,7 @@ def _play(node: Any, recording: OpenRecording, options: argparse.Namespace, cons
         if options.acting or channel.topic not in ACTING:
             kind = _message_class(summary.schemas[channel.schema_id].name)
             publishers[channel.topic] = node.create_publisher(kind, channel.topic, FOR_ALL)
-    if not _heard(publishers.values()):
+    if not _wait_for_listener(publishers.values()):
         console.print("nobody listens yet", style="yellow")
     first_ns, start_s = summary.statistics.message_start_time, time.monotonic()
     with Progress(console=console) as progress:

@@ -16,10 +16,10 @@ from vital_data.inspect.plots import EpisodePlot, sheet_row, write_contact_sheet
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Declare the command's options."""
-    parser = commands.add_parser("plot", help="pictures of episodes: PNG pages, a contact sheet, films")
+    parser = commands.add_parser("plot", help="episodes as PNG pages, a contact sheet, films")
     parser.add_argument("session", type=Path)
     parser.add_argument("--episode", type=int, action="append", help="only this one; may be given several times")
-    parser.add_argument("--out", type=Path, help="folder for the pictures (default: <session>/plots)")
+    parser.add_argument("--out", type=Path, help="folder for the pages (default: <session>/plots)")
     parser.add_argument("--sheet", action="store_true", help="one contact sheet of the session instead of pages")
     parser.add_argument("--mp4", action="store_true", help="films instead of pages")
     parser.set_defaults(run=run)

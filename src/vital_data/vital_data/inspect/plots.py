@@ -43,7 +43,7 @@ class EpisodePlot:
 
     @property
     def caption(self) -> str:
-        """One line over the picture."""
+        """One line over the image."""
         faults = f"   faults: {', '.join(self.faults)}" if self.faults else ""
         return f"{self.title}   {self.outcome or 'no outcome'}{faults}"
 
@@ -55,7 +55,7 @@ class EpisodePlot:
         return stream.values["image"]
 
     def image_seconds(self) -> NDArray[np.float64]:
-        """(T,) s since the first picture."""
+        """(T,) s since the first image."""
         return (self.streams[IMAGE_TOPIC].stamps_ns - start_ns(self.streams)) / 1e9
 
 
@@ -86,12 +86,12 @@ def _force(axes: Axes, trace: Trace, limit_ut: float | None) -> None:
 
 
 def _strip(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """(H, count * W, 3): evenly spaced pictures, the first and the last among them."""
+    """(H, count * W, 3): evenly spaced images, the first and the last among them."""
     return np.concatenate(list(images[np.linspace(0, len(images) - 1, count).astype(int)]), axis=1)
 
 
 def episode_figure(episode: EpisodePlot) -> Figure:
-    """Wrist pictures, tactile traces, force proxy, commanded steps and speed over the seconds."""
+    """Wrist images, tactile traces, force proxy, commanded steps and speed over the seconds."""
     figure, axes = plt.subplots(
         6, 1, figsize=(13, 12), height_ratios=[1.7, 2, 1.1, 1.3, 1.3, 1.1], layout="constrained"
     )
@@ -100,7 +100,7 @@ def episode_figure(episode: EpisodePlot) -> Figure:
     axes[0].set_xticks([])
     axes[0].set_yticks([])
     seconds = episode.image_seconds()
-    axes[0].set_title(f"{len(seconds)} pictures, {seconds[-1]:.1f} s", fontsize=9, loc="left")
+    axes[0].set_title(f"{len(seconds)} images, {seconds[-1]:.1f} s", fontsize=9, loc="left")
     steps = step_trace(episode.streams)
     _lines(axes[1], tactile_trace(episode.streams), "field change, µT")
     _force(axes[2], force_proxy(episode.streams), episode.tactile_limit_ut)
@@ -109,7 +109,7 @@ def episode_figure(episode: EpisodePlot) -> Figure:
     _lines(axes[5], speed_trace(episode.streams), "TCP speed,\nmm/s")
     for below in axes[1:]:
         below.set_xlim(0.0, max(seconds[-1], 1e-3))
-    axes[5].set_xlabel("s since the first picture")
+    axes[5].set_xlabel("s since the first image")
     return figure
 
 
@@ -125,12 +125,12 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))  # type: ignore[return-value]
 
 
-def _text(picture: NDArray[np.uint8], text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+def _text(image: NDArray[np.uint8], text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
 
 
 def sheet_row(episode: EpisodePlot, columns: int = STRIP_FRAMES) -> NDArray[np.uint8]:
-    """(H + 18, columns * W, 3): a caption in the outcome's colour over evenly spaced pictures."""
+    """(H + 18, columns * W, 3): a caption in the outcome's colour over evenly spaced images."""
     strip = _strip(episode.images(), columns)
     caption = np.full((18, strip.shape[1], 3), 255, np.uint8)
     # OpenCV's font has no letters beyond ASCII.
@@ -153,9 +153,9 @@ def write_contact_sheet(rows: Sequence[NDArray[np.uint8]], path: Path) -> None:
 
 @dataclass(frozen=True)
 class _FilmTraces:
-    """The traces beside the picture (h, w, 3), the columns of the first and the last second, and the top row."""
+    """The traces beside the image (h, w, 3), the columns of the first and the last second, and the top row."""
 
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     left: float
     right: float
     top: int
@@ -178,18 +178,18 @@ def _film_traces(episode: EpisodePlot) -> _FilmTraces:
         axis.grid(alpha=0.25)
     figure.suptitle(episode.caption[:90], fontsize=9, color=episode.colour)
     figure.canvas.draw()
-    picture = np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[attr-defined]
+    image = np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[attr-defined]
     box = axes[0].get_window_extent()
     plt.close(figure)
-    return _FilmTraces(picture, box.x0, box.x1, len(picture) - int(box.y1))
+    return _FilmTraces(image, box.x0, box.x1, len(image) - int(box.y1))
 
 
 def film_frames(episode: EpisodePlot) -> Iterator[NDArray[np.uint8]]:
-    """(384, 960, 3) pictures: the wrist camera, and the traces with a line that marks the moment."""
+    """(384, 960, 3) images: the wrist camera, and the traces with a line that marks the moment."""
     drawn, seconds = _film_traces(episode), episode.image_seconds()
     size = (FILM_HEIGHT_PX, FILM_HEIGHT_PX)
     for image, fraction in zip(episode.images(), seconds / max(seconds[-1], 1e-3), strict=True):
-        traces = drawn.picture.copy()
+        traces = drawn.image.copy()
         column = round(drawn.left + (drawn.right - drawn.left) * fraction)
         traces[drawn.top :, column : column + 2] = _rgb(COLOURS["failure"])
         large = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)

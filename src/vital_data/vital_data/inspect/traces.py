@@ -22,7 +22,7 @@ SPEED_WINDOW_S = 0.1
 
 @dataclass(frozen=True)
 class Trace:
-    """Values (n, lines) over seconds (n,) since the episode's first picture, with a name per line."""
+    """Values (n, lines) over seconds (n,) since the episode's first image, with a name per line."""
 
     seconds: NDArray[np.float64]
     values: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Trace:
 
 
 def start_ns(streams: Mapping[str, Stream]) -> int:
-    """Stamp of the first picture, or of the earliest message where there is none."""
+    """Stamp of the first image, or of the earliest message where there is none."""
     if IMAGE_TOPIC in streams and len(streams[IMAGE_TOPIC].stamps_ns):
         return int(streams[IMAGE_TOPIC].stamps_ns[0])
     return min(int(s.stamps_ns[0]) for s in streams.values() if len(s.stamps_ns))

@@ -42,13 +42,15 @@ REFUSED_SHARE = 0.05
 
 @dataclass(frozen=True)
 class StreamReport:
-    """How a topic came during an episode. dropped: by the gaps in its stamps."""
+    """How a topic came during an episode."""
 
     topic: str
     received: int
     rate_hz: float
     expected_hz: float
+    """0 for a topic that has no rate of its own."""
     dropped: int
+    """By the gaps in its stamps."""
     longest_gap_s: float
 
 
@@ -115,14 +117,14 @@ def _image_faults(stream: Stream) -> list[str]:
     # As a training set would judge it, which asks for more than that nothing is missing.
     rate_hz = median_rate_hz(stream.stamps_ns)
     if len(images) > 1 and abs(rate_hz / FRAME_RATE_HZ - 1.0) > RATE_TOLERANCE:
-        faults.append(f"CAMERA_RATE: pictures at {rate_hz:.1f} Hz, expected {FRAME_RATE_HZ:g} Hz within 10 %")
+        faults.append(f"CAMERA_RATE: images at {rate_hz:.1f} Hz, expected {FRAME_RATE_HZ:g} Hz within 10 %")
     dark = float(np.mean([image[::8, ::8].mean() < DARK_LEVEL for image in images]))
     if dark > 0.1:
-        faults.append(f"CAMERA_DARK: {100 * dark:.0f} % of the pictures")
+        faults.append(f"CAMERA_DARK: {100 * dark:.0f} % of the images")
     same = np.array([np.array_equal(a, b) for a, b in pairwise(images)], bool)
     frozen_s = _longest_run_s(same, stream.stamps_ns)
     if frozen_s > FROZEN_S:
-        faults.append(f"CAMERA_FROZEN: the same picture for {frozen_s:.1f} s")
+        faults.append(f"CAMERA_FROZEN: the same image for {frozen_s:.1f} s")
     return faults
 
 

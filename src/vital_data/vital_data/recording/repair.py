@@ -33,13 +33,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Repaired:
-    """An episode that was had back: frames are wrist images; kept: the damaged file, under its own new name."""
+    """An episode that was had back."""
 
     index: int
     path: Path
     messages: int
     frames: int
+    """Its wrist images."""
     kept: Path
+    """The damaged file, under its own new name."""
 
 
 def _records(path: Path, metadata: dict[str, str]) -> Iterator[Message]:
