@@ -182,7 +182,7 @@ def report_of(cell: Cell, trials: Sequence[Trial], command: str) -> dict[str, An
         "success_rate": successes / len(done) if done else 0.0,
         "wilson_95": wilson_interval(successes, len(done)),
         "failures": dict(Counter(t.failure for t in done if not t.success)),
-        "tick_median_ms": percentile([t.tick_median_ms for t in done], 50),
+        "tick_median_ms": percentile([t.tick_median_ms for t in done], 50) if done else 0.0,
         "command": command,
         "versions": versions(),
         "each": [asdict(t) for t in done],

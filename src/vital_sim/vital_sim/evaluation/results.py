@@ -1,5 +1,6 @@
 """All cells of a folder of results, the paper's beside them, and the comparisons that pairing allows."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -114,6 +115,12 @@ def name_of(method: str) -> str:
 
 def paper_rate(task: str, setting: str, method: str) -> Rate | None:
     """What the paper reports, None where it reports nothing."""
-    paper = yaml.safe_load(resources.files("vital_sim").joinpath("paper_results.yaml").read_text())
+    paper = _paper()
     successes = paper["successes"].get(method, {}).get(setting, {}).get(task)
     return None if successes is None else Rate(successes, paper["trials"][setting])
+
+
+@functools.cache
+def _paper() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(resources.files("vital_sim").joinpath("paper_results.yaml").read_text())
+    return read
