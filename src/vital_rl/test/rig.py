@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import rclpy
+from fake_gate import FakeGate
 from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -24,14 +25,12 @@ from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import (
     EndEffectorDelta,
-    GateState,
     LearnerState,
     ReplayState,
     ResidualWeights,
     TactileArray,
 )
 from vital_interfaces.srv import (
-    AcquireControl,
     AppendStep,
     CloseEpisode,
     LabelEpisode,
@@ -58,7 +57,7 @@ class Rig(Node):
 
     def __init__(self, context: Context) -> None:
         super().__init__("rig", context=context)
-        self.env, self.owner, self.over, self.commands = Slide(), "", False, 0
+        self.env, self.over, self.commands = Slide(), False, 0
         self.stale, self._stepped_ns = False, 0
         self.seen, self.info = self.env.reset(seed=0)
         self.joints = HOME.copy()
@@ -69,16 +68,14 @@ class Rig(Node):
         self._foreground = self.create_publisher(Image, "/sim/wrist_foreground", NEWEST)
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
         self._joints = self.create_publisher(JointState, "/joint_states", NEWEST)
-        self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
         self.send_weights = self.create_publisher(ResidualWeights, "/vital/residual_weights", LATCHED).publish
-        self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
+        self.gate = FakeGate(self)
         self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
         self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 10)
         self.create_subscription(ReplayState, "/vital/replay_state", self._keep("replay"), LATCHED)
         self.create_subscription(LearnerState, "/vital/learner_state", self._keep("learner"), 10)
         self.create_subscription(ResidualWeights, "/vital/residual_weights", self.weights.append, LATCHED)
         self.create_timer(1 / 30, self._show)
-        self.create_timer(1 / 10, lambda: self.own(self.owner))
         self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
         self._services_asked = {name: self.create_client(kind, topic) for name, (kind, topic) in SERVICES.items()}
 
@@ -89,18 +86,6 @@ class Rig(Node):
         """A new episode of the slide."""
         self.seen, self.info = self.env.reset(seed=seed)
         self.over, self.commands, self.stale = False, 0, False
-
-    def own(self, owner: str) -> None:
-        """The arm changes hands, and the gate says so."""
-        self.owner = owner
-        message = GateState(owner=owner)
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._gate.publish(message)
-
-    def _on_acquire(self, request, response):
-        response.granted = True
-        self.own("" if request.release else request.owner)
-        return response
 
     def _on_baseline(self, _request, response):
         response.success, response.baseline_id = True, 1

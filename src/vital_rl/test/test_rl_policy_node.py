@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+from fake_gate import FakeGate
 from geometry_msgs.msg import Point
 from rclpy.action import ActionClient
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -25,9 +26,8 @@ from sensor_msgs.msg import Image
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, GateState, PolicyState, TactileArray
-from vital_interfaces.srv import AcquireControl, TakeBaseline
+from vital_interfaces.srv import TakeBaseline
 from vital_rl.acting.run_goal import finish_of
-from vital_ros.qos import LATCHED
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -37,7 +37,7 @@ class Bench(Node):
 
     def __init__(self, context: Context) -> None:
         super().__init__("bench", context=context)
-        self.owner, self.grants, self.baselines = "", True, 0
+        self.baselines = 0
         self.sensing = True
         self.asked, self.answering = threading.Event(), threading.Event()
         self.answering.set()
@@ -46,38 +46,14 @@ class Bench(Node):
         self.states: list[PolicyState] = []
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", NEWEST)
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
-        self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
-        self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire)
+        self.gate = FakeGate(self)
         apart = MutuallyExclusiveCallbackGroup()
         self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline, callback_group=apart)
         self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 10)
         self.create_subscription(PolicyState, "/vital/policy_state", self.states.append, 10)
-        self.beating, self._gate_state = True, {}
-        self.create_timer(1 / 10, self._beat)
         self.create_timer(1 / 30, self._see)
         self.create_timer(1 / 100, self._feel)
         self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
-
-    def _on_acquire(self, request, response):
-        response.granted = self.grants
-        if not self.grants:
-            response.error_code, response.message = int(ErrorCode.STOPPED), "stopped: clear it first"
-        else:
-            self.owner = "" if request.release else request.owner
-            self._gate_state = {"mode": GateState.IDLE if request.release else GateState.HOLDING, "owner": self.owner}
-            self._beat()
-        return response
-
-    def _beat(self) -> None:
-        if self.beating:
-            self.say(**self._gate_state)
-
-    def say(self, **state) -> None:
-        """Publish what the gate has to say, and ten times a second from now on."""
-        self._gate_state = state
-        message = GateState(**state)
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._gate.publish(message)
 
     def _on_baseline(self, _request, response):
         self.asked.set()
@@ -172,7 +148,7 @@ def test_episode_commands_at_6_hz_and_gives_the_arm_back(bench: Bench, policy_pr
     assert 11 <= result.ticks <= 12 and result.commands_sent == result.ticks and result.observations_refused == 0
     assert bench.baselines == 1
     time.sleep(0.3)
-    assert bench.owner == "" and len(bench.commands) == result.commands_sent
+    assert bench.gate.owner == "" and len(bench.commands) == result.commands_sent
     messages = [message for _, message in bench.commands]
     assert [m.seq for m in messages] == list(range(messages[0].seq, messages[0].seq + len(messages)))
     for m in messages:
@@ -203,7 +179,7 @@ def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_p
     assert result.completed and result.error_code == ErrorCode.CANCELLED and time.monotonic() - start < 1.0
     sent = result.commands_sent
     time.sleep(0.5)
-    assert len(bench.commands) == sent and bench.owner == ""
+    assert len(bench.commands) == sent and bench.gate.owner == ""
     bench.answering.clear()
     bench.asked.clear()
     before_the_first_tick = bench.goal(duration_s=20.0)
@@ -213,7 +189,7 @@ def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_p
     result = bench.result(before_the_first_tick)
     assert result.error_code == ErrorCode.CANCELLED and time.monotonic() - start < 1.0
     bench.answering.set()
-    assert len(bench.commands) == sent and bench.owner == ""
+    assert len(bench.commands) == sent and bench.gate.owner == ""
 
 
 @pytest.mark.parametrize(
@@ -234,13 +210,13 @@ def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_p
     ids=["stopped", "taken over"],
 )
 def test_episode_ends_with_the_gates_stop_and_with_another_owner(bench: Bench, policy_process, state, code, words):
-    bench.say(mode=GateState.LATCHED, stop_code=41, stop_reason="from before")
+    bench.gate.say(mode=GateState.LATCHED, stop_code=41, stop_reason="from before")
     handle = bench.goal(duration_s=20.0)
     while not bench.commands:
         time.sleep(0.05)
-    bench.say(mode=GateState.MOVING, owner="policy")
+    bench.gate.say(mode=GateState.MOVING, owner="policy")
     time.sleep(0.4)
-    bench.say(**state)
+    bench.gate.say(**state)
     result = bench.result(handle)
     assert not result.completed and result.error_code == code and words in result.message
     assert result.duration_s < 15.0
@@ -257,7 +233,7 @@ def test_sensors_that_stall_for_a_second_give_no_command_and_end_the_episode(ben
     assert result.observations_refused >= 6 and "in a row" in result.message
     refused = [s for s in bench.states if not s.commanded]
     assert refused and all(s.error_code == ErrorCode.STALE_OBSERVATION for s in refused)
-    until(lambda: bench.owner == "")
+    until(lambda: bench.gate.owner == "")
 
 
 def test_an_episode_outlives_a_short_stall_and_ends_with_the_gates_heartbeat(bench: Bench, policy_process):
@@ -274,7 +250,7 @@ def test_an_episode_outlives_a_short_stall_and_ends_with_the_gates_heartbeat(ben
 
 def silent_gate_ends_it(bench: Bench, handle) -> None:
     """A gate without heartbeat ends the episode; one that beats again has the next goal."""
-    bench.beating = False
+    bench.gate.beating = False
     start = time.monotonic()
     result = bench.result(handle)
     assert not result.completed and result.error_code == ErrorCode.NODE_LOST
@@ -282,7 +258,7 @@ def silent_gate_ends_it(bench: Bench, handle) -> None:
     sent = len(bench.commands)
     assert bench.result(bench.goal(duration_s=0.5)).error_code == ErrorCode.NODE_LOST
     assert len(bench.commands) == sent
-    bench.beating = True
+    bench.gate.beating = True
     assert bench.result(bench.goal(duration_s=0.5)).completed
 
 
@@ -305,10 +281,10 @@ def test_goals_that_cannot_be_taken_are_refused_with_their_code(bench: Bench, po
     result = bench.result(bench.goal(valid_until=late))
     assert result.error_code == ErrorCode.TIMEOUT and "s after its valid_until" in result.message
     assert bench.baselines == 0
-    bench.grants = False
+    bench.gate.grants = False
     result = bench.result(bench.goal())
     assert result.error_code == ErrorCode.STOPPED and not bench.commands
-    bench.grants = True
+    bench.gate.grants = True
     running = bench.goal(duration_s=20.0)
     assert bench.result(bench.goal()).error_code == ErrorCode.BUSY
     wait_for(running.cancel_goal_async())
@@ -324,7 +300,7 @@ def test_signal_ends_the_node_cleanly_in_the_middle_of_an_episode(bench: Bench, 
     assert policy_process.wait(10.0) == 0
     assert time.monotonic() - start < 4.0
     sent = len(bench.commands)
-    until(lambda: bench.owner == "")
+    until(lambda: bench.gate.owner == "")
     time.sleep(0.4)
     assert sent > 0 and len(bench.commands) == sent
 

@@ -125,7 +125,7 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     x, y, z = forward(HOME)[:3, 3].tolist()
     handle = robot.goal(seed=1, finish=[Point(x=x, y=y, z=z)])
     until(lambda: robot.commands >= 2, "the policy's commands")
-    robot.own("teleop")
+    robot.gate.give_to("teleop")
     time.sleep(0.3)
     sent = robot.commands
     moved = HOME.copy()
@@ -134,7 +134,7 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
         robot.joints = moved.copy()
         time.sleep(0.02)
     assert robot.commands == sent, "the policy spoke while a person had the arm"
-    robot.own("")
+    robot.gate.give_to("")
     until(lambda: robot.commands >= sent + 2, "the policy after the person")
     handle.cancel_goal_async()
     result = robot.result(handle)
@@ -181,7 +181,7 @@ def test_a_replay_that_dies_ends_the_episode_and_keeps_what_it_acknowledged(tmp_
     nodes.kill(REPLAY)
     result = robot.result(handle)
     assert not result.completed and result.error_code in (ErrorCode.NODE_LOST, ErrorCode.TIMEOUT)
-    assert robot.owner == ""
+    assert robot.gate.owner == ""
     robot.replay = None
     start_replay(nodes, tmp_path)
     until(lambda: robot.replay is not None, "the replay again")

@@ -13,6 +13,7 @@ import pytest
 import rclpy
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
+from fake_gate import FakeGate
 from geometry_msgs.msg import TransformStamped
 from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -32,7 +33,7 @@ from vital_core.errors import ErrorCode
 from vital_core.task import load_task
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
 from vital_interfaces.msg import GateState
-from vital_interfaces.srv import AcquireControl, LocalizeTarget
+from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
 from vital_ros.qos import LATCHED, PICTURES, as_offered
 from vital_vlm_reach.reach_messages import motion_of, point_message
@@ -85,7 +86,7 @@ class Bench(Node):
 
     def __init__(self, context: Context) -> None:
         super().__init__("bench", context=context)
-        self.joints, self.owner, self.owners = HOME_RAD.copy(), "", []
+        self.joints = HOME_RAD.copy()
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
         self.picture_age_s, self.stalls = 0.0, 0
         self.trajectories = []
@@ -99,7 +100,7 @@ class Bench(Node):
         self._info = self.create_publisher(CameraInfo, "/camera/camera/color/camera_info", qos_profile_sensor_data)
         self._arm = self.create_publisher(JointState, "/joint_states", 10)
         self.frames = self.create_publisher(TFMessage, "/tf_static", LATCHED)
-        self.create_service(AcquireControl, "/vital/acquire_control", self._on_acquire, callback_group=group)
+        self.owning = FakeGate(self, group)
         self.gate = ActionServer(
             self,
             ExecuteTrajectory,
@@ -113,9 +114,6 @@ class Bench(Node):
         self.reach = ActionClient(self, ReachTarget, "/vital/reach_target", callback_group=group)
         self.diagnostics = []
         self.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, 10)
-        self.beating = True
-        self._state = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
-        self.create_timer(0.1, self._beat, callback_group=group)
         self.create_timer(0.1, self._see, callback_group=group)
         self.create_timer(0.01, self._feel, callback_group=group)
 
@@ -133,10 +131,6 @@ class Bench(Node):
 
     def _socket_depth(self) -> np.ndarray:
         return np.full((480, 640), round(1000 * self._pixel()[1]), np.uint16)
-
-    def _beat(self) -> None:
-        if self.beating:
-            self._state.publish(GateState(owner=self.owner))
 
     def _see(self) -> None:
         if not self.seeing or not self._pictures["depth"].get_subscription_count():
@@ -156,25 +150,15 @@ class Bench(Node):
             message.header.stamp = self.get_clock().now().to_msg()
             self._arm.publish(message)
 
-    def _on_acquire(self, request, response):
-        response.granted = self.mode != "stopped"
-        if not response.granted:
-            response.error_code, response.message = int(ErrorCode.STOPPED), "stopped: clear it first"
-        else:
-            self.owner = "" if request.release else request.owner
-            self.owners.append(self.owner)
-        response.current_owner = self.owner
-        return response
-
     def _on_execute(self, handle):
         result = ExecuteTrajectory.Result()
-        if self.stalls and handle.request.owner == self.owner:
+        if self.stalls and handle.request.owner == self.owning.owner:
             self.stalls -= 1
             handle.abort()
             result.verdict, result.error_code = int(GateState.NO_TACTILE), int(ErrorCode.SENSOR_FAULT)
             result.message = "tactile reading is 276 ms old"
             return result
-        if self.mode == "refuse" or handle.request.owner != self.owner:
+        if self.mode == "refuse" or handle.request.owner != self.owning.owner:
             handle.abort()
             result.verdict, result.error_code = 13, int(ErrorCode.GATE_REFUSED)
             result.message = "joint3 would move at 9.00 rad/s"
@@ -245,11 +229,11 @@ class Session:
 
     def reset(self) -> None:
         bench = self.bench
-        bench.joints, bench.owner, bench.mode = HOME_RAD.copy(), "", "follow"
-        bench.seeing = bench.moving = bench.beating = True
+        bench.joints, bench.mode, bench.owning.grants = HOME_RAD.copy(), "follow", True
+        bench.seeing = bench.moving = bench.owning.beating = True
         bench.picture_age_s, bench.stalls = 0.0, 0
         bench.depth_mm = bench._socket_depth()
-        bench.owners.clear()
+        bench.owning.owners.clear()
         bench.trajectories.clear()
 
     def close(self) -> None:
@@ -362,7 +346,7 @@ def test_a_gate_that_falls_silent_ends_the_reach_and_the_next_goal_takes_up_agai
     handle = session.start_reach()
     while not session.bench.trajectories:
         time.sleep(0.01)
-    session.bench.beating = False
+    session.bench.owning.beating = False
     start = time.monotonic()
     result = wait(handle.get_result_async(), 10.0).result
     assert result.error_code == int(ErrorCode.NODE_LOST) and "the command gate does not answer" in result.message
@@ -382,7 +366,7 @@ def test_the_arm_is_brought_above_the_target_and_given_back(session):
     assert (np.abs(tcp - hover) <= (0.0305, 0.0305, 0.0055)).all()
     assert result.goal.header.frame_id == "link_base"
     time.sleep(0.3)
-    assert session.bench.owners == ["reach", ""]
+    assert session.bench.owning.owners == ["reach", ""]
     assert phases[0][0] == "planning" and phases[-1][0] == "moving" and phases[-1][1] > 0.5
     np.testing.assert_allclose(session.bench.trajectories[0].positions_rad[0], HOME_RAD, atol=1e-6)
 
@@ -401,12 +385,12 @@ def test_the_arm_is_brought_above_the_target_and_given_back(session):
     ],
 )
 def test_a_reach_that_cannot_be_done_ends_with_its_code_and_the_arm_given_back(session, mode, request_, code):
-    session.bench.mode = mode
+    session.bench.mode, session.bench.owning.grants = mode, mode != "stopped"
     result = session.reach(**request_)
     assert (result.success, result.error_code) == (False, int(code)), result.message
     assert result.message
     time.sleep(0.2)
-    assert session.bench.owner == ""
+    assert session.bench.owning.owner == ""
 
 
 def test_a_sensor_that_stalls_for_a_moment_is_waited_for_and_one_that_stays_silent_is_told(session):
@@ -435,7 +419,7 @@ def test_a_cancel_stops_the_arm_and_gives_it_back(session):
     stopped = session.bench.joints.copy()
     time.sleep(0.3)
     np.testing.assert_array_equal(stopped, session.bench.joints)
-    assert session.bench.owner == ""
+    assert session.bench.owning.owner == ""
     assert session.reach().success
 
 
@@ -450,7 +434,7 @@ def test_a_cancel_while_planning_is_answered_at_once_and_the_plan_is_dropped(ses
     assert answer.status == GoalStatus.STATUS_CANCELED
     assert answer.result.error_code == int(ErrorCode.CANCELLED), answer.result.message
     assert session.reach().success, "the next reach waits until what was dropped has ended"
-    assert len(session.bench.trajectories) == 1 and session.bench.owners == ["reach", ""]
+    assert len(session.bench.trajectories) == 1 and session.bench.owning.owners == ["reach", ""]
 
 
 def test_a_goal_after_its_valid_until_is_refused_and_one_before_it_is_not(session):
@@ -469,7 +453,7 @@ def test_a_second_reach_waits_its_turn_and_localisation_goes_on_meanwhile(sessio
     assert session.ask().success
     second = session.reach()
     assert second.error_code == int(ErrorCode.BUSY)
-    assert session.bench.owner == "reach", "the end of the second one is not the first one's"
+    assert session.bench.owning.owner == "reach", "the end of the second one is not the first one's"
     wait(first.cancel_goal_async(), 5.0)
     assert wait(first.get_result_async(), 10.0).result.error_code == int(ErrorCode.CANCELLED)
 
