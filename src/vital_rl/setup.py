@@ -20,7 +20,7 @@ setup(
             "replay_node = vital_rl.replay.replay_node:main",
             "policy_node = vital_rl.acting.policy_node:main",
             "learner_node = vital_rl.learner.learner_node:main",
-            "residual_card = vital_rl.acting.residual_card:main",
+            "residual_card = vital_rl.residual.residual_card:main",
             "convert_residuals = vital_rl.residual.convert_residuals:main",
         ],
         "vital.policies": ["local = vital_rl.acting.evaluated:load"],

@@ -179,7 +179,7 @@ def test_a_learner_that_was_promised_more_than_there_is_waits_for_what_comes(tmp
         sender = hears(here, "/vital/replay_state", ReplayState)
         for times in (1, 2):
             sender.publish(ReplayState(cursor=2**63))
-            here.until(lambda times=times: len(asked) == times and here.node._wanted == 0)
+            here.until(lambda times=times: len(asked) == times and here.node._learning._cursor_to_reach == 0)
 
 
 def test_a_simulator_is_asked_for_no_more_than_it_can_do(tmp_path: Path):

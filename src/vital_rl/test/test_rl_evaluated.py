@@ -11,9 +11,9 @@ from vital_core.observation import Observation
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting import evaluated
-from vital_rl.acting.residual_card import main
 from vital_rl.residual.networks import ActorConfig, ResidualActor
 from vital_rl.residual.residual import Residual, save_residual
+from vital_rl.residual.residual_card import main
 
 
 def test_evaluated_policy_keeps_episodes_apart_and_answers_as_the_robot_would(checkpoint_path: Path):

@@ -160,7 +160,7 @@ def test_a_killed_policy_leaves_an_interrupted_episode_that_nobody_learns_from(
     time.sleep(1.0)
     robot.place(1)
     robot.goal(seed=1)
-    until(lambda: robot.commands >= 3, "the policy's commands")
+    until(lambda: robot.commands >= 5, "the policy's commands")
     nodes.kill(POLICY)
     episode = store_episode(robot)
     assert episode == 1

@@ -11,9 +11,9 @@ from vital_core.task import load_task
 from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import write_model_card
-from vital_rl.acting.residual_card import write_residual_card
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.residual.residual import load_residual, residual_identity
+from vital_rl.residual.residual_card import write_residual_card
 
 
 class EvaluatedLocalPolicy:

@@ -13,10 +13,10 @@ from vital_core.arm.xarm7 import TCP_FRAME
 from vital_core.errors import VitalError
 from vital_core.observation import ACTION_VALUES, Action
 from vital_interfaces.action import RunPolicy
-from vital_interfaces.msg import EndEffectorDelta, PolicyState, TactileArray
+from vital_interfaces.msg import EndEffectorDelta, PolicyState
 from vital_rl.acting.episode import EpisodeEnd, TickTimes
 from vital_rl.acting.episode_services import OWNER
-from vital_rl.acting.tick import EpisodeFigures, TickResult, tactile_above_baseline
+from vital_rl.acting.tick import EpisodeFigures, TickResult
 
 _NOTHING = np.full(ACTION_VALUES, math.nan)
 
@@ -92,12 +92,3 @@ def result_of(
 def refusal(error: VitalError) -> RunPolicy.Result:
     """The result of a goal that was not taken."""
     return result_of(EpisodeEnd(False, error.code, error.message), EpisodeFigures(1), 0.0, math.nan)
-
-
-def tactile_of(message: TactileArray) -> NDArray[np.float32] | None:
-    """(15,) µT above the message's baseline, NaN where not valid; None without a baseline of the same size."""
-    return tactile_above_baseline(
-        np.asarray(message.field_ut, np.float32),
-        np.asarray(message.baseline_ut, np.float32),
-        np.asarray(message.valid, bool),
-    )

@@ -11,8 +11,7 @@ from vital_core.clock import steady_s
 from vital_core.observation import IMAGE_SIZE_PX, MAGNETOMETERS
 from vital_core.pose import Pose
 from vital_interfaces.msg import TactileArray
-from vital_rl.acting.policy_messages import tactile_of
-from vital_rl.acting.tick import Readings
+from vital_rl.acting.tick import Readings, tactile_above_baseline
 from vital_ros import image_message
 from vital_ros.boundary import subscribe
 from vital_ros.message_check import joint_positions, refusal, stamp_ns, whole_tactile
@@ -25,7 +24,7 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 class PolicySensors:
     """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`.
 
-    learning: hears `/joint_states` too, and where a simulation tells what its pictures show.
+    learning: hears `/joint_states` too, and where a simulation tells what its images show.
     """
 
     def __init__(self, node: Node, *, learning: bool = False) -> None:
@@ -47,7 +46,7 @@ class PolicySensors:
         return forward(joints[0])
 
     def foreground(self, stamp_ns: int) -> NDArray[np.uint8] | None:
-        """(128, 16) of the picture of that stamp, a bit a pixel; None where nobody tells."""
+        """(128, 16) of the image of that stamp, a bit a pixel; None where nobody tells."""
         return self._foregrounds.get(stamp_ns)
 
     def _on_foreground(self, reading: tuple[int, NDArray[np.uint8]]) -> None:
@@ -92,5 +91,9 @@ def stamped_touch(message: TactileArray) -> tuple[int, NDArray[np.float32], int]
     """Stamp, ns, (15,) µT above the baseline, NaN where not valid, and the baseline's id; None before there is one."""
     if len(whole_tactile(message).valid) != MAGNETOMETERS:
         raise refusal(f"touch comes from {len(message.valid)} magnetometers, expected {MAGNETOMETERS}")
-    above = tactile_of(message)
+    above = tactile_above_baseline(
+        np.asarray(message.field_ut, np.float32),
+        np.asarray(message.baseline_ut, np.float32),
+        np.asarray(message.valid, bool),
+    )
     return None if above is None else (stamp_ns(message.header.stamp), above, message.baseline_id)

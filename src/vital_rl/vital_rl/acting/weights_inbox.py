@@ -29,6 +29,11 @@ class WeightsInbox:
         """Whether any have come."""
         return self._taken_s is not None
 
+    def check_ready(self) -> None:
+        """Raises VitalError(NO_CHECKPOINT) before any have come."""
+        if not self.ready:
+            raise VitalError(ErrorCode.NO_CHECKPOINT, "no learner has sent weights yet: is the learner node running?")
+
     @property
     def age_s(self) -> float:
         """Since the newest came; NaN before the first."""

@@ -3,11 +3,8 @@
 A full disk refuses what comes and keeps what is there; a killed node goes on with all that it has acknowledged.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -16,6 +13,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.msg import ReplayState
 from vital_interfaces.srv import AppendStep, CloseEpisode, LabelEpisode, OpenEpisode, ReadReplay
 from vital_rl.replay import episode_message
+from vital_rl.replay.replay_parameters import ReplayParameters
 from vital_rl.replay.replay_requests import (
     MOST_READ,
     NO_EPISODE,
@@ -25,7 +23,7 @@ from vital_rl.replay.replay_requests import (
     record_of,
     state_message,
 )
-from vital_rl.replay.replay_store import DEFAULT_CAPACITY, INTERRUPTED, LabelVerdict, ReplayStore
+from vital_rl.replay.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_ros.parameters import declare
@@ -35,27 +33,13 @@ from vital_ros.qos import LATCHED
 TAKEN = (LabelVerdict.TAKEN, LabelVerdict.SAME, LabelVerdict.REPLACED)
 
 
-@dataclass(frozen=True)
-class ReplayParameters:
-    """Where the replay is kept, and how much of it."""
-
-    folder: Annotated[str, Meta(description="of the replay; made where there is none")] = ""
-    capacity: Annotated[int, Meta(ge=100, le=10_000_000, description="steps kept, the oldest episodes go first")] = (
-        DEFAULT_CAPACITY
-    )
-
-
 class ReplayNode(Node):
     """See the module's docstring."""
 
     def __init__(self) -> None:
         super().__init__("replay_node")
         given = declare(self, ReplayParameters)
-        folder = given.folder
-        if not folder:
-            raise VitalError(ErrorCode.BAD_PARAMETER, "the parameter folder is empty: say where the replay is kept")
-        self._capacity = given.capacity
-        self._store = ReplayStore(Path(folder), self._capacity)
+        self._store = ReplayStore(given.folder_path(), given.capacity)
         self._open_episode = NO_EPISODE
         self._problem = VitalError(ErrorCode.OK, "")
         self._state = self.create_publisher(ReplayState, "/vital/replay_state", LATCHED)
@@ -71,7 +55,7 @@ class ReplayNode(Node):
         self._publish_state()
         if self._store.lost_bytes:
             self.get_logger().warning(f"{self._store.lost_bytes} bytes at the end of a chunk were torn and left out")
-        self.get_logger().info(f"{self._store.steps} steps of {len(self._store.episodes)} episodes in {folder}")
+        self.get_logger().info(f"{self._store.steps} steps of {len(self._store.episodes)} episodes in {given.folder}")
 
     def _failed(self, error: VitalError) -> None:
         self._problem = error
