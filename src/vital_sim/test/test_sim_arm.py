@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import HOME_RAD, MAX_JOINT_SPEED_RAD_S
 from vital_core.task import load_task
 from vital_sim.world.arm import ArmConfig, TrackingFilter
 from vital_sim.world.motion import track
-from vital_sim.world.world import World
+from vital_sim.world.world import SERVO_PERIOD_S, World
+
+jumps = st.tuples(*[st.floats(-1.0, 1.0)] * 7)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +104,55 @@ def test_an_unreachable_target_leaves_the_arm_where_it_is(world):
     before = world.t_base_tcp()
     assert not track(world, pose_of.point_down([2.0, 0.0, 0.2]), 1 / 6)
     assert pose_of.distance(before, world.t_base_tcp())[0] < 1e-4
+
+
+@given(jumps, st.floats(0.0005, SERVO_PERIOD_S), st.integers(1, 100))
+@settings(deadline=None, max_examples=60)
+def test_reference_is_never_faster_than_the_joints_can_be(jump, dt_s, steps):
+    tracking = _filter()
+    tracking.command(HOME_RAD + np.array(jump))
+    path = np.array([HOME_RAD, *(tracking.step(dt_s).copy() for _ in range(steps))])
+    assert (np.abs(np.diff(path, axis=0)) <= 1.001 * MAX_JOINT_SPEED_RAD_S * dt_s + 1e-9).all()
+
+
+@given(jumps)
+@settings(deadline=None)
+def test_reference_settles_where_it_was_sent_without_passing_it(jump):
+    small = 0.02 * np.array(jump)  # reached without the speed limit
+    tracking = _filter()
+    tracking.command(HOME_RAD + small)
+    path = np.array([tracking.step(0.004).copy() for _ in range(150)])
+    np.testing.assert_allclose(path[-1], HOME_RAD + small, atol=1e-6)
+    share = (path - HOME_RAD) * np.sign(small)
+    assert (share <= np.abs(small) + 1e-9).all() and (np.diff(share, axis=0) >= -1e-12).all()
+
+
+@given(st.floats(0.0, 0.1))
+@settings(deadline=None, max_examples=20)
+def test_lag_is_the_delay_and_twice_the_inverse_of_the_bandwidth(delay_s):
+    """A critically damped second-order lag follows a ramp by 2 / w behind it."""
+    tracking, speed = TrackingFilter(ArmConfig(delay_s=delay_s)), 0.3
+    tracking.reset(np.zeros(7))
+    for i in range(1000):
+        tracking.command(np.full(7, speed * 0.001 * i))
+        reference = tracking.step(0.001)
+    lag_s = 0.999 - reference[0] / speed
+    assert lag_s == pytest.approx(delay_s + 2 / ArmConfig().bandwidth_rad_s, abs=0.004)
+
+
+def test_latest_of_two_commands_within_the_delay_is_followed():
+    tracking = _filter()
+    tracking.command(HOME_RAD + 0.5)
+    tracking.command(HOME_RAD - 0.01)
+    path = np.array([tracking.step(0.004).copy() for _ in range(150)])
+    assert (path <= HOME_RAD + 1e-12).all()
+    np.testing.assert_allclose(path[-1], HOME_RAD - 0.01, atol=1e-6)
+
+
+def test_reset_forgets_commands_that_are_under_way():
+    tracking = _filter()
+    tracking.command(HOME_RAD + 0.5)
+    tracking.step(0.01)
+    tracking.reset(HOME_RAD)
+    for _ in range(20):
+        np.testing.assert_array_equal(tracking.step(0.01), HOME_RAD)

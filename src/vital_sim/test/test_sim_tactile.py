@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vital_sim.world.tactile import TactileConfig, TactilePad, largest_field_ut
 
 MOVE_M = 1e-4
+displacements = st.tuples(*[st.floats(-0.003, 0.003)] * 3, *[st.floats(-0.1, 0.1)] * 3).map(np.array)
 
 
 def _pad(seed: int = 0, **config: float) -> TactilePad:
@@ -71,3 +74,63 @@ def test_largest_field_is_the_norm_of_one_magnetometer():
     reading[3:6] = [3.0, 4.0, 12.0]
     reading[12] = 5.0
     assert largest_field_ut(reading) == 13.0
+
+
+@given(displacements, st.floats(-1.0, 1.0))
+def test_movement_the_other_way_turns_every_change_round(displacement, scale):
+    pad = _pad()
+    np.testing.assert_allclose(pad.field_ut(-scale * displacement), -pad.field_ut(scale * displacement), atol=1e-9)
+
+
+@given(displacements)
+def test_larger_movement_changes_the_field_more(displacement):
+    pad = _pad()
+    along = displacement * [1, 1, 1, 0, 0, 0]
+    sizes = [np.linalg.norm(pad.field_ut(scale * along)) for scale in (0.25, 0.5, 1.0)]
+    assert sizes == sorted(sizes)
+
+
+@given(st.tuples(*[st.floats(-2.0, 2.0)] * 6), st.integers(0, 100))
+def test_reading_is_never_beyond_the_chips_range(displacement, seed):
+    pad = _pad(seed)
+    reading = pad.read_ut(np.array(displacement))
+    assert np.abs(reading).max() <= 12000.0
+    assert pad.saturated(reading) == bool((np.abs(reading) >= 12000.0).any())
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_reading_follows_from_the_seed_alone(seed):
+    readings = []
+    for _ in range(2):
+        pad = _pad(seed)
+        pad.advance(0.3)
+        readings.append(pad.read_ut(np.full(6, 1e-4)))
+    np.testing.assert_array_equal(*readings)
+
+
+def test_noiseless_pad_at_rest_reads_its_baseline_until_it_drifts():
+    pad = _pad(noise_ut=0.0, drift_ut=1.0)
+    first = pad.read_ut(np.zeros(6))
+    np.testing.assert_array_equal(pad.read_ut(np.zeros(6)), first)
+    pad.advance(1.0)
+    assert np.abs(pad.read_ut(np.zeros(6)) - first).max() > 0.1
+
+
+def test_drift_grows_with_the_square_root_of_time():
+    after = {}
+    for seconds in (1.0, 16.0):
+        moved = []
+        for seed in range(60):
+            pad = _pad(seed, noise_ut=0.0, drift_ut=1.0)
+            before = pad.read_ut(np.zeros(6))
+            pad.advance(seconds)
+            moved.append(pad.read_ut(np.zeros(6)) - before)
+        after[seconds] = np.std(moved)
+    assert after[16.0] / after[1.0] == pytest.approx(4.0, rel=0.15)
+
+
+def test_new_grasp_forgets_the_drift():
+    pad = _pad(noise_ut=0.0, drift_ut=50.0)
+    pad.advance(100.0)
+    pad.reset(np.random.default_rng(0))
+    np.testing.assert_array_equal(pad.read_ut(np.zeros(6)), _pad(0, noise_ut=0.0).read_ut(np.zeros(6)))

@@ -86,10 +86,12 @@ class TrajectoryExecution:
         """Come to rest without a trajectory, as a controller does that is switched off: all joints slow down evenly."""
         position, speed = self.sample(now_s)
         time_s = float(np.abs(speed).max()) / HALT_RAD_S2
-        if time_s > 0.0:
-            self.start(
-                Points((position + speed * time_s / 2)[None], np.array([time_s]), np.zeros((1, len(speed)))), now_s
-            )
+        # Slower than this it is where it comes to rest; a trajectory that has yet to move it must not do so.
+        if time_s < 1e-6:
+            self.stand(position)
+        else:
+            rest = (position + speed * time_s / 2)[None]
+            self.start(Points(rest, np.array([time_s]), np.zeros((1, len(speed)))), now_s)
 
     def sample(self, now_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Commanded position (j,) in rad and velocity (j,) in rad/s."""
