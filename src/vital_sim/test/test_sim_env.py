@@ -6,8 +6,10 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from vital_core import pose as pose_of
+from vital_sim import TASKS, environment_id
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.gym.env import SUCCESS_HELD_S, VitalEnv
+from vital_sim.gym.settings import SETTINGS
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +100,74 @@ def test_dense_reward_is_minus_the_distance():
     reward = dense.step(np.array([0, 0, 0, 0, 0, 0, 1.0]))[1]
     assert -0.2 < reward < -0.08
     dense.close()
+
+
+def act(env, *delta, gripper=1.0):
+    return env.step(np.array([*delta, *[0.0] * (6 - len(delta)), gripper], np.float32))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_registered_with_spaces_that_hold_what_it_gives(task):
+    made = gymnasium.make(f"vital_sim:{environment_id(task)}")
+    observation, info = made.reset(seed=11)
+    assert observation in made.observation_space and info["outcome"] == "running"
+    observation, reward, terminated, truncated, info = act(made.unwrapped, 0.0, 0.0, 0.001)
+    assert observation in made.observation_space
+    assert reward == 0.0 and not terminated and not truncated
+    made.close()
+
+
+def test_observation_begins_at_the_baseline(env):
+    for seed in range(4):
+        assert np.abs(env.reset(seed=seed)[0]["tactile"]).max() < 30.0
+
+
+def test_accepted_action_moves_the_arm_by_its_delta(env):
+    env.reset(seed=8)
+    before = env.world.t_base_tcp()
+    *_, info = act(env, 0.0, 0.0, -0.012)
+    env.world.advance(0.3)
+    assert info["refused"] == ""
+    moved = pose_of.inverse(before) @ env.world.t_base_tcp()
+    np.testing.assert_allclose(moved[:3, 3], [0.0, 0.0, -0.012], atol=3e-4)
+
+
+def test_one_step_takes_one_control_period(env):
+    env.reset(seed=0)
+    begin = env.world.time_s
+    for i in range(3):
+        info = act(env, 0.0, 0.0, 0.0)[-1]
+        assert info["time_s"] - begin == pytest.approx((i + 1) * env.task.period_s, abs=0.001)
+
+
+def test_episode_is_as_long_as_the_task_says_and_ends_once(env):
+    env.reset(seed=1)
+    ends = []
+    while not ends or not any(ends[-1]):
+        _, _, terminated, truncated, _ = act(env, 0.0, 0.0, 0.0)
+        ends.append((terminated, truncated))
+    assert ends[-1] == (False, True)
+    assert len(ends) == pytest.approx(env.task.episode_s / env.task.period_s, abs=2)
+
+
+def test_reset_without_a_seed_goes_on_from_the_last_one(env):
+    drawn = []
+    for _ in range(2):
+        env.reset(seed=21)
+        drawn.append(env.reset()[0]["image"])
+    np.testing.assert_array_equal(*drawn)
+    assert not np.array_equal(drawn[0], env.reset()[0]["image"])
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_seed_decides_the_variant_of_a_setting(setting):
+    made = VitalEnv("usb_insertion", setting=setting)
+    seen = [made.reset(seed=seed)[1]["variant"] for seed in range(6)]
+    assert seen == ([0] * 6 if setting == "in_domain" else [0, 1, 2, 0, 1, 2])
+    made.close()
+
+
+def test_render_is_the_image_of_the_last_observation(env):
+    env.reset(seed=2)
+    observation = act(env, 0.0, 0.0, 0.001)[0]
+    np.testing.assert_array_equal(env.render(), observation["image"])
