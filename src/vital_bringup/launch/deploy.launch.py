@@ -83,6 +83,7 @@ def deploy_node(context: LaunchContext) -> Node:
         "trials": int(text("trials", context)),
         "seed": int(text("seed", context)),
         "hardware": text("hardware", context),
+        "pointing": text("pointing", context),
         "report": report_path(context) or "none",
     }
     return project_node("deploy", parameters=parameters, speaks=True)

@@ -282,7 +282,7 @@ def test_an_endpoint_is_read_whole(url, shown, loopback):
 @pytest.mark.parametrize("bad", [{"timeout_s": 0.0}, {"timeout_s": float("nan")}, {"dialect": "latin"}])
 def test_settings_are_checked(bad):
     with pytest.raises(VitalError):
-        ServerSettings(**bad)
+        ServerSettings("http://127.0.0.1:8000/v1", **bad)
 
 
 @given(st.integers(32, 4000), st.integers(32, 4000), st.sampled_from([1, 28]))

@@ -194,7 +194,7 @@ def wait(future, timeout_s: float):
 class Session:
     """The bench, spinning, and the node's process."""
 
-    def __init__(self, tmp_path) -> None:
+    def __init__(self, tmp_path, program=("-c", NODE), parameters=()) -> None:
         self.context = Context()
         rclpy.init(context=self.context)
         self.bench = Bench(self.context)
@@ -205,7 +205,8 @@ class Session:
         self._thread.start()
         self.log = tmp_path / "node.log"
         with self.log.open("w") as log:
-            command = [sys.executable, "-c", NODE, "--ros-args", "-p", "camera_timeout_s:=1.5"]
+            given = [word for p in ("camera_timeout_s:=1.5", *parameters) for word in ("-p", p)]
+            command = [sys.executable, *program, "--ros-args", *given]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         assert self.bench.localize.wait_for_service(timeout_sec=30.0), self.log.read_text()
         assert self.bench.reach.wait_for_server(timeout_sec=10.0)
@@ -484,7 +485,9 @@ def test_an_interrupt_during_a_reach_stops_the_arm_and_leaves_no_traceback(sessi
 @pytest.mark.parametrize(
     ("parameter", "told"),
     [
-        ("pointing_model:=molmo-7b", "no pointing model 'molmo-7b', expected one of embedded"),
+        ("pointing:=molmo", "pointing is 'molmo', expected one of embedded, server, transformers"),
+        ("endpoint:=ftp://gpu -p pointing:=server", "http://127.0.0.1:8000/v1"),
+        ("pointing:=transformers -p pointing_model:=/nowhere", "no"),
         ("task:=usb_insertio", "usb_insertion"),
         ("speed_scale:=7.0", "speed_scale"),
         ("speed_scale:=fast", "speed_scale"),
@@ -492,7 +495,7 @@ def test_an_interrupt_during_a_reach_stops_the_arm_and_leaves_no_traceback(sessi
 )
 def test_a_bad_parameter_ends_the_node_with_one_line(parameter, told, monkeypatch):
     monkeypatch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
-    command = [sys.executable, "-m", "vital_vlm_reach.vlm_reach_node", "--ros-args", "-p", parameter]
+    command = [sys.executable, "-m", "vital_vlm_reach.vlm_reach_node", "--ros-args", "-p", *parameter.split()]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 2
     assert told in ended.stderr and "Traceback" not in ended.stderr

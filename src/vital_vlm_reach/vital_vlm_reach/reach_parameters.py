@@ -13,7 +13,6 @@ class ReachParameters:
     """ROS parameters."""
 
     task: Annotated[str, Meta(description="the task of goals that name none")] = "usb_insertion"
-    pointing_model: Annotated[str, Meta(description="what finds the named thing in the image")] = "embedded"
     planner: Annotated[str, Meta(description="embedded, or moveit (needs a running move_group)")] = "embedded"
     speed_scale: Annotated[float, Meta(ge=0.05, le=1.0, description="share of the planning limits used")] = 0.25
     camera_timeout_s: Annotated[float, Meta(ge=0.1, le=15.0, description="wait for a fresh image, s")] = 10.0

@@ -31,7 +31,7 @@ from vital_vlm_reach.localisation.localization import Located, localize
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
 from vital_vlm_reach.planning.planners import make_planner
 from vital_vlm_reach.pointing import PointingModel
-from vital_vlm_reach.pointing.pointing_models import load_pointing_model
+from vital_vlm_reach.pointing.backends import PointingSettings, backend, given
 from vital_vlm_reach.reach_messages import point_of, transforms_of
 from vital_vlm_reach.reach_parameters import ReachParameters
 from vital_vlm_reach.reach_run import ReachOutcome, ReachRun
@@ -49,7 +49,9 @@ class VlmReachNode(Node):
         super().__init__("vlm_reach_node", **options)
         self._given = declare(self, ReachParameters)
         self._task = load_task(self._given.task)
-        self._pointing = pointing or load_pointing_model(self._given.pointing_model)
+        chosen = declare(self, PointingSettings)
+        self._pointing = backend(chosen) if pointing is None else given(pointing)
+        self._pointing.begin()
         self._planner = DroppablePlanner(make_planner(self._given.planner, self, self._given.speed_scale))
         self._frames = FixedFrames()
         self._gate = GateCalls(self)
@@ -66,8 +68,14 @@ class VlmReachNode(Node):
             self, ReachTarget, "/vital/reach_target", self._execute, goal_callback=self._judge_goal,
             cancel_callback=self._on_cancel, callback_group=requests,
         )  # fmt: skip
-        self._diagnostics = Diagnostics(self, lambda: Health(self._level, self._last, self._counts))
-        self.get_logger().info(f"ready: pointing {self._given.pointing_model}, planning {self._given.planner}")
+        self._diagnostics = Diagnostics(self, self._health)
+        self.get_logger().info(f"ready: pointing with {chosen.told()}, planning {self._given.planner}")
+
+    def _health(self) -> Health:
+        pointing, level, message = self._pointing.health, self._level, self._last
+        if not pointing.well:
+            level, message = WARN, f"pointing: {pointing.last_fault}"
+        return Health(level, message, {**self._counts, **pointing.values()})
 
     def _on_frames(self, transforms: list[tuple[str, str, Pose]]) -> None:
         self._frames.take(transforms)

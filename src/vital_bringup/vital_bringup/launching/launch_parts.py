@@ -25,6 +25,21 @@ from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.task import load_task, task_names
 from vital_ros.process.network import NETWORK, Network, chosen_network, network_settings
 
+# Each is a parameter of the same name of the reach node.
+POINTING_ARGUMENTS: tuple[Argument, ...] = (
+    (
+        "pointing",
+        "embedded",
+        "what finds the named thing: the embedded network, a model server, or a model in the node (docs/pointing.md)",
+        ("embedded", "server", "transformers"),
+    ),
+    ("pointing_model", "auto", "the model's name at the endpoint; or a folder, or a hub name with revision:=", None),
+    ("endpoint", "http://127.0.0.1:8000/v1", "address of an OpenAI-compatible server (pointing:=server)", None),
+    ("revision", "none", "commit of a model that is named by its hub name (pointing:=transformers)", None),
+    ("pointing_dialect", "auto", "how the model is asked and counts; auto: by its name", None),
+    ("pointing_device", "auto", "auto, cpu, cuda or cuda:N (pointing:=transformers)", None),
+    ("pointing_dtype", "auto", "auto, float32, bfloat16 or float16 (pointing:=transformers)", None),
+)
 COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
         "hardware",
@@ -50,6 +65,7 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     ("robot_ip", "none", "address of the xArm's control box (hardware:=robot)", None),
     ("calibration", "none", "YAML with the cameras' poses (hardware:=robot)", None),
     *launch_hardware.SENSOR_ARGUMENTS,
+    *POINTING_ARGUMENTS,
     (
         "network",
         str(chosen_network(os.environ)),
@@ -146,9 +162,14 @@ def reach_nodes(context: LaunchContext) -> list:
     }
     return [
         project_node("gate_node", "vital_control", {**task, **gate_parameters(context)}),
-        project_node("vlm_reach_node", "vital_vlm_reach", task),
+        project_node("vlm_reach_node", "vital_vlm_reach", {**task, **pointing_parameters(context)}),
         project_node("frames", "vital_control", frames),
     ]
+
+
+def pointing_parameters(context: LaunchContext) -> dict[str, str]:
+    """What points, and where it is."""
+    return {name: text(name, context) for name, *_ in POINTING_ARGUMENTS}
 
 
 def gate_parameters(context: LaunchContext) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Settings:
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first trial; the next one's is 1 more")] = 1000
     report: Annotated[str, Meta(description="JSON file for what came of them; empty or none: none is written")] = ""
     hardware: Annotated[str, Meta(description="sim, mock or robot; sim: a new scene for each trial")] = "sim"
+    pointing: Annotated[str, Meta(description="what finds the named thing, for the report")] = "embedded"
     start_timeout_s: Annotated[float, Meta(ge=0.1, le=3600.0, description="for every part to answer, s")] = 90.0
 
     def __post_init__(self) -> None:
@@ -161,7 +162,7 @@ def keep(node: Deployment, trials: list[Trial]) -> bool:
     s = node.settings
     if s.report_path is None:
         return True
-    settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "seed": s.seed}
+    settings = {"task": s.task, "prompt": s.prompt, "hardware": s.hardware, "pointing": s.pointing, "seed": s.seed}
     try:
         report.write(s.report_path, settings, trials)
     except OSError as error:

@@ -43,6 +43,15 @@ class ModelFolder:
         return cls(path, model_type)
 
 
+def check_named(model: str, revision: str) -> None:
+    """What can be known before anything is fetched. Raises VitalError as `ModelFolder.find` does."""
+    path = _local(model)
+    if path is None:
+        _check_commit(model, revision)
+    else:
+        ModelFolder.find(model, revision)
+
+
 def need_transformers() -> None:
     """Raises VitalError(BAD_PARAMETER) where the extra is not installed."""
     if not has_library("transformers"):
@@ -71,13 +80,17 @@ def _local(model: str) -> Path | None:
     raise VitalError(ErrorCode.NO_CHECKPOINT, f"there is no folder {shortened(path, 120)}: put the model's files there")
 
 
-def _from_hub(name: str, revision: str) -> Path:
+def _check_commit(name: str, revision: str) -> None:
     if not _COMMIT.fullmatch(revision):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
             f"the model {name} needs revision:=<its commit, 40 hexadecimal digits>, so that it stays the one that was "
             f"tried; it was '{shortened(revision, 50)}'",
         )
+
+
+def _from_hub(name: str, revision: str) -> Path:
+    _check_commit(name, revision)
     need_transformers()
     from huggingface_hub import snapshot_download
 

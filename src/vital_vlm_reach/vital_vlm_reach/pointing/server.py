@@ -23,7 +23,6 @@ from vital_vlm_reach.pointing.interface import Pointing
 from vital_vlm_reach.pointing.questions import Dialect, checked_sentence, dialect
 
 KEY = "VITAL_POINTING_KEY"
-DEFAULT_ENDPOINT = "http://127.0.0.1:8000/v1"
 MOST_SIDE_PX, LEAST_SIDE_PX = 1280, 32
 # A PNG larger than this is sent as JPEG.
 MOST_PNG_BYTES = 2_000_000
@@ -44,7 +43,7 @@ class ServerSettings:
     `questions.DIALECTS`; auto goes by the model's name. timeout_s: for a whole question, its second try included.
     """
 
-    endpoint: str = DEFAULT_ENDPOINT
+    endpoint: str
     model: str = "auto"
     dialect: str = "auto"
     timeout_s: float = 10.0

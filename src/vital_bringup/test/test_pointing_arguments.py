@@ -1,0 +1,38 @@
+"""What points is an argument of every launch file, with the reach node's own defaults."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from launch import LaunchContext
+
+from vital_bringup.launching import launch_parts
+from vital_vlm_reach.pointing.backends import BACKENDS, PointingSettings
+
+LAUNCH_FILES = sorted((Path(__file__).parents[1] / "launch").glob("*.launch.py"))
+NAMES = {
+    "pointing", "pointing_model", "endpoint", "revision", "pointing_dialect", "pointing_device", "pointing_dtype",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda f: f.name)
+def test_every_launch_file_takes_what_points(file):
+    spec = importlib.util.spec_from_file_location("launched", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert {name for name, *_ in module.ARGUMENTS} >= NAMES
+
+
+def test_arguments_have_the_nodes_defaults_and_choices():
+    usual = PointingSettings()
+    arguments = {name: (default, choices) for name, default, _, choices in launch_parts.POINTING_ARGUMENTS}
+    assert {name: default for name, (default, _) in arguments.items()} == {name: getattr(usual, name) for name in NAMES}
+    assert arguments["pointing"][1] == BACKENDS
+
+
+def test_arguments_reach_the_node_under_the_same_names():
+    context = LaunchContext()
+    given = {"pointing": "server", "endpoint": "http://gpu.lab:8000/v1", "pointing_model": "Qwen/Qwen3-VL-8B-Instruct"}
+    defaults = {name: default for name, default, *_ in launch_parts.POINTING_ARGUMENTS}
+    context.launch_configurations.update({**defaults, **given})
+    assert launch_parts.pointing_parameters(context) == {**defaults, **given}
