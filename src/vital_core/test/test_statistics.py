@@ -1,0 +1,97 @@
+"""The statistics against published examples, and what holds of them whatever was counted."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vital_core.statistics import compare_pairs, percentile, wilson_interval
+
+COUNTS = st.integers(1, 500).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
+OUTCOMES = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
+
+
+@given(COUNTS)
+def test_interval_holds_the_rate_and_mirrors_for_failures(counts):
+    successes, trials = counts
+    low, high = wilson_interval(successes, trials)
+    assert 0.0 <= low <= successes / trials + 1e-12 and successes / trials - 1e-12 <= high <= 1.0
+    assert wilson_interval(trials - successes, trials) == pytest.approx((1.0 - high, 1.0 - low), abs=1e-9)
+
+
+@given(COUNTS)
+def test_interval_narrows_with_trials_at_the_same_rate(counts):
+    successes, trials = counts
+    (low, high), (low_4, high_4) = wilson_interval(successes, trials), wilson_interval(4 * successes, 4 * trials)
+    assert high_4 - low_4 < high - low
+
+
+@given(OUTCOMES)
+def test_comparison_counts_each_trial_once_and_turns_round_with_the_methods(outcomes):
+    a, b = [one for one, _ in outcomes], [other for _, other in outcomes]
+    there, back = compare_pairs(a, b), compare_pairs(b, a)
+    assert there.both + there.only_a + there.only_b + there.neither == len(outcomes)
+    assert there.difference == pytest.approx(np.mean(a) - np.mean(b), abs=1e-12)
+    assert there.interval[0] - 1e-12 <= there.difference <= there.interval[1] + 1e-12
+    assert (back.only_a, back.only_b) == (there.only_b, there.only_a)
+    assert back.p_value == pytest.approx(there.p_value) and 0.0 < there.p_value <= 1.0
+    assert back.interval == pytest.approx((-there.interval[1], -there.interval[0]), abs=1e-9)
+
+
+@pytest.mark.parametrize(("a", "b"), [([], []), ([True], []), ([True, False], [True])])
+def test_comparison_of_unlike_numbers_of_trials_is_refused(a, b):
+    with pytest.raises(ValueError, match=f"{len(a)} and {len(b)} trials"):
+        compare_pairs(a, b)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.lists(st.sampled_from([math.nan, math.inf, -math.inf])))
+def test_percentile_is_that_of_the_finite_values(finite, unmeasured):
+    assert percentile([*unmeasured, *finite], 0) == min(finite)
+    assert percentile([*finite, *unmeasured], 100) == max(finite)
+    assert math.isnan(percentile(unmeasured, 50))
+
+
+def test_wilson_interval_matches_the_published_example():
+    low, high = wilson_interval(9, 10)
+    assert (round(low, 3), round(high, 3)) == (0.596, 0.982)
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_percentile_ignores_what_was_not_measured():
+    assert percentile([1.0, math.nan, 3.0], 50) == 2.0
+    assert math.isnan(percentile([], 50))
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (50, 100, 0.404, 0.596), (95, 100, 0.888, 0.978)],
+)
+def test_wilson_interval(successes, trials, low, high):
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-3)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (-1, 5), (6, 5)])
+def test_wilson_refuses_impossible_counts(successes, trials):
+    with pytest.raises(ValueError, match="successes of"):
+        wilson_interval(successes, trials)
+
+
+def test_mcnemar_is_the_exact_test_of_the_unlike_pairs():
+    # 8 against 1: two-sided binomial, 2 (C(9, 0) + C(9, 1)) / 2^9.
+    a = [True] * 8 + [False] + [True] * 10 + [False] * 5
+    b = [False] * 8 + [True] + [True] * 10 + [False] * 5
+    result = compare_pairs(a, b)
+    assert (result.both, result.only_a, result.only_b, result.neither) == (10, 8, 1, 5)
+    assert result.p_value == pytest.approx(2 * (1 + 9) / 2**9)
+    assert compare_pairs([True, False], [True, False]).p_value == 1.0
+
+
+def test_paired_interval_is_newcombes():
+    # Newcombe 1998, table III, example of method 10: 36, 12, 2, 0 of 50 gives 0.0569 to 0.3404.
+    pairs = [(True, True)] * 36 + [(True, False)] * 12 + [(False, True)] * 2
+    a, b = zip(*pairs, strict=True)
+    result = compare_pairs(a, b)
+    assert result.difference == pytest.approx(0.20)
+    assert result.interval == pytest.approx((0.0569, 0.3404), abs=5e-4)
