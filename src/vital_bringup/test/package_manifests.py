@@ -31,6 +31,7 @@ KEYS = {
     "mcap": "python3-mcap-pip",
     "msgspec": "python3-msgspec-pip",
     "mujoco": "python3-mujoco-pip",
+    "mypy": "python3-mypy",
     "numpy": "python3-numpy",
     "ompl": "python3-ompl-pip",
     "pinocchio": "python3-pinocchio-pip",
