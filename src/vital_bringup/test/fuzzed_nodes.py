@@ -194,9 +194,9 @@ def task_server(_folder: Path) -> Node:
 
 
 def deploy(_folder: Path) -> Node:
-    from vital_bringup.sessions.deploy_node import Deployment
+    from vital_bringup.sessions.deploy_node import DeployNode
 
-    return Deployment()
+    return DeployNode()
 
 
 def record_session(_folder: Path) -> Node:

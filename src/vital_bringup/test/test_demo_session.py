@@ -2,7 +2,8 @@
 
 import pytest
 
-from vital_bringup.sessions.demo_session import DemoSession, Outcome, Phase, Press, Saved, Tally
+from vital_bringup.sessions.buttons import Press
+from vital_bringup.sessions.demo_session import DemoSession, Outcome, Phase, Saved, Tally
 from vital_bringup.sessions.patience import MOST_FAILURES_IN_A_ROW
 from vital_core.errors import ErrorCode, VitalError
 
@@ -35,7 +36,7 @@ class System:
         self.outcomes.append((outcome, note))
         return Saved(self.episode, 100, tuple(self.faults.get(self.episode, ())))
 
-    def press(self, timeout_s):
+    def wait_for_press(self, timeout_s):
         assert self.open == (timeout_s is not None)
         return self.presses.pop(0)
 

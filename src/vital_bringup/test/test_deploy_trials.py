@@ -7,14 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from vital_bringup.sessions.deploy_node import Settings, run_trials
+from vital_bringup.sessions.deployment import run_trials
 from vital_bringup.sessions.report import check_writable
+from vital_bringup.sessions.session_parameters import DeployParameters
 from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.errors import ErrorCode, VitalError
 
 
-def settings(report, trials=1) -> Settings:
-    return Settings("usb_insertion", "insert it", trials, 1000, str(report), "sim", 1.0)
+def parameters(report, trials=1) -> DeployParameters:
+    return DeployParameters(prompt="insert it", trials=trials, report=str(report))
 
 
 def test_a_report_that_can_be_written_leaves_a_folder_and_nothing_in_it(tmp_path):
@@ -29,21 +30,21 @@ def test_a_report_that_cannot_be_written_is_refused_with_what_to_do(tmp_path, re
     with pytest.raises(
         VitalError, match=r"cannot be written \(.*name a place that you may write to, or none"
     ) as refusal:
-        settings(tmp_path / report)
+        parameters(tmp_path / report)
     assert refusal.value.code is ErrorCode.BAD_PARAMETER
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
 
 
 @pytest.mark.parametrize("report", ["none", ""])
 def test_no_report_has_a_word(report):
-    assert settings(report).report_path is None
+    assert parameters(report).report_path is None
 
 
 class Deployment:
     """Three trials that go well, unless ``during`` one of them something happens: a code ends it."""
 
     def __init__(self, report, during, *, whole=True) -> None:
-        self.settings, self.said, self._during = settings(report, trials=3), [], during
+        self.parameters, self.said, self._during = parameters(report, trials=3), [], during
         self.tried, self._whole = 0, whole
 
     def get_logger(self):
@@ -58,7 +59,7 @@ class Deployment:
         trial = Trial(number, 1000 + number, "usb_insertion", "insert it", Phase.DONE, True)
         return trial if code is None else replace(trial, phase=Phase.POLICY).failed(code, "as told")
 
-    def whole_again(self):
+    def becomes_whole(self):
         return self._whole
 
 

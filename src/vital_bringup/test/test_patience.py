@@ -29,10 +29,10 @@ def test_stalls_count_only_once_nothing_else_has_happened_for_minutes():
     clock = Clock()
     patience = Patience("went wrong", clock)
     for _ in range(10):
-        patience.failed("no picture", ErrorCode.NO_CAMERA)
+        patience.failed("no image", ErrorCode.NO_CAMERA)
         clock.now_s += STALLED_S / 20
     patience.went_well()
-    patience.failed("no picture", ErrorCode.NO_CAMERA)
+    patience.failed("no image", ErrorCode.NO_CAMERA)
     clock.now_s += STALLED_S * 1.01
-    with pytest.raises(VitalError, match="0 attempts and 2 stalls in a row went wrong, the last: no picture"):
-        patience.failed("no picture", ErrorCode.NO_CAMERA)
+    with pytest.raises(VitalError, match="0 attempts and 2 stalls in a row went wrong, the last: no image"):
+        patience.failed("no image", ErrorCode.NO_CAMERA)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vital_bringup.sessions.demo_session import Press
+from vital_bringup.sessions.buttons import Press
 from vital_bringup.sessions.patience import MOST_FAILURES_IN_A_ROW
 from vital_bringup.sessions.training_session import (
     MOST_LAST_WAITS,
@@ -58,7 +58,7 @@ class System:
     def steps(self):
         return 10 * len(self.labels)
 
-    def pressed(self, timeout_s):
+    def wait_for_press(self, timeout_s):
         if self.presses:
             return self.presses.pop(0)
         assert timeout_s is not None, "waits for a button that never comes"

@@ -1,4 +1,4 @@
-"""A session of demonstrations: scene, start pose, the operator's turn, saved; again until there are enough.
+"""A session of demonstrations: scene, start pose, the operator shows it, saved; again until there are enough.
 
 Knows nothing of ROS: it is given the parts of the system and the operator's buttons, and tells where it stands.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from vital_bringup.sessions.buttons import Press
 from vital_bringup.sessions.patience import Patience
 from vital_core.errors import ErrorCode, VitalError
 
@@ -20,18 +21,6 @@ class Phase(Enum):
     RECORDING = "recording"
     SAVING = "saving"
     FINISHED = "finished"
-
-
-class Press(Enum):
-    """What the operator, or the system in the operator's place, says."""
-
-    START = "start"
-    SUCCESS = "success"
-    FAILURE = "failure"
-    REDO = "redo"
-    FINISH = "finish"
-    STOPPED = "stopped"  # the gate latched, or the device was lost
-    TIME_UP = "time up"
 
 
 class Outcome(Enum):
@@ -63,7 +52,7 @@ class Parts(Protocol):
     def finish_recording(self, outcome: Outcome, note: str) -> Saved:
         """Close the open episode, or with none open and REDO mark the last one."""
 
-    def press(self, timeout_s: float | None) -> Press:
+    def wait_for_press(self, timeout_s: float | None) -> Press:
         """Wait for the operator; TIME_UP after ``timeout_s``."""
 
     def whole_again(self, error: VitalError) -> bool:
@@ -128,14 +117,14 @@ class DemoSession:
         """
         while self.tally.saved < self.tally.wanted:
             try:
-                going_on = self._one()
+                going_on = self._run_attempt()
             except VitalError as error:
                 if error.code in (ErrorCode.DISK_FULL, ErrorCode.CANCELLED):
                     raise
                 if error.code is ErrorCode.NODE_LOST and not self._parts.whole_again(error):
                     raise
                 self.tally.unprepared += 1
-                self._unlucky(str(error), error.code)
+                self._note_failure(str(error), error.code)
                 going_on = True
             if not going_on:
                 break
@@ -143,7 +132,7 @@ class DemoSession:
         self._say(Phase.FINISHED, self.tally.line())
         return self.tally
 
-    def _one(self) -> bool:
+    def _run_attempt(self) -> bool:
         """One attempt; whether the session goes on."""
         self._say(Phase.PREPARING, "hands off: the arm moves to a start pose")
         self._parts.prepare(self.seed)
@@ -151,15 +140,15 @@ class DemoSession:
             return False
         self._parts.start_recording(self.seed)
         self._say(Phase.RECORDING, "show it, then SUCCESS, FAILURE or REDO")
-        press = self._parts.press(self._episode_s)
+        press = self._parts.wait_for_press(self._episode_s)
         while press is Press.START:
-            press = self._parts.press(self._episode_s)
+            press = self._parts.wait_for_press(self._episode_s)
         self._save(press)
         return press is not Press.FINISH
 
     def _wait_for_start(self) -> bool:
         self._say(Phase.READY, "close the clutch and press START")
-        while (press := self._parts.press(None)) is not Press.START:
+        while (press := self._parts.wait_for_press(None)) is not Press.START:
             if press is Press.FINISH:
                 return False
             if press is Press.STOPPED:
@@ -182,15 +171,15 @@ class DemoSession:
             self.tally.redone += 1
         elif outcome is Outcome.FAILURE:
             self.tally.failed += 1
-            self._unlucky(f"episode {saved.episode}: {press.value}")
+            self._note_failure(f"episode {saved.episode}: {press.value}")
         elif saved.faults:
             self.tally.faulty += 1
-            self._unlucky(f"episode {saved.episode}: {'; '.join(saved.faults)}")
+            self._note_failure(f"episode {saved.episode}: {'; '.join(saved.faults)}")
         else:
             self.tally.saved += 1
             self._patience.went_well()
 
-    def _unlucky(self, note: str, code: ErrorCode = ErrorCode.GIVE_UP) -> None:
+    def _note_failure(self, note: str, code: ErrorCode = ErrorCode.GIVE_UP) -> None:
         self.tally.notes.append(note)
         self._patience.failed(note, code)
 

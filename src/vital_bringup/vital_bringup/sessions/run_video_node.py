@@ -56,16 +56,16 @@ class RunVideo(Node):
         self._words = {"gate": "", "policy": "", "touch": ""}
         self._scene_camera: Subscription | None = None
         self._written = 0
-        subscribe(self, Image, "/wrist_camera/image_raw", self._on_wrist, NEWEST, read=picture)
+        subscribe(self, Image, "/wrist_camera/image_raw", self._on_wrist, NEWEST, read=rgb_image)
         subscribe(self, GateState, "/vital/gate_state", self._on_gate, 1, read=known_gate_state)
         subscribe(self, PolicyState, "/vital/policy_state", self._on_policy, 1)
         subscribe(self, TactileArray, "/anyskin/tactile", self._on_touch, NEWEST, read=whole_tactile)
         self.create_timer(1.0 / RATE_HZ, self._write)
-        self._diagnostics = Diagnostics(self, lambda: Health(OK, "filming", {"pictures": self._written}))
+        self._diagnostics = Diagnostics(self, lambda: Health(OK, "filming", {"images": self._written}))
 
     def _find_scene_camera(self) -> None:
         if self._scene_camera is None and self.count_publishers(SCENE) > 0:
-            self._scene_camera = subscribe(self, Image, SCENE, self._on_scene, as_offered(self, SCENE), read=picture)
+            self._scene_camera = subscribe(self, Image, SCENE, self._on_scene, as_offered(self, SCENE), read=rgb_image)
 
     def _on_scene(self, shown: NDArray[np.uint8]) -> None:
         self._scene = np.asarray(cv2.resize(shown, (640, HEIGHT_PX)), np.uint8)
@@ -100,7 +100,7 @@ class RunVideo(Node):
         self._file.close()
 
 
-def picture(message: Image) -> NDArray[np.uint8]:
+def rgb_image(message: Image) -> NDArray[np.uint8]:
     """(H, W, 3) of an rgb8 image."""
     return image_message.from_message(message, "rgb8")
 

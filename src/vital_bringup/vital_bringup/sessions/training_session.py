@@ -1,6 +1,6 @@
-"""A residual training: start pose, the policy's turn, a label, again; paused and gone on with at any time.
+"""A residual training: start pose, the policy acts, a label, again; paused and gone on with at any time.
 
-Knows nothing of ROS: it is given the parts of the system and the person's buttons, and tells where it stands.
+Knows nothing of ROS: it is given the parts of the system and the operator's buttons, and tells where it stands.
 """
 
 from collections import deque
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from vital_bringup.sessions.demo_session import Press
+from vital_bringup.sessions.buttons import Press
 from vital_bringup.sessions.patience import Patience
 from vital_core.errors import ErrorCode, VitalError
 
@@ -57,13 +57,13 @@ class TrainingParts(Protocol):
         """Let the policy act until success, a limit or the time is up."""
 
     def ask(self) -> bool | None:
-        """A person's word on the last episode; None: forget it."""
+        """The operator's word on the last episode; None: forget it."""
 
     def label(self, episode: int, success: bool) -> None:
         """Give an episode's label to the replay."""
 
     def say_progress(self, episode: int, success: bool) -> None:
-        """One line for the person, after a labelled episode."""
+        """One line for the operator, after a labelled episode."""
 
     def updates_owed(self) -> int:
         """Updates that the learner has not come to yet; at least one for a step that it has not read."""
@@ -71,7 +71,7 @@ class TrainingParts(Protocol):
     def steps(self) -> int:
         """Environment steps that were labelled so far."""
 
-    def pressed(self, timeout_s: float | None) -> Press:
+    def wait_for_press(self, timeout_s: float | None) -> Press:
         """The next button; TIME_UP after ``timeout_s``."""
 
     def whole_again(self, error: VitalError) -> bool:
@@ -118,23 +118,23 @@ class TrainingSession:
         return self._first_seed + self.progress.attempts
 
     def run(self) -> Progress:
-        """Until the steps are done or the person has finished.
+        """Until the steps are done or the operator has finished.
 
         Raises VitalError when nothing goes well any more, or at once when it cannot go on.
         """
         while self._parts.steps() < self.progress.wanted_steps and not self._finishing:
-            self._hear()
+            self._take_presses()
             if self._finishing:
                 break
             if self._paused:
-                self._wait()
+                self._wait_while_paused()
                 continue
             if (owed := self._parts.updates_owed()) > MOST_OWED:
                 self._say(Phase.WAITING, f"waiting for the learner, which is {owed} updates behind")
-                self._heed(self._parts.pressed(WAIT_S))
+                self._obey(self._parts.wait_for_press(WAIT_S))
                 continue
             try:
-                self._one()
+                self._run_episode()
             except VitalError as error:
                 if error.code in (*FATAL, ErrorCode.CANCELLED):
                     raise
@@ -149,30 +149,30 @@ class TrainingSession:
 
     def _let_the_learner_finish(self) -> None:
         """What was played is learned from before it ends."""
-        before, standing = -1, 0
+        last_owed, standing = -1, 0
         while (owed := self._parts.updates_owed()) > 0 and standing < MOST_LAST_WAITS and not self._finishing:
-            standing = standing + 1 if owed == before else 0
-            before = owed
+            standing = standing + 1 if owed == last_owed else 0
+            last_owed = owed
             self._say(Phase.WAITING, f"all steps are done; the learner is {owed} updates behind, FINISH ends now")
-            self._heed(self._parts.pressed(WAIT_S))
+            self._obey(self._parts.wait_for_press(WAIT_S))
 
-    def _hear(self) -> None:
+    def _take_presses(self) -> None:
         """Buttons between episodes: START pauses, FINISH ends."""
-        while (press := self._parts.pressed(0.0)) is not Press.TIME_UP:
-            self._heed(press)
+        while (press := self._parts.wait_for_press(0.0)) is not Press.TIME_UP:
+            self._obey(press)
 
-    def _heed(self, press: Press) -> None:
+    def _obey(self, press: Press) -> None:
         if press is Press.START:
             self._paused = not self._paused
         elif press is Press.FINISH:
             self._finishing = True
 
-    def _wait(self) -> None:
+    def _wait_while_paused(self) -> None:
         self._say(Phase.PAUSED, "START goes on, FINISH ends")
         while self._paused and not self._finishing:
-            self._heed(self._parts.pressed(None))
+            self._obey(self._parts.wait_for_press(None))
 
-    def _one(self) -> None:
+    def _run_episode(self) -> None:
         self._say(Phase.PREPARING, "hands off: the arm moves to a start pose")
         self._parts.prepare(self.seed)
         self._say(Phase.RUNNING, "the policy acts; close the clutch to take over, SUCCESS or FAILURE ends it")

@@ -5,7 +5,6 @@ does not answer has the gate stop the arm.
 """
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from vital_interfaces.action import ReachTarget, RunPolicy
 from vital_interfaces.msg import GateState, SimTruth
 from vital_interfaces.srv import LocalizeTarget, Stop
 from vital_ros.boundary import subscribe
-from vital_ros.calls import call, never, run_action
+from vital_ros.calls import Question, call, never, run_action
 from vital_ros.gate_watch import GateWatch
 
 # Success must last this long before a label is given, so that a plug bouncing in the opening is none.
@@ -98,17 +97,17 @@ class TaskCancel:
 class RosSkills:
     """Calls `/vital/localize_target`, `/vital/reach_target` and `/vital/run_policy` of a running system."""
 
-    def __init__(self, node: Node, labeller: Labeller, hear_gate: Callable[[GateState], None] = lambda _: None) -> None:
+    def __init__(self, node: Node, labeller: Labeller, watch: GateWatch, is_stopping: Question = never) -> None:
         self._node = node
         self.label = SuccessLabel()
-        self.stopping = threading.Event()
+        self._is_stopping = is_stopping
         self.cancelled = TaskCancel()
         self._truth: SimTruth | None = None
         self._localize = node.create_client(LocalizeTarget, "/vital/localize_target")
         self._reach = ActionClient(node, ReachTarget, "/vital/reach_target")
         self._policy = ActionClient(node, RunPolicy, "/vital/run_policy")
         self._stop = node.create_client(Stop, "/vital/stop")
-        self.watch = GateWatch(node, hear_gate)
+        self.watch = watch
         if labeller is Labeller.SIM_TRUTH:
             subscribe(node, SimTruth, "/sim/truth", self._on_truth, 1)
 
@@ -125,7 +124,7 @@ class RosSkills:
         """The local policy, where it does not answer yet."""
         return [] if self._policy.server_is_ready() else ["policy"]
 
-    def learn(self, name: str, seed: int, located: Located, over: Callable[[], bool]) -> Any:
+    def learn(self, name: str, seed: int, located: Located, over: Question) -> Any:
         """Run the local policy as something to learn from until ``over`` or its time is up; the action's result.
 
         Where it is to end follows from where the target was ``located``.
@@ -184,9 +183,9 @@ class RosSkills:
         )
 
     def _given_up(self) -> bool:
-        return self.stopping.is_set() or self.cancelled.is_set()
+        return self._is_stopping() or self.cancelled.is_set()
 
-    def _carry_out(self, client: ActionClient, goal: Any, timeout_s: float, over: Callable[[], bool] = never) -> Any:
+    def _carry_out(self, client: ActionClient, goal: Any, timeout_s: float, over: Question = never) -> Any:
         """The result of a skill that moves the arm; cancelled, and waited for, when it is ``over``."""
         self.watch.wait(abandon=self._given_up)
         if self.cancelled.is_set():
@@ -205,7 +204,7 @@ class RosSkills:
                 goal,
                 timeout_s=timeout_s,
                 cancel_when=to_be_ended,
-                abandon=lambda: self.stopping.is_set() or self.cancelled.overdue(),
+                abandon=lambda: self._is_stopping() or self.cancelled.overdue(),
             )
         except VitalError as error:
             if lost:

@@ -22,6 +22,7 @@ from vital_core.task import load_task
 from vital_interfaces.action import RunTask
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, Diagnostics, Health
+from vital_ros.gate_watch import GateWatch
 from vital_ros.long_action import GoalEnd, LongAction
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
@@ -42,7 +43,8 @@ class TaskServer(Node):
 
     def __init__(self) -> None:
         super().__init__("task_server")
-        self._skills = RosSkills(self, self._choose_labeller())
+        self._stopping = threading.Event()
+        self._skills = RosSkills(self, self._choose_labeller(), GateWatch(self), self._stopping.is_set)
         self._thread: threading.Thread | None = None
         self._goal: ServerGoalHandle | None = None
         self._counts = {"tasks": 0, "successes": 0, "faults": 0, "cancelled": 0}
@@ -114,7 +116,7 @@ class TaskServer(Node):
 
     def on_exit(self) -> None:
         """Give up the task that runs: its thread must not outlive what it calls."""
-        self._skills.stopping.set()
+        self._stopping.set()
         if self._thread is not None:
             self._thread.join(EXIT_S)
 

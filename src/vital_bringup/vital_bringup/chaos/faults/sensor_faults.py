@@ -215,7 +215,7 @@ def stamps_before_the_epoch(scene: Scene) -> Injected:
 
 
 def image_message(width: int, height: int) -> Image:
-    """A grey picture."""
+    """A grey image."""
     message = Image(width=width, height=height, step=3 * width, encoding="rgb8")
     message.data = array.array("B", bytes([128]) * (3 * width * height))
     message.header.frame_id = LIE
@@ -230,7 +230,7 @@ def flood_of_joints(scene: Scene) -> Injected:
 
 
 def flood_of_images(scene: Scene) -> Injected:
-    """Grey pictures of the scene camera's size as fast as they go (at most 300 a second), for 1 s."""
+    """Grey images of the scene camera's size as fast as they go (at most 300 a second), for 1 s."""
     message = image_message(640, 480)
     publisher = scene.driver.publisher(Image, COLOUR, qos_profile_sensor_data)
 
