@@ -17,9 +17,9 @@ from launch_ros.actions import Node
 from vital_bringup.launching import launch_parts as parts
 from vital_bringup.launching.launch_arguments import Argument, declared, given, text
 from vital_bringup.launching.launch_parts import project_node
-from vital_bringup.sessions.report import check_writable
 from vital_core.arm.arm_description import SIM
 from vital_core.errors import VitalError
+from vital_core.files.safe_file import check_writable
 from vital_core.labeller import AUTO, choose_labeller
 
 ARGUMENTS: tuple[Argument, ...] = (

@@ -87,23 +87,23 @@ def test_page_is_written_between_its_markers_from_the_ledger_alone(tmp_path, pag
     book.append(entry(1, violations=("rest: moves at 1.0 rad/s", "clean: left files")))
     book.append(entry(2, kind="joints_jump"))
     book.append(entry(-1, kind="stack_ended"))
-    report.write(page, [tmp_path / "run"])
+    report.write(page, [tmp_path / "run"], KINDS)
     text = page.read_text()
     assert text.startswith("# Title") and text.endswith("the end\n") and "from before" not in text
     assert "| `node_killed` | 2 | 1 | 2 ended with code 1 | 1 rest, 1 clean |" in text
     assert "3 of 4 faults" in text and "2 with every invariant held" in text
     assert "lifecycle_manager.cpp" in text and "JTC" in text
-    report.write(page, [tmp_path / "run"])
+    report.write(page, [tmp_path / "run"], KINDS)
     assert page.read_text() == text
 
 
 def test_page_without_markers_and_a_run_without_figures_are_refused(tmp_path, page):
     with pytest.raises(VitalError, match="run a campaign first"):
-        report.write(page, [tmp_path / "nothing"])
+        report.write(page, [tmp_path / "nothing"], KINDS)
     bare = tmp_path / "bare.md"
     bare.write_text("# Title\n")
     with pytest.raises(VitalError, match="needs the lines"):
-        report.write(bare, [page])
+        report.write(bare, [page], KINDS)
 
 
 def test_kinds_that_cannot_be_injected_here_are_refused_before_anything_starts(tmp_path, monkeypatch):

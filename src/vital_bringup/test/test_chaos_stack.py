@@ -13,14 +13,14 @@ from rclpy.context import Context
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from vital_bringup.chaos.driver import LIE
 from vital_bringup.chaos.endurance import slope_mb_per_h
 from vital_bringup.chaos.faults import replay_faults
-from vital_bringup.chaos.stack import Stack, wait_until
-from vital_bringup.chaos.watching import clocks, processes
-from vital_bringup.chaos.watching.observer import LIE
+from vital_bringup.chaos.stack import SHARED, Stack, marked
+from vital_bringup.chaos.watching import clocks
 from vital_bringup.chaos.watching.recording import Recording, Tail
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
-from vital_core.clock import steady_s
+from vital_core.clock import steady_s, wait_until
 from vital_core.errors import VitalError
 
 DOMAIN = 60 + os.getpid() % 10
@@ -47,7 +47,7 @@ def test_process_that_outlives_the_launch_is_found_and_ended(tmp_path):
     assert stack.launch.wait(20.0) == 0
     ending = stack.ended(steady_s())
     assert "processes" in str(ending.left())
-    assert not processes.marked(stack.mark)
+    assert not marked(stack.mark)
 
 
 def test_temporary_file_and_shared_memory_that_are_left_are_found(tmp_path):
@@ -57,7 +57,7 @@ def test_temporary_file_and_shared_memory_that_are_left_are_found(tmp_path):
         stack._segments.add("chaos_test_litter")
         ending = stack.end()
     finally:
-        (processes.SHARED / "chaos_test_litter").unlink(missing_ok=True)
+        (SHARED / "chaos_test_litter").unlink(missing_ok=True)
     assert ending.files[0].startswith("litter_") and ending.shared == ("chaos_test_litter",)
 
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from vital_bringup.sessions.deployment import run_trials
-from vital_bringup.sessions.report import check_writable
 from vital_bringup.sessions.session_parameters import DeployParameters
 from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.files.safe_file import check_writable
 
 
 def parameters(report, trials=1) -> DeployParameters:

@@ -9,6 +9,15 @@ def steady_s() -> float:
     return time.monotonic()
 
 
+def wait_until(condition: Callable[[], bool], deadline_s: float, *, look_every_s: float = 0.05) -> bool:
+    """Wait for ``condition`` until ``deadline_s`` of the steady clock; whether it came true."""
+    while not condition():
+        if steady_s() > deadline_s:
+            return False
+        time.sleep(look_every_s)
+    return True
+
+
 class Pacer:
     """Ticks at ``start + i * period``: a late tick does not push back the ones after it.
 

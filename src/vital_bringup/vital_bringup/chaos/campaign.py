@@ -4,15 +4,14 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vital_bringup.chaos import verdict
-from vital_bringup.chaos.faults.kind import Found, Kind, Parameters, Scene, Station
-from vital_bringup.chaos.faults.kinds import BY_NAME, AnyKind
-from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.ledger import Entry, Ledger, Plan
+from vital_bringup.chaos.faults.kind import AnyKind, Kind, Scene, Station
+from vital_bringup.chaos.judgement import Found, Judgement, Parameters
+from vital_bringup.chaos.ledger import END_OF_STACK, NOT_USABLE, Entry, Ledger, Plan
 from vital_bringup.chaos.stack import NODES
 from vital_bringup.chaos.watching.live import Live
 from vital_core.clock import steady_s
@@ -21,8 +20,6 @@ from vital_core.errors import ErrorCode, VitalError
 FAULTS_PER_STACK = 25
 TRIES = 3
 IDLE_SHARE = 0.2  # of faults that come while nobody owns the arm
-END_OF_STACK = "stack_ended"
-NOT_USABLE = "stack_not_usable"
 END_WITHIN_S = 10.0
 
 
@@ -62,10 +59,22 @@ class Progress:
 
 
 class Campaign:
-    """Runs what of a plan is not in the ledger. ``domains``: ROS domains, used in turn, so that what a killed stack
-    leaves in the discovery does not meet the next."""
+    """Runs what of a plan is not in the ledger.
 
-    def __init__(self, plan: Plan, ledger: Ledger, folder: Path, domains: Sequence[int], progress: Progress) -> None:
+    kinds: of faults, by name. domains: ROS domains, used in turn, so that what a killed stack leaves in the discovery
+    does not meet the next.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        kinds: Mapping[str, AnyKind],
+        ledger: Ledger,
+        folder: Path,
+        domains: Sequence[int],
+        progress: Progress,
+    ) -> None:
+        self._kinds = kinds
         self._plan, self._ledger, self._folder, self._domains = plan, ledger, folder, domains
         self._progress = progress
         self._live: Live | None = None
@@ -93,7 +102,7 @@ class Campaign:
         self._spotless &= entry.held
 
     def _run_one(self, number: int, name: str) -> None:
-        kind, draw = BY_NAME[name], random.Random(f"{self._plan.seed}/{number}")
+        kind, draw = self._kinds[name], random.Random(f"{self._plan.seed}/{number}")
         if isinstance(kind, Station):
             self._at_station(number, kind, draw)
             return
@@ -131,7 +140,7 @@ class Campaign:
         if not live.stack.whole():
             raise VitalError(ErrorCode.NODE_LOST, "the stack died before the fault came: of the one before?")
         was = verdict.before(live)
-        injected = kind.inject(Scene(live.stack, live.driver, draw, live.folder))
+        injected = kind.inject(Scene(live.stack, live.driver, draw, live.folder, live.clock))
         live.driver.withdraw()
         judgement, outcome, ending = verdict.judge(live, injected, was)
         if ending is None and (outcome != "goes on" or injected.expect is not verdict.Expect.GOES_ON):

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from vital_bringup.chaos import endurance, report
 from vital_bringup.chaos.campaign import Campaign, Progress
-from vital_bringup.chaos.faults.kind import Station
-from vital_bringup.chaos.faults.kinds import BY_NAME, AnyKind
+from vital_bringup.chaos.faults.kind import AnyKind, Station
+from vital_bringup.chaos.faults.kinds import BY_NAME, KINDS
 from vital_bringup.chaos.faults.station import small_disk
 from vital_bringup.chaos.ledger import Ledger, Plan
 from vital_bringup.chaos.watching import clocks
@@ -103,7 +103,7 @@ def _campaign(options: argparse.Namespace, domains: Sequence[int]) -> int:
         progress.done += entry.number >= 0
         progress.violated += not entry.held
         progress.spent_s += entry.seconds if entry.number >= 0 else 0.0
-    Campaign(plan, ledger, options.out.absolute(), domains, progress).run()
+    Campaign(plan, BY_NAME, ledger, options.out.absolute(), domains, progress).run()
     return EXIT_VIOLATED if any(not entry.held for entry in ledger.entries) else 0
 
 
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
             _say(f"{kind.name:26} {kind.family:20} {kind.words}")
         return 0
     if options.what == "report":
-        report.write(options.page, options.ledgers or [options.out])
+        report.write(options.page, options.ledgers or [options.out], KINDS)
         return 0
     options.out = options.out.absolute()
     if options.soak is not None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from vital_bringup.chaos.driver import IN_ORDER
-from vital_bringup.chaos.watching import motion, processes
+from vital_bringup.chaos.stack import SHARED, usage
+from vital_bringup.chaos.watching import motion
 from vital_bringup.chaos.watching.live import Live
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
@@ -46,10 +47,10 @@ class Memory:
         """Look at every node once."""
         self.times_s.append(at_s)
         for name, pid in live.stack.nodes().items():
-            usage = processes.usage(pid)
-            if usage is not None:
-                self.rss_mb.setdefault(name, []).append(usage.rss_bytes / MB)
-                self.files.setdefault(name, []).append(usage.files)
+            taken = usage(pid)
+            if taken is not None:
+                self.rss_mb.setdefault(name, []).append(taken.rss_bytes / MB)
+                self.files.setdefault(name, []).append(taken.files)
 
     def summary(self) -> dict[str, dict[str, float]]:
         """By node: memory at the beginning, after warming up and at the end (MB), slope (MB/h), files."""
@@ -133,7 +134,7 @@ def soak(out: Path, domain: int, task: str, seconds: float, about: dict[str, str
 def bring_ups(out: Path, domain: int, task: str, count: int, about: dict[str, str], say: Say) -> int:
     """Bring the stack up and end it ``count`` times in one domain; the exit code. Writes bringups.json."""
     rows = []
-    shared = len(list(processes.SHARED.iterdir()))
+    shared = len(list(SHARED.iterdir()))
     for number in range(count):
         row = _bring_up(out / f"bringup_{time.strftime('%d_%H%M%S')}_{number}", domain, task)
         rows.append(row)
@@ -141,7 +142,7 @@ def bring_ups(out: Path, domain: int, task: str, count: int, about: dict[str, st
             f"[{number + 1}/{count}] up after {row['up_s']:.1f} s, ended after {row['end_s']:.1f} s with code "
             f"{row['code']}, left {row['left'] or 'nothing'}"
         )
-    grown = len(list(processes.SHARED.iterdir())) - shared
+    grown = len(list(SHARED.iterdir())) - shared
     summary = {"bringups": count, "about": about, "rows": rows, "shared_memory_names_more": grown}
     safe_file.write_json(out / "bringups.json", summary)
     return 0 if all(row["code"] == 0 and row["left"] is None for row in rows) else 1
@@ -154,11 +155,11 @@ def _bring_up(folder: Path, domain: int, task: str) -> dict[str, Any]:
         live = Live(folder, domain, task)
     except VitalError as error:
         return {"up_s": steady_s() - start, "end_s": 0.0, "code": None, "left": str(error), "launch_files": 0}
-    usage = processes.usage(live.stack.launch.pid)
+    taken = usage(live.stack.launch.pid)
     ending = live.close()
     if ending.code == 0 and ending.left() is None:
         live.forget()
-    files = 0 if usage is None else usage.files
+    files = 0 if taken is None else taken.files
     return {
         "up_s": live.up_s,
         "end_s": ending.seconds,

@@ -1,6 +1,10 @@
 """The invariants, and which of them held after a fault."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Any
+
+Parameters = dict[str, Any]
 
 INVARIANTS = {
     "safe": "no commanded step beyond the limits",
@@ -30,3 +34,21 @@ class Judgement:
         self.invariants[name] = held
         if problem is not None:
             self.violations.append(f"{name}: {problem}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a fault at a station, which needs no stack."""
+
+    parameters: Parameters
+    outcome: str
+    judgement: Judgement
+
+
+def traceback_in(log: str) -> str | None:
+    """The error that a traceback in a log ends with; None without one."""
+    if "Traceback" not in log:
+        return None
+    after = log[log.index("Traceback") :].splitlines()
+    errors = [line for line in after if re.search(r"\b[A-Z]\w*(Error|Exception|Exit|Interrupt)\b", line)]
+    return (errors or after)[0].strip()[:200]

@@ -9,6 +9,10 @@ from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
 
+# Kinds of entries that are no faults.
+END_OF_STACK = "stack_ended"
+NOT_USABLE = "stack_not_usable"
+
 
 @dataclass(frozen=True)
 class Plan:

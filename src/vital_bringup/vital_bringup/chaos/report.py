@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vital_bringup.chaos import ledger
-from vital_bringup.chaos.campaign import END_OF_STACK, NOT_USABLE
-from vital_bringup.chaos.faults.kinds import BY_NAME, KINDS
-from vital_bringup.chaos.ledger import Entry
+from vital_bringup.chaos.faults.kind import AnyKind
+from vital_bringup.chaos.ledger import END_OF_STACK, NOT_USABLE, Entry
 from vital_bringup.chaos.peers import PEERS, SOURCES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
@@ -49,10 +48,10 @@ def _row(cells: Sequence[object]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "/").replace("\n", " ") for cell in cells) + " |"
 
 
-def faults_table(entries: Sequence[Entry]) -> list[str]:
+def faults_table(entries: Sequence[Entry], kinds: Sequence[AnyKind]) -> list[str]:
     """One row a kind: count, how many were held by, outcomes, what did not hold."""
     lines = [_row(["fault", "kind", "count", "all held", "outcome", "did not hold"]), "|---|---|---|---|---|---|"]
-    for kind in KINDS:
+    for kind in kinds:
         mine = [entry for entry in entries if entry.kind == kind.name]
         if mine:
             held = sum(entry.held for entry in mine)
@@ -67,9 +66,10 @@ def faults_table(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def peers_table(entries: Sequence[Entry]) -> list[str]:
+def peers_table(entries: Sequence[Entry], kinds: Sequence[AnyKind]) -> list[str]:
     """One row a family of faults that the campaign had."""
-    families = dict.fromkeys(BY_NAME[e.kind].family for e in entries if e.kind in BY_NAME)
+    family = {kind.name: kind.family for kind in kinds}
+    families = dict.fromkeys(family[e.kind] for e in entries if e.kind in family)
     lines = [_row(["fault", "ros2_control, JTC", "Nav2", "LeRobot"]), "|---|---|---|---|"]
     lines += [_row([f, PEERS[f].ros2_control, PEERS[f].nav2, PEERS[f].lerobot]) for f in PEERS if f in families]
     read = "; ".join(f"{name}: {where}" for name, where in SOURCES)
@@ -119,7 +119,7 @@ def _bring_ups(summary: dict[str, Any]) -> list[str]:
     ]
 
 
-def body(paths: Sequence[Path]) -> str:
+def body(paths: Sequence[Path], kinds: Sequence[AnyKind]) -> str:
     """What stands between the markers."""
     entries: list[Entry] = []
     texts: list[str] = []
@@ -135,21 +135,24 @@ def body(paths: Sequence[Path]) -> str:
     lines = [
         "\n\n".join(texts),
         "",
-        *faults_table(entries),
+        *faults_table(entries, kinds),
         "",
         "## The same case elsewhere",
         "",
-        *peers_table(entries),
+        *peers_table(entries, kinds),
     ]
     return "\n".join([*(lines if entries else []), *(["", "## Endurance", *endurance] if endurance else [])])
 
 
-def write(page: Path, paths: Sequence[Path]) -> None:
-    """Put the tables into ``page``. Raises VitalError when the markers are not there, or there is nothing to tell."""
+def write(page: Path, paths: Sequence[Path], kinds: Sequence[AnyKind]) -> None:
+    """Put the tables into ``page``, a row for each of ``kinds`` that was met.
+
+    Raises VitalError when the markers are not there, or there is nothing to tell.
+    """
     text = page.read_text() if page.is_file() else ""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise VitalError(
             ErrorCode.BAD_PARAMETER, f"{page} needs the lines '{BEGIN}' and '{END}' once each, in this order"
         )
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-    safe_file.write_bytes(page, f"{before}{BEGIN}\n\n{body(paths)}\n\n{after}".encode())
+    safe_file.write_bytes(page, f"{before}{BEGIN}\n\n{body(paths, kinds)}\n\n{after}".encode())

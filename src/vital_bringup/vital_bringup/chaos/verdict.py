@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from vital_bringup.chaos.driver import IN_ORDER
 from vital_bringup.chaos.faults.kind import Expect, Injected
-from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.stack import Ending, traceback_in, wait_until
+from vital_bringup.chaos.judgement import Judgement, traceback_in
+from vital_bringup.chaos.stack import Ending
 from vital_bringup.chaos.watching import motion
 from vital_bringup.chaos.watching.live import Live
-from vital_core.clock import steady_s
+from vital_core.clock import steady_s, wait_until
 from vital_core.task import load_task
 
 REST_WITHIN_S = 1.0

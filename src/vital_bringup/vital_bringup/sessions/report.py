@@ -1,15 +1,12 @@
 """The report of a deployment: every trial, and what they say together."""
 
-import errno
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vital_bringup.tasks.trial import Trial
-from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
 from vital_core.statistics import percentile, wilson_interval
 
@@ -49,28 +46,6 @@ def write(path: Path, settings: dict[str, Any], trials: Sequence[Trial]) -> None
             "trials": [t.to_json() for t in trials],
         },
     )
-
-
-def check_writable(path: Path, given: str) -> None:
-    """Raises VitalError(BAD_PARAMETER) naming ``given`` when ``path`` could not be written; makes its folder, and
-    leaves nothing in it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "it is there, and no ordinary file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        os.unlink(aside)
-        try:
-            os.write(file, bytes(4096))
-            os.fsync(file)
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER,
-            f"{given} cannot be written ({error.strerror}: {path}): name a place that you may write to, or none",
-        ) from error
 
 
 def closing_line(trials: Sequence[Trial]) -> str:

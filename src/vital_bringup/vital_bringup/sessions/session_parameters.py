@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from vital_bringup.sessions.report import check_writable
+from vital_core.files.safe_file import check_writable
 from vital_core.labeller import AUTO, Labeller, choose_labeller
 from vital_core.task import load_task
 

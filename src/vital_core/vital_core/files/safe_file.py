@@ -9,6 +9,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from vital_core.errors import ErrorCode, VitalError
+
 KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder", stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
@@ -69,3 +71,25 @@ def write_json(path: Path, value: Any) -> None:
 def sha256(data: bytes) -> str:
     """Hex SHA-256 of ``data``."""
     return hashlib.sha256(data).hexdigest()
+
+
+def check_writable(path: Path, given: str) -> None:
+    """Raises VitalError(BAD_PARAMETER) naming ``given`` when ``path`` could not be written; makes its folder, and
+    leaves nothing in it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is there, and no ordinary file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.unlink(aside)
+        try:
+            os.write(file, bytes(4096))
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            f"{given} cannot be written ({error.strerror}: {path}): name a place that you may write to, or none",
+        ) from error

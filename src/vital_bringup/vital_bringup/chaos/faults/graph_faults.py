@@ -8,9 +8,9 @@ from pathlib import Path
 from ament_index_python.packages import get_package_prefix
 
 from vital_bringup.chaos.faults.kind import Expect, Injected, Scene
-from vital_bringup.chaos.stack import Stack, wait_until
+from vital_bringup.chaos.stack import Stack
 from vital_bringup.chaos.watching.clocks import PACKAGES, REREAD_S
-from vital_core.clock import steady_s
+from vital_core.clock import steady_s, wait_until
 from vital_core.errors import ErrorCode
 
 TWICE_S = 6.0
@@ -110,7 +110,7 @@ def cancelled(scene: Scene) -> Injected:
 
 def clock_jumps(scene: Scene) -> Injected:
     """The clock of one node jumps by an hour, for 3 s, and back."""
-    clock = scene.stack.clock
+    clock = scene.clock
     assert clock is not None
     offset_s, at_s = scene.draw.choice((-HOUR_S, HOUR_S)), steady_s()
     clock.set(offset_s)

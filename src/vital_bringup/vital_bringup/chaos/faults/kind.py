@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from vital_bringup.chaos.driver import Driver
-from vital_bringup.chaos.judgement import Judgement
+from vital_bringup.chaos.judgement import Found, Parameters
 from vital_bringup.chaos.stack import Stack
-
-Parameters = dict[str, Any]
+from vital_bringup.chaos.watching.clocks import NodeClock
 
 
 class Expect(StrEnum):
@@ -25,12 +23,14 @@ class Expect(StrEnum):
 
 @dataclass(frozen=True)
 class Scene:
-    """Into what a fault is injected: a stack at work, and the numbers that this fault draws."""
+    """Into what a fault is injected: a stack at work, and the numbers that this fault draws. clock: of the
+    node whose clock can jump."""
 
     stack: Stack
     driver: Driver
     draw: random.Random
     folder: Path
+    clock: NodeClock | None = None
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,6 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What came of a fault at a station, which needs no stack."""
-
-    parameters: Parameters
-    outcome: str
-    judgement: Judgement
-
-
-@dataclass(frozen=True)
 class Station:
     """A kind of fault with processes of its own: run from start to end in a folder and a domain."""
 
@@ -86,3 +77,6 @@ class Station:
     run: Callable[[Path, int, random.Random], Found]
     small_disk: bool = False  # which root alone may mount
     jumps: bool = field(default=False, init=False)
+
+
+AnyKind = Kind | Station

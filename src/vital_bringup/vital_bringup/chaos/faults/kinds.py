@@ -7,9 +7,7 @@ from vital_bringup.chaos.faults import recorder_faults as recorder
 from vital_bringup.chaos.faults import replay_faults as replay
 from vital_bringup.chaos.faults import report_faults as reports
 from vital_bringup.chaos.faults import sensor_faults as sensors
-from vital_bringup.chaos.faults.kind import Kind, Station
-
-AnyKind = Kind | Station
+from vital_bringup.chaos.faults.kind import AnyKind, Kind, Station
 
 KINDS: tuple[AnyKind, ...] = (
     Kind("node_killed", "node dies", "SIGKILL to a node", processes.node_killed),

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from vital_bringup.chaos.faults.kind import Found
 from vital_bringup.chaos.faults.station import (
     BALLAST,
     Client,
@@ -18,9 +17,9 @@ from vital_bringup.chaos.faults.station import (
     note_end,
     small_disk,
 )
-from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.stack import Stack, wait_until
-from vital_core.clock import steady_s
+from vital_bringup.chaos.judgement import Found, Judgement
+from vital_bringup.chaos.stack import Stack
+from vital_core.clock import steady_s, wait_until
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.files.episode_reader import read_episode
 from vital_data.files.session import Session

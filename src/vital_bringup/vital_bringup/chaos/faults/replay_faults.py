@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vital_bringup.chaos.faults.kind import Found
 from vital_bringup.chaos.faults.station import (
     BALLAST,
     Client,
@@ -21,7 +20,7 @@ from vital_bringup.chaos.faults.station import (
     note_end,
     small_disk,
 )
-from vital_bringup.chaos.judgement import Judgement
+from vital_bringup.chaos.judgement import Found, Judgement
 from vital_bringup.chaos.stack import Stack
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError

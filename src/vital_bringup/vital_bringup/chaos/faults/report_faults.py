@@ -3,11 +3,10 @@
 import random
 from pathlib import Path
 
-from vital_bringup.chaos.faults.kind import Found
 from vital_bringup.chaos.faults.station import fill, found, note_disk_full, small_disk
-from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.stack import Stack, wait_until
-from vital_core.clock import steady_s
+from vital_bringup.chaos.judgement import Found, Judgement
+from vital_bringup.chaos.stack import Stack
+from vital_core.clock import steady_s, wait_until
 
 
 def report_disk_full(folder: Path, domain: int, draw: random.Random) -> Found:

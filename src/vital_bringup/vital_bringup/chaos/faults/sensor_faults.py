@@ -14,8 +14,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from tf2_msgs.msg import TFMessage
 
+from vital_bringup.chaos.driver import LIE
 from vital_bringup.chaos.faults.kind import Expect, Injected, Scene
-from vital_bringup.chaos.watching.observer import LIE
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.clock import steady_s
 from vital_interfaces.msg import TactileArray

@@ -16,9 +16,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
-from vital_bringup.chaos.faults.kind import Found
-from vital_bringup.chaos.judgement import Judgement
-from vital_bringup.chaos.stack import traceback_in
+from vital_bringup.chaos.judgement import Found, Judgement, traceback_in
 from vital_core.errors import ErrorCode, VitalError
 from vital_ros.calls import call
 

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from vital_bringup.chaos.driver import Driver
-from vital_bringup.chaos.stack import NODES, Ending, Stack, wait_until
+from vital_bringup.chaos.stack import NODES, Ending, Stack
 from vital_bringup.chaos.watching.clocks import node_clock
 from vital_bringup.chaos.watching.recording import Recording, Tail
-from vital_core.clock import steady_s
+from vital_core.clock import steady_s, wait_until
 from vital_core.errors import ErrorCode, VitalError
 
 UP_WITHIN_S = 120.0
@@ -31,8 +31,8 @@ class Live:
         folder.mkdir(parents=True)
         self.folder, self.clock_of = folder, clock_of
         start = steady_s()
-        clock = node_clock(folder, clock_of) if clock_of else None
-        self.stack = Stack(folder, domain, clock=clock)
+        self.clock = node_clock(folder, clock_of) if clock_of else None
+        self.stack = Stack(folder, domain, variables=self.clock.environment() if self.clock else None)
         self._observer = self._observe(domain)
         self.tail = Tail(folder / "observed.jsonl")
         self.driver = Driver(domain, task)

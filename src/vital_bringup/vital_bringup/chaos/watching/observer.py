@@ -19,13 +19,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from vital_bringup.chaos.driver import LIE
+from vital_bringup.chaos.watching.recording import JOINTS, RESET, SENT
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.clock import steady_s
 from vital_interfaces.msg import SceneReset
 from vital_ros.process.node_main import exit_with, run_node
 
-LIE = "made_up_by_chaos"
-JOINTS, SENT, RESET = "joints", "sent", "reset"
 BELIEVED_S = 0.5  # on its way
 
 

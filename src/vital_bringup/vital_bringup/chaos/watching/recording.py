@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_bringup.chaos.watching.observer import JOINTS, RESET, SENT
 from vital_core.arm.xarm7 import JOINT_NAMES
 
 Array = NDArray[np.float64]
+# Kinds of lines.
+JOINTS, SENT, RESET = "joints", "sent", "reset"
 
 
 @dataclass(frozen=True)
