@@ -2,7 +2,7 @@
 
     ./vital shell -c "python bench/dataset.py [session ...]"
 
-Without a session, 32 made-up demonstrations of 250 frames are written first: smooth pictures with a little grain,
+Without a session, 32 made-up demonstrations of 250 frames are written first: smooth images with a little grain,
 all streams of a recording at their rates.
 """
 
@@ -53,7 +53,7 @@ def measure(session: Path, repeats: int) -> None:
         f"{session.name}: {demos.episodes} episodes, {len(demos)} observations loaded in {np.median(times):.2f} s "
         f"(least {min(times):.2f} s, {np.median(cpu):.2f} s of CPU, {os.cpu_count()} cores), "
         f"{demos.episodes / np.median(times):.0f} episodes/s; {rate:.0f} samples/s in batches of {BATCH}; "
-        f"{np.mean(sizes) / 1e6:.2f} MB an episode on disk, {demos.image.nbytes / 1e6:.0f} MB of pictures in memory, "
+        f"{np.mean(sizes) / 1e6:.2f} MB an episode on disk, {demos.image.nbytes / 1e6:.0f} MB of images in memory, "
         f"peak {peak_mb:.0f} MB; {demos.label.value} actions, {sum(demos.refused.values())} frames left out"
     )
 

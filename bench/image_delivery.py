@@ -1,4 +1,4 @@
-"""Measures how many of a scene camera's pictures arrive beside busy programs: colour and depth, 640x480.
+"""Measures how many of a scene camera's images arrive beside busy programs: colour and depth, 640x480.
 
     ./vital shell -c "python bench/image_delivery.py"
     ./vital shell -c "python bench/image_delivery.py --depth 1 --user nobody --network loopback_udp"
@@ -38,16 +38,16 @@ PATIENCE_S = 60.0
 
 
 def queue(depth: int) -> QoSProfile:
-    """Quality of service of a camera's pictures (`vital_ros.qos.PICTURES`), with a queue of ``depth``."""
+    """Quality of service of a camera's images (`vital_ros.qos.IMAGES`), with a queue of ``depth``."""
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def send(options: argparse.Namespace) -> None:
-    """Send every picture on schedule once somebody listens, and stay until all are acknowledged."""
+    """Send every image on schedule once somebody listens, and stay until all are acknowledged."""
     node = Node("image_sender")
     publishers = {kind: node.create_publisher(Image, topic, queue(options.depth)) for kind, topic in TOPICS.items()}
     noise = np.random.default_rng(0)
-    pictures = {
+    images = {
         "colour": to_message(noise.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), "rgb8", Header()),
         "depth": to_message(noise.integers(0, 4000, (HEIGHT, WIDTH), np.uint16), "16UC1", Header()),
     }
@@ -59,8 +59,8 @@ def send(options: argparse.Namespace) -> None:
     for number in range(options.count):
         time.sleep(max(0.0, start_s + number / options.rate - steady_s()))
         for kind, publisher in publishers.items():
-            pictures[kind].header.frame_id = f"{number} {steady_s()}"
-            publisher.publish(pictures[kind])
+            images[kind].header.frame_id = f"{number} {steady_s()}"
+            publisher.publish(images[kind])
     for publisher in publishers.values():
         publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=10))
 
@@ -153,7 +153,7 @@ def measure(options: argparse.Namespace, errors: TextIO) -> dict:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=200, help="of pictures of each kind")
+    parser.add_argument("--count", type=int, default=200, help="of images of each kind")
     parser.add_argument("--rate", type=float, default=10.0, help="Hz")
     parser.add_argument("--depth", type=int, default=5, help="of the queues, messages")
     parser.add_argument("--busy", type=int, default=4, help="processes that keep a core busy each")

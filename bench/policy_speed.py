@@ -39,7 +39,7 @@ def burn() -> None:
 
 
 class FreshReadings(Readings):
-    """A blank picture and reading that are always new."""
+    """A blank image and reading that are always new."""
 
     def observe(self) -> tuple[Observation, int]:
         """As `Readings.observe`."""

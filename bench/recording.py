@@ -3,8 +3,8 @@
 ./vital shell -c "python bench/recording.py [--session recordings/usb_insertion]"
 
 A control loop of 100 Hz in a process of its own is watched with the recorder away and at work, so that what the
-machine does anyway is told apart from what recording adds. With a session, real pictures are sent and the compressions
-are compared on them; without one, made-up pictures of noise, which do not compress.
+machine does anyway is told apart from what recording adds. With a session, real images are sent and the compressions
+are compared on them; without one, made-up images of noise, which do not compress.
 """
 
 import argparse

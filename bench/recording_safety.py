@@ -34,7 +34,7 @@ TASK = "usb_insertion"
 
 
 def messages(frames: int) -> list[Message]:
-    """A made-up demonstration of ``frames`` pictures."""
+    """A made-up demonstration of ``frames`` images."""
     return [
         Message(topic, f"{type(m).__module__.split('.')[0]}/msg/{type(m).__name__}", serialize_message(m), ns, ns)
         for topic, ns, m in messages_of(synthetic.streams(frames))
@@ -63,7 +63,7 @@ def child(folder: Path) -> None:
 
 
 def kill_once(folder: Path, rng: np.random.Generator) -> tuple[int, int, int, bool]:
-    """Acknowledged, had back as aborted, pictures had back, and whether nothing acknowledged was lost."""
+    """Acknowledged, had back as aborted, images had back, and whether nothing acknowledged was lost."""
     before = {e.index for e in Session.open(folder).episodes()} if (folder / layout.SESSION_FILE).is_file() else set()
     process = subprocess.Popen(
         [sys.executable, __file__, "--child", str(folder)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
@@ -88,16 +88,16 @@ def kills(count: int, rng: np.random.Generator) -> None:
         session = Session.open(folder)
         sound = sum(len(read_episode(e.path).streams) > 4 for e in session.episodes() if e.usable)
         usable = sum(e.usable for e in session.episodes())
-    acknowledged, aborted, pictures, safe = (sum(column) for column in zip(*done, strict=True))
+    acknowledged, aborted, images, safe = (sum(column) for column in zip(*done, strict=True))
     print(f"kill -9 at a random moment: {count} times, {safe} without loss of anything acknowledged")
     print(f"  {acknowledged} episodes acknowledged, {usable} usable in the end, {sound} of them read back whole")
-    print(f"  {aborted} open episodes had back in part ({pictures} pictures), marked aborted")
+    print(f"  {aborted} open episodes had back in part ({images} images), marked aborted")
 
 
 def cuts(count: int, rng: np.random.Generator) -> None:
     """Print how ``count`` truncations went."""
     outcomes = {"whole": 0, "aborted": 0, "other episode harmed": 0, "exception": 0}
-    pictures, possible = 0, 0
+    images, possible = 0, 0
     with tempfile.TemporaryDirectory() as parent:
         original = Path(parent) / "original"
         recorder, demonstration = Recorder(original, TASK, {}), messages(60)
@@ -113,7 +113,7 @@ def cuts(count: int, rng: np.random.Generator) -> None:
             try:
                 repaired = repair_session(folder)
                 entry = Session.open(folder).episodes()[0]
-                pictures += sum(r.frames for r in repaired)
+                images += sum(r.frames for r in repaired)
                 possible += round(60 * length / len(whole))
                 harmed = layout.episode_path(folder, 1).read_bytes() != other
                 name = "other episode harmed" if harmed else "aborted" if entry.outcome == "aborted" else "whole"
@@ -123,7 +123,7 @@ def cuts(count: int, rng: np.random.Generator) -> None:
                 print(f"cut at {length}: {error}")
             shutil.rmtree(folder)
     print(f"truncated at a random byte: {count} times: {outcomes}")
-    print(f"  {pictures} of some {possible} pictures before the cuts had back")
+    print(f"  {images} of some {possible} images before the cuts had back")
 
 
 def main() -> None:

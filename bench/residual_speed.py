@@ -85,7 +85,7 @@ def learning() -> None:
 
 
 def some_step(seed: int) -> ReplayStep:
-    """A step with a picture that compresses about as well as a wrist image."""
+    """A step with an image that compresses about as well as a wrist image."""
     rng = np.random.default_rng(seed)
     smooth = np.cumsum(np.cumsum(rng.normal(size=(128, 128, 3)), 0), 1)
     image = (127 + 60 * np.tanh(smooth / 60)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Measures behaviour cloning's throughput on synthetic pictures: iterations per second of a preset.
+"""Measures behaviour cloning's throughput on synthetic images: iterations per second of a preset.
 
     ./vital shell -c "python bench/train_speed.py [--plain]"
 

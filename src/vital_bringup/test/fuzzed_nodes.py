@@ -51,7 +51,7 @@ class Fuzzed:
 
 
 def image(encoding: str = "rgb8", side: int = 128) -> Image:
-    """A grey picture."""
+    """A grey image."""
     width = {"rgb8": 3, "mono8": 1, "16UC1": 2}[encoding]
     return Image(
         header=header(),
@@ -266,7 +266,7 @@ def reach(_folder: Path) -> Node:
     from vital_vlm_reach.vlm_reach_node import VlmReachNode
 
     class Middle:
-        """Points at the middle of every picture."""
+        """Points at the middle of every image."""
 
         def point(self, rgb: Any, prompt: str) -> Pointing:
             return Pointing((rgb.shape[1] / 2, rgb.shape[0] / 2), 0.9, prompt)

@@ -200,7 +200,7 @@ def endless_path() -> JointTrajectory:
     return path
 
 
-def enormous_picture() -> Image:
+def enormous_image() -> Image:
     picture = image()
     picture.width = picture.height = picture.step = 4_000_000_000
     return picture
@@ -214,7 +214,7 @@ def million_magnetometers() -> TactileArray:
 
 OVERSIZED = [
     ("vital_sim", "/xarm7_traj_controller/joint_trajectory", endless_path),
-    ("policy_node", "/wrist_camera/image_raw", enormous_picture),
+    ("policy_node", "/wrist_camera/image_raw", enormous_image),
     ("policy_node", "/anyskin/tactile", million_magnetometers),
     ("command_gate", "/anyskin/tactile", million_magnetometers),
     ("vlm_reach_node", "/tf_static", lambda: TFMessage(transforms=[transform()] * 9_000)),

@@ -80,7 +80,7 @@ def test_turning_about_one_axis_only_is_refused():
         solve(a, [pose_of.inverse(X) @ p @ Y for p in a])
 
 
-# Pictures.
+# Images.
 
 LENSES = {
     "plumb_bob": Lens(np.array([[610.0, 0, 320], [0, 610.0, 240], [0, 0, 1]]), "plumb_bob", np.zeros(5)),
@@ -100,15 +100,15 @@ def _rays(model: str) -> np.ndarray:
 
 def photograph(t_camera_board: np.ndarray, lens: Lens, board: Board = BOARD) -> np.ndarray:
     """(480, 640) of the board on grey, as the lens sees it."""
-    printed = board.picture(32)
+    printed = board.image(32)
     rays = _rays(lens.model)
     # Where each ray meets the board's plane, in the board's axes.
     r, t = t_camera_board[:3, :3], t_camera_board[:3, 3]
     depth = (r[:, 2] @ t) / (rays @ r[:, 2])
     on_board = (rays * depth[:, None] - t) @ r
     px = (on_board[:, :2] / board.square_m * 32 - 0.5).astype(np.float32).reshape(480, 640, 2)
-    picture = cv2.remap(printed, px[..., 0], px[..., 1], cv2.INTER_LINEAR, borderValue=128)
-    return cv2.GaussianBlur(picture, (3, 3), 0)
+    image = cv2.remap(printed, px[..., 0], px[..., 1], cv2.INTER_LINEAR, borderValue=128)
+    return cv2.GaussianBlur(image, (3, 3), 0)
 
 
 @pytest.mark.parametrize("model", LENSES)
@@ -120,7 +120,7 @@ def test_board_is_found_to_within_a_millimetre(model):
     assert distance_m < 0.002 and turn_rad < 0.01
 
 
-def test_picture_without_the_board_gives_none():
+def test_image_without_the_board_gives_none():
     assert BOARD.find(np.full((480, 640), 128, np.uint8), LENSES["plumb_bob"]) is None
 
 
@@ -142,20 +142,20 @@ def record(folder: Path, mount: str, count: int = 12) -> np.ndarray:
         tcp = kinematics.forward(joints)
         scene = pose_of.inverse(x) @ tcp @ t_tcp_board
         board = scene if mount == "scene" else pose_of.inverse(tcp @ x) @ t_base_board
-        picture = photograph(board, lens)
-        if BOARD.find(picture, lens) is not None:
-            session.add(np.repeat(picture[..., None], 3, axis=2), joints)
+        image = photograph(board, lens)
+        if BOARD.find(image, lens) is not None:
+            session.add(np.repeat(image[..., None], 3, axis=2), joints)
             kept += 1
     return x
 
 
 @pytest.mark.parametrize("mount", ["scene", "wrist"])
 def test_command_finds_the_camera_and_writes_the_file(tmp_path, capsys, mount):
-    x = record(tmp_path / "pictures", mount)
+    x = record(tmp_path / "images", mount)
     file = tmp_path / "calibration.yaml"
     file.write_text("other: {parent: link_base, xyz: [0, 0, 1], quaternion: [0, 0, 0, 1]}\n")
     board = ["--columns", "5", "--rows", "4", "--square", "0.04", "--marker", "0.03"]
-    assert run(["solve", str(tmp_path / "pictures"), str(file), "--mount", mount, *board]) == 0
+    assert run(["solve", str(tmp_path / "images"), str(file), "--mount", mount, *board]) == 0
     assert "residual" in capsys.readouterr().out
     (_, other, _), (parent, child, pose) = read_calibration(file)
     assert other == "other" and parent == ("link_base" if mount == "scene" else "link_tcp")
@@ -166,18 +166,18 @@ def test_command_finds_the_camera_and_writes_the_file(tmp_path, capsys, mount):
 
 
 def test_command_refuses_a_recording_that_is_too_short(tmp_path, capsys):
-    record(tmp_path / "pictures", "scene", count=3)
+    record(tmp_path / "images", "scene", count=3)
     board = ["--columns", "5", "--rows", "4", "--square", "0.04", "--marker", "0.03"]
-    assert run(["solve", str(tmp_path / "pictures"), str(tmp_path / "c.yaml"), *board]) == 2
+    assert run(["solve", str(tmp_path / "images"), str(tmp_path / "c.yaml"), *board]) == 2
     assert "NO_CALIBRATION 27" in capsys.readouterr().err and not (tmp_path / "c.yaml").exists()
 
 
 def test_command_writes_a_board_in_which_the_board_is_found(tmp_path):
     assert run(["board", str(tmp_path / "board.png")]) == 0
-    picture = cv2.imread(str(tmp_path / "board.png"), cv2.IMREAD_GRAYSCALE)
-    picture = cv2.copyMakeBorder(picture, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    image = cv2.imread(str(tmp_path / "board.png"), cv2.IMREAD_GRAYSCALE)
+    image = cv2.copyMakeBorder(image, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
     lens = Lens(np.array([[900.0, 0, 400], [0, 900.0, 300], [0, 0, 1]]), "plumb_bob", np.zeros(5))
-    assert Board().find(picture, lens) is not None
+    assert Board().find(image, lens) is not None
 
 
 @pytest.mark.parametrize("broken", ["", "{", '{"frame": "c"}', '{"matrix": 1, "model": "m", "distortion": 2}'])

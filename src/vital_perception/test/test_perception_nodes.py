@@ -1,4 +1,4 @@
-"""The nodes in processes of their own, over real topics: a sensor on a pseudo-terminal, a camera from pictures."""
+"""The nodes in processes of their own, over real topics: a sensor on a pseudo-terminal, a camera from images."""
 
 import contextlib
 import os
@@ -175,9 +175,9 @@ def test_parameters_that_will_not_do_end_the_node_in_a_sentence(start: Start, mo
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of 20 pictures of 320x240: noise, left half red."""
+    """A folder of 20 images of 320x240: noise, left half red."""
     rng = np.random.default_rng(0)
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for i in range(20):
         picture = rng.integers(40, 60, (240, 320, 3), dtype=np.uint8)
@@ -223,13 +223,13 @@ def test_camera_that_is_missing_is_waited_for(tmp_path, pictures, listener: List
     wait_until(lambda: len(listener.images) > 5)
 
 
-def test_calibration_recorder_keeps_a_picture_of_each_rest(tmp_path, listener: Listener, start: Start, wait_until):
+def test_calibration_recorder_keeps_a_image_of_each_rest(tmp_path, listener: Listener, start: Start, wait_until):
     """An arm and a camera as topics; the board is moved between two rests."""
     process = start("calibration.calibrate_scene_camera", "record", str(tmp_path / "session"))
     colour = listener.create_publisher(Image, "/camera/camera/color/image_raw", 1)
     lens = listener.create_publisher(CameraInfo, "/camera/camera/color/camera_info", 1)
     joints = listener.create_publisher(JointState, "/joint_states", 1)
-    printed = cv2.copyMakeBorder(Board().picture(80), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    printed = cv2.copyMakeBorder(Board().image(80), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
     rgb = np.repeat(printed[..., None], 3, axis=2)
     height, width = printed.shape
     image = Image(encoding="rgb8", height=height, width=width, step=3 * width)

@@ -18,7 +18,7 @@ def _images(batch: int = 4) -> torch.Tensor:
     return torch.randint(0, 256, (batch, 128, 128, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
 
 
-def test_random_crop_shifts_each_picture_and_repeats_its_border():
+def test_random_crop_shifts_each_image_and_repeats_its_border():
     image = _images(32)
     cropped = random_crop(image, 4, torch.Generator().manual_seed(0))
     padded = np.pad(image.numpy(), ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")

@@ -71,7 +71,7 @@ def test_new_backgrounds_leave_the_foreground_to_the_crop_and_the_colours(tiny, 
     config = dataclasses.replace(tiny, background_share=1.0, backgrounds=8, augmentation=Augmentation(0, 0.0, 0.0, 0.0))
     trainer = Trainer(config, with_foreground)
     index = torch.arange(4)
-    seen = trainer._pictures(index, torch.Generator().manual_seed(1))
+    seen = trainer._images(index, torch.Generator().manual_seed(1))
     plain = to_network(trainer._image[index])
     torch.testing.assert_close(seen[:, :, 40:80, 40:72], plain[:, :, 40:80, 40:72])
     assert (seen != plain).float().mean() > 0.5
@@ -83,12 +83,12 @@ def test_backgrounds_without_a_foreground_are_refused(tiny, demos):
         Trainer(dataclasses.replace(tiny, background_share=0.5), load_demonstrations([demos], "usb_insertion", 10))
 
 
-def test_coarse_iterations_see_pictures_of_half_the_size_and_then_whole_ones(tiny, demos):
+def test_coarse_iterations_see_images_of_half_the_size_and_then_whole_ones(tiny, demos):
     config = dataclasses.replace(tiny, coarse_iterations=1)
     trainer = Trainer(config, load_demonstrations([demos], "usb_insertion", 10))
     sizes = []
     for _ in range(2):
-        sizes.append(trainer._pictures(torch.arange(2), torch.Generator()).shape)
+        sizes.append(trainer._images(torch.arange(2), torch.Generator()).shape)
         trainer.step()
     assert sizes == [(2, 3, 64, 64), (2, 3, 128, 128)]
     with pytest.raises(ValueError, match="coarse_iterations is 7, expected 0 to 6"):
@@ -145,7 +145,7 @@ def test_the_direction_of_most_motion_is_weighed_by_itself():
     assert action_groups(actions, mask) == ((1, 2), (0,), (3, 4, 5), (6,))
 
 
-def test_pictures_of_an_open_hand_are_hardly_shifted_and_the_paper_s_preset_stays_as_it_is():
+def test_images_of_an_open_hand_are_hardly_shifted_and_the_paper_s_preset_stays_as_it_is():
     closed, opened = load_task("usb_insertion"), load_task("pick_block")
     cpu, paper = PRESETS["cpu"], PRESETS["paper"]
     assert cpu.with_task(closed) == cpu and paper.with_task(opened) == paper

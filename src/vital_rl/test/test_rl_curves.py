@@ -1,4 +1,4 @@
-"""The log of a training and the picture made of it."""
+"""The log of a training and the image made of it."""
 
 import dataclasses
 
@@ -54,11 +54,11 @@ def test_curve_counts_the_window_and_carries_its_interval(tmp_path):
     assert (curve.low[0], curve.high[0]) == pytest.approx(wilson_interval(0, LEAST))
 
 
-def test_picture_is_drawn_and_too_short_a_run_is_refused(tmp_path):
+def test_image_is_drawn_and_too_short_a_run_is_refused(tmp_path):
     a_run(tmp_path / "a", np.arange(120) % 3 > 0)
     main([f"seed 0={tmp_path / 'a'}", str(tmp_path / "a"), "--out", str(tmp_path / "curve.png")])
-    picture = cv2.imread(str(tmp_path / "curve.png"))
-    assert picture is not None and picture.std() > 10
+    image = cv2.imread(str(tmp_path / "curve.png"))
+    assert image is not None and image.std() > 10
     a_run(tmp_path / "b", [True] * 3)
     with pytest.raises(SystemExit):
         main([str(tmp_path / "b"), "--out", str(tmp_path / "none.png")])

@@ -1,7 +1,7 @@
-"""Sends pictures, or listens to them, as told through standard input and output.
+"""Sends images, or listens to them, as told through standard input and output.
 
 send: a first pair, repeated until somebody has it; `ready`; after a line of input five pairs at once; `sent`.
-listen: `ready` after the first pair; after a line of input, the numbers of the pictures that come within the seconds
+listen: `ready` after the first pair; after a line of input, the numbers of the images that come within the seconds
 in it.
 """
 
@@ -18,10 +18,10 @@ from std_msgs.msg import Header
 
 from vital_ros.image_message import to_message
 from vital_ros.process.network import apply_network_settings
-from vital_ros.qos import PICTURES
+from vital_ros.qos import IMAGES
 
 TOPICS = ("/test/colour", "/test/depth")
-BURST = PICTURES.depth
+BURST = IMAGES.depth
 PATIENCE_S = 60.0
 
 
@@ -43,7 +43,7 @@ def send(node: Node) -> None:
     """One that sends."""
     colour = to_message(np.zeros((480, 640, 3), np.uint8), "rgb8", Header())
     depth = to_message(np.zeros((480, 640), np.uint16), "16UC1", Header())
-    publishers = [node.create_publisher(Image, topic, PICTURES) for topic in TOPICS]
+    publishers = [node.create_publisher(Image, topic, IMAGES) for topic in TOPICS]
 
     def publish(number: int) -> None:
         for publisher, message in zip(publishers, (colour, depth), strict=True):
@@ -65,9 +65,9 @@ def listen(node: Node) -> None:
     got: dict[str, set[int]] = {topic: set() for topic in TOPICS}
     for topic in TOPICS:
         node.create_subscription(
-            Image, topic, lambda message, topic=topic: got[topic].add(int(message.header.frame_id)), PICTURES
+            Image, topic, lambda message, topic=topic: got[topic].add(int(message.header.frame_id)), IMAGES
         )
-    assert spin_until(node, lambda: all(got.values()), PATIENCE_S), "no picture came"
+    assert spin_until(node, lambda: all(got.values()), PATIENCE_S), "no image came"
     say("ready")
     seconds = float(sys.stdin.readline())
     spin_until(node, lambda: all(len(numbers) == BURST + 1 for numbers in got.values()), seconds)
@@ -78,7 +78,7 @@ def main() -> None:
     """Entry point."""
     apply_network_settings()
     rclpy.init()
-    node = Node(f"picture_{sys.argv[1]}")
+    node = Node(f"image_{sys.argv[1]}")
     (send if sys.argv[1] == "send" else listen)(node)
     rclpy.shutdown()
 

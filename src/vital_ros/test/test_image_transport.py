@@ -1,4 +1,4 @@
-"""A scene camera's pictures arrive: from shared memory at once, and over UDP where memory is not shared."""
+"""A scene camera's images arrive: from shared memory at once, and over UDP where memory is not shared."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from vital_ros.process.network import network_settings
-from vital_ros.qos import PICTURES
+from vital_ros.qos import IMAGES
 
 WORKER = Path(__file__).with_name("image_worker.py")
 BENCH = Path(__file__).parents[3] / "bench" / "image_delivery.py"
-ALL = list(range(PICTURES.depth + 1))
+ALL = list(range(IMAGES.depth + 1))
 READS_ALL = "-all,+dac_read_search"
 # The rights of a user who owns nothing here, but may read this installation, wherever it lies.
 AS_NOBODY = [
@@ -68,7 +68,7 @@ def tell(process: subprocess.Popen, line: str) -> None:
     process.stdin.flush()
 
 
-def test_five_pictures_with_depth_wait_in_shared_memory_while_nobody_takes_them(start: Start):
+def test_five_images_with_depth_wait_in_shared_memory_while_nobody_takes_them(start: Start):
     """The sender is stopped before the listener goes on: what did not fit cannot be sent again."""
     listener, sender = start("listen"), start("send")
     assert said(sender) == said(listener) == "ready"
@@ -124,7 +124,7 @@ def delivered(*options: str) -> dict:
 
 
 def best_of_three(count: int, enough: int, user: str = "") -> list[int]:
-    """Colour pictures that arrived in each try: on a shared machine others' load comes on top."""
+    """Colour images that arrived in each try: on a shared machine others' load comes on top."""
     tries: list[int] = []
     while len(tries) < 3 and max(tries, default=0) < enough:
         received = delivered(f"--count={count}", "--rate=10", "--depth=5", "--busy=4", f"--user={user}")
@@ -138,7 +138,7 @@ def test_images_arrive_at_ten_hertz_beside_four_busy_processes():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["", "nobody"])
-def test_every_picture_arrives_beside_four_busy_processes(user: str):
+def test_every_image_arrives_beside_four_busy_processes(user: str):
     if user and (os.geteuid() != 0 or not shutil.which("setpriv")):
         pytest.skip("only root can start a process of another user, with setpriv (util-linux)")
     assert 200 in (tries := best_of_three(200, enough=200, user=user)), tries

@@ -100,7 +100,7 @@ def test_a_gate_that_is_in_no_known_mode_is_not_believed():
         Image(encoding="bgr8", width=1, height=1, step=3, data=[0] * 3),
     ],
 )
-def test_a_picture_of_a_size_that_it_has_not_is_refused(image):
+def test_a_image_of_a_size_that_it_has_not_is_refused(image):
     with pytest.raises(VitalError) as refused:
         from_message(image, "rgb8")
     assert refused.value.code is ErrorCode.BAD_OBSERVATION

@@ -1,4 +1,4 @@
-"""numpy pictures to and from sensor_msgs/Image, without copying byte by byte."""
+"""numpy images to and from sensor_msgs/Image, without copying byte by byte."""
 
 import array
 

@@ -5,12 +5,12 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profi
 
 # Who comes late gets the newest.
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-# A large picture is many datagrams, of which none may be lost: cameras offer to send them again (REP 2003).
-PICTURES = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+# A large image is many datagrams, of which none may be lost: cameras offer to send them again (REP 2003).
+IMAGES = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def as_offered(node: Node, topic: str) -> QoSProfile:
-    """`PICTURES` where everybody who is known to send on ``topic`` offers it, else what goes with any sender."""
+    """`IMAGES` where everybody who is known to send on ``topic`` offers it, else what goes with any sender."""
     offered = [found.qos_profile.reliability for found in node.get_publishers_info_by_topic(topic)]
     reliable = bool(offered) and all(kind == ReliabilityPolicy.RELIABLE for kind in offered)
-    return PICTURES if reliable else qos_profile_sensor_data
+    return IMAGES if reliable else qos_profile_sensor_data

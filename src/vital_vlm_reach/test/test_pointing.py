@@ -35,8 +35,8 @@ def model():
 def test_shipped_weights_point_within_three_pixels_on_deployed_scenes(model, kind):
     studio, errors = Studio(kind), []
     for seed in range(7_000_000, 7_000_004):
-        full, picture = studio.shoot(seed)
-        (u, v) = next(iter(picture.seen.values()))
+        full, image = studio.shoot(seed)
+        (u, v) = next(iter(image.seen.values()))
         for prompt in PROMPTS[kind.task]:
             answer = model.point(full, prompt)
             assert answer.pixel_uv is not None, f"{prompt}: {answer.message}"
@@ -82,8 +82,8 @@ def test_weights_without_a_hash_are_read_with_a_warning_and_converted_once(tmp_p
     assert "is unverified" in caplog.text and "convert_weights" in caplog.text
     assert convert_pointing(path) and not convert_pointing(path)
     caplog.clear()
-    picture = np.zeros((480, 640, 3), np.uint8)
-    assert EmbeddedPointing.load(path).point(picture, "banana") == old.point(picture, "banana") and not caplog.text
+    image = np.zeros((480, 640, 3), np.uint8)
+    assert EmbeddedPointing.load(path).point(image, "banana") == old.point(image, "banana") and not caplog.text
 
 
 @pytest.mark.parametrize("place", [0.0, 0.0004, 0.001, 0.3, 0.7, 0.9999])

@@ -90,7 +90,7 @@ def test_scattered_depth_is_refused():
 
 
 @pytest.mark.parametrize("pixel", [(-3.0, 10.0), (640.0, 10.0), (10.0, 500.0), (float("nan"), 10.0)])
-def test_a_pixel_outside_the_picture_is_refused(pixel):
+def test_a_pixel_outside_the_image_is_refused(pixel):
     with pytest.raises(VitalError, match="outside the depth image of 640x480") as refusal:
         surface_depth_mm(pixel, flat(800))
     assert refusal.value.code is ErrorCode.NO_DEPTH

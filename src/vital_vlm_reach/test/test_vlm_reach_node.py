@@ -35,7 +35,7 @@ from vital_interfaces.action import ExecuteTrajectory, ReachTarget
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
-from vital_ros.qos import LATCHED, PICTURES, as_offered
+from vital_ros.qos import IMAGES, LATCHED, as_offered
 from vital_vlm_reach.reach_messages import motion_of, point_message
 
 OPTICAL = "camera_color_optical_frame"
@@ -88,10 +88,10 @@ class Bench(Node):
         super().__init__("bench", context=context)
         self.joints = HOME_RAD.copy()
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
-        self.picture_age_s, self.stalls = 0.0, 0
+        self.image_age_s, self.stalls = 0.0, 0
         self.trajectories = []
         group = ReentrantCallbackGroup()
-        self._pictures = {
+        self._images = {
             "color/image_raw": self.create_publisher(Image, "/camera/camera/color/image_raw", qos_profile_sensor_data),
             "depth": self.create_publisher(
                 Image, "/camera/camera/aligned_depth_to_color/image_raw", qos_profile_sensor_data
@@ -133,15 +133,15 @@ class Bench(Node):
         return np.full((480, 640), round(1000 * self._pixel()[1]), np.uint16)
 
     def _see(self) -> None:
-        if not self.seeing or not self._pictures["depth"].get_subscription_count():
+        if not self.seeing or not self._images["depth"].get_subscription_count():
             return
         u, v = self._pixel()[0].round().astype(int)
         rgb = np.full((480, 640, 3), 60, np.uint8)
         rgb[v - 4 : v + 5, u - 4 : u + 5] = (230, 20, 20)
-        seen_at = self.get_clock().now() - Duration(seconds=self.picture_age_s)
+        seen_at = self.get_clock().now() - Duration(seconds=self.image_age_s)
         header = Header(frame_id=OPTICAL, stamp=seen_at.to_msg())
-        self._pictures["color/image_raw"].publish(to_message(rgb, "rgb8", header))
-        self._pictures["depth"].publish(to_message(self.depth_mm, "16UC1", header))
+        self._images["color/image_raw"].publish(to_message(rgb, "rgb8", header))
+        self._images["depth"].publish(to_message(self.depth_mm, "16UC1", header))
         self._info.publish(CameraInfo(header=header, width=640, height=480, k=K.flatten()))
 
     def _feel(self) -> None:
@@ -232,7 +232,7 @@ class Session:
         bench = self.bench
         bench.joints, bench.mode, bench.owning.grants = HOME_RAD.copy(), "follow", True
         bench.seeing = bench.moving = bench.owning.beating = True
-        bench.picture_age_s, bench.stalls = 0.0, 0
+        bench.image_age_s, bench.stalls = 0.0, 0
         bench.depth_mm = bench._socket_depth()
         bench.owning.owners.clear()
         bench.trajectories.clear()
@@ -281,11 +281,11 @@ def fresh(request) -> None:
     ("offered", "asked"),
     [
         ([], qos_profile_sensor_data),
-        ([PICTURES], PICTURES),
-        ([PICTURES, qos_profile_sensor_data], qos_profile_sensor_data),
+        ([IMAGES], IMAGES),
+        ([IMAGES, qos_profile_sensor_data], qos_profile_sensor_data),
     ],
 )
-def test_pictures_are_asked_for_again_where_every_camera_offers_it(session, offered, asked):
+def test_images_are_asked_for_again_where_every_camera_offers_it(session, offered, asked):
     node, topic = session.bench, f"/offered_{len(offered)}"
     publishers = [node.create_publisher(Image, topic, qos) for qos in offered]
     deadline = time.monotonic() + 5.0
@@ -332,11 +332,11 @@ def test_no_depth_and_no_camera_are_refused(session):
     assert "/camera/camera/color/image_raw" in answer.message and "1.5 s" in answer.message
 
 
-def test_pictures_of_the_past_are_waited_out_and_then_named(session):
-    session.bench.picture_age_s = 3.0
-    threading.Timer(0.7, lambda: setattr(session.bench, "picture_age_s", 0.0)).start()
+def test_images_of_the_past_are_waited_out_and_then_named(session):
+    session.bench.image_age_s = 3.0
+    threading.Timer(0.7, lambda: setattr(session.bench, "image_age_s", 0.0)).start()
     assert session.ask().success
-    session.bench.picture_age_s = 3.0
+    session.bench.image_age_s = 3.0
     answer = session.ask()
     assert answer.error_code == int(ErrorCode.NO_CAMERA)
     assert "colour image 3." in answer.message and "at most 1 s allowed" in answer.message

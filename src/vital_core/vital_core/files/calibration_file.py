@@ -26,7 +26,7 @@ EXPECTED = "expected entries '<camera frame>: {parent: <frame>, xyz: [m, m, m], 
 # Further from its parent than this a camera on this arm cannot be; xyz in mm would be.
 FARTHEST_M = 5.0
 UNIT_TOLERANCE = 1e-2
-# A pose whose own pictures disagree by more than this was not found.
+# A pose whose own images disagree by more than this was not found.
 LARGEST_RESIDUAL_MM = 20.0
 
 FrameName = Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9_/]*$", max_length=200)]

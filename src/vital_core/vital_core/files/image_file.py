@@ -1,4 +1,4 @@
-"""Pictures from files: what is no regular file or says that it is huge is refused before it is decoded."""
+"""Images from files: what is no regular file or says that it is huge is refused before it is decoded."""
 
 import io
 import warnings
@@ -17,7 +17,7 @@ MOST_BYTES = 64_000_000
 MOST_PIXELS = 50_000_000
 
 
-def read_picture(path: Path, flags: int, source: Source) -> NDArray[np.uint8]:
+def read_image(path: Path, flags: int, source: Source) -> NDArray[np.uint8]:
     """A PNG, JPEG or BMP file as OpenCV decodes it with ``flags`` (`cv2.IMREAD_COLOR`, ...). Raises VitalError."""
     try:
         data = safe_file.read_bytes(path, MOST_BYTES)
@@ -29,9 +29,9 @@ def read_picture(path: Path, flags: int, source: Source) -> NDArray[np.uint8]:
     if width * height > MOST_PIXELS:
         raise source.refuse(f"is of {width}x{height} pixels, expected at most {MOST_PIXELS} of them")
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise source.refuse(f"cannot be decoded ({error.err})") from error
-    if picture is None:
-        raise source.refuse("is no picture")
-    return cast(NDArray[np.uint8], picture)
+    if image is None:
+        raise source.refuse("is no image")
+    return cast(NDArray[np.uint8], image)

@@ -1,4 +1,4 @@
-"""Pictures to an MP4 file and back (PyAV)."""
+"""Images to an MP4 file and back (PyAV)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,10 +39,10 @@ def write_video(
     with _refused(path, "written"), av.open(str(path), "w", format="mp4") as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=rate_hz, options=dict(options or {})))
         stream.pix_fmt, stream.time_base = pixel_format, Fraction(1, rate_hz)
-        for picture in frames:
+        for image in frames:
             if count == 0:
-                stream.height, stream.width = picture.shape[:2]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+                stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             frame.pts, frame.time_base = count, Fraction(1, rate_hz)
             container.mux(stream.encode(frame))
             count += 1
@@ -52,7 +52,7 @@ def write_video(
 
 def read_video(path: Path, start_s: float = 0.0, count: int | None = None) -> NDArray[np.uint8]:
     """(T, H, W, 3) uint8 RGB frames from ``start_s`` on, at most ``count``. Raises VitalError(BAD_DATASET)."""
-    pictures: list[NDArray[np.uint8]] = []
+    images: list[NDArray[np.uint8]] = []
     with _refused(path, "read"), av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -62,9 +62,9 @@ def read_video(path: Path, start_s: float = 0.0, count: int | None = None) -> ND
         for frame in container.decode(stream):
             if frame.time is not None and frame.time < start_s - half_frame_s:
                 continue
-            pictures.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
-            if count is not None and len(pictures) == count:
+            images.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+            if count is not None and len(images) == count:
                 break
-    if not pictures:
+    if not images:
         raise VitalError(ErrorCode.BAD_DATASET, f"video {path} has no frame from {start_s:.3f} s on")
-    return np.stack(pictures)
+    return np.stack(images)

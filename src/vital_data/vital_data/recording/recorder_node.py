@@ -114,7 +114,7 @@ class RecorderNode(Node):
         self._message, self._code = "", ErrorCode.OK
         for repaired in self._recorder.repaired:
             self.get_logger().warning(
-                f"episode {repaired.index} had been interrupted: {repaired.frames} pictures of it were had back and "
+                f"episode {repaired.index} had been interrupted: {repaired.frames} images of it were had back and "
                 f"are kept out of training; the damaged file is {repaired.kept.name}"
             )
         self._state = self.create_publisher(RecordingState, "/vital/recording_state", 5)
@@ -191,7 +191,7 @@ class RecorderNode(Node):
             done = self._recorder.finish(OUTCOMES.get(request.outcome, str(request.outcome)), request.note)
             response.success, response.episode, response.frames = True, done.index, done.frames
             response.faults = list(done.faults)
-            response.message = f"episode {done.index}: {done.frames} pictures, {done.duration_s:.1f} s"
+            response.message = f"episode {done.index}: {done.frames} images, {done.duration_s:.1f} s"
         except VitalError as error:
             response.error_code, response.message = int(error.code), error.message
             self._refused(error)

@@ -1,4 +1,4 @@
-"""A ChArUco board and its pose in a picture."""
+"""A ChArUco board and its pose in an image."""
 
 from dataclasses import dataclass
 
@@ -71,19 +71,19 @@ class Board:
         dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, self.dictionary))
         return cv2.aruco.CharucoBoard((self.columns, self.rows), self.square_m, self.marker_m, dictionary)
 
-    def picture(self, px_per_square: int = 100) -> NDArray[np.uint8]:
+    def image(self, px_per_square: int = 100) -> NDArray[np.uint8]:
         """The board to print, mono8."""
         size = (self.columns * px_per_square, self.rows * px_per_square)
         return np.asarray(self._board().generateImage(size), np.uint8)
 
-    def find(self, picture: NDArray[np.uint8], lens: Lens) -> Pose | None:
+    def find(self, image: NDArray[np.uint8], lens: Lens) -> Pose | None:
         """Pose of the board in the camera, from (H, W) or (H, W, 3) uint8; None when it is not seen well enough."""
         board = self._board()
-        corners, ids, _, _ = cv2.aruco.CharucoDetector(board).detectBoard(picture)
+        corners, ids, _, _ = cv2.aruco.CharucoDetector(board).detectBoard(image)
         if ids is None or len(ids) < FEWEST_CORNERS:
             return None
-        on_board, in_picture = board.matchImagePoints(corners, ids)  # type: ignore[call-overload]
-        straight = lens.straighten(np.asarray(in_picture, np.float32).reshape(-1, 1, 2))
+        on_board, in_image = board.matchImagePoints(corners, ids)  # type: ignore[call-overload]
+        straight = lens.straighten(np.asarray(in_image, np.float32).reshape(-1, 1, 2))
         return _pose(np.asarray(on_board, float).reshape(-1, 3), straight, lens.matrix)
 
 

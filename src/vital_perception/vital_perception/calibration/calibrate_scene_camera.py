@@ -1,8 +1,8 @@
-"""`ros2 run vital_perception calibrate_scene_camera`: where a camera is, from pictures of a ChArUco board.
+"""`ros2 run vital_perception calibrate_scene_camera`: where a camera is, from images of a ChArUco board.
 
 calibrate_scene_camera board  board.png                  the board, to print
-calibrate_scene_camera record pictures/                  move the arm; each rest is a picture (Ctrl-C ends)
-calibrate_scene_camera solve  pictures/ calibration.yaml
+calibrate_scene_camera record images/                  move the arm; each rest is an image (Ctrl-C ends)
+calibrate_scene_camera solve  images/ calibration.yaml
 """
 
 import argparse
@@ -33,9 +33,9 @@ def parser() -> argparse.ArgumentParser:
         prog="calibrate_scene_camera", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = main_parser.add_subparsers(dest="command", required=True)
-    board = commands.add_parser("board", help="write the board as a picture, to print")
+    board = commands.add_parser("board", help="write the board as an image, to print")
     board.add_argument("file", type=Path)
-    record = commands.add_parser("record", help="keep a picture of each pose in which the arm rests")
+    record = commands.add_parser("record", help="keep an image of each pose in which the arm rests")
     record.add_argument("folder", type=Path)
     solve = commands.add_parser("solve", help="find the camera's place and write it")
     solve.add_argument("folder", type=Path)
@@ -84,12 +84,12 @@ def report(found: Found) -> str:
     x, y, z = 1000 * hand_eye.x[:3, 3]
     lines = [
         f"{found.child} in {found.parent}: {x:.1f}, {y:.1f}, {z:.1f} mm",
-        f"residual {1000 * hand_eye.rms_m:.2f} mm over {len(found.pictures)} poses, "
+        f"residual {1000 * hand_eye.rms_m:.2f} mm over {len(found.images)} poses, "
         f"place known to {1000 * hand_eye.uncertainty_m:.2f} mm",
     ]
     if found.without_board:
         lines.append(f"without the board, left out: {', '.join(found.without_board)}")
-    worst = [f"{found.pictures[i]} ({1000 * hand_eye.residuals_m[i]:.1f} mm)" for i in hand_eye.outliers()]
+    worst = [f"{found.images[i]} ({1000 * hand_eye.residuals_m[i]:.1f} mm)" for i in hand_eye.outliers()]
     if worst:
         lines.append(f"far off the others, hardly counted: {', '.join(worst)}")
     return "\n".join(lines)
@@ -105,7 +105,7 @@ def run(arguments: list[str]) -> int:
             return _record(values, board, console)
         if values.command == "solve":
             return _solve(values, board, console)
-        _, data = cv2.imencode(".png", np.asarray(board.picture()))
+        _, data = cv2.imencode(".png", np.asarray(board.image()))
         write_bytes(values.file, data.tobytes())
         console.print(
             f"{values.file}: print it so that a square is {1000 * board.square_m:.1f} mm, glue it on something flat"

@@ -1,4 +1,4 @@
-"""Records calibration pictures by itself: move the arm, let it rest a second, and the pose is kept."""
+"""Records calibration images by itself: move the arm, let it rest a second, and the pose is kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class CalibrationRecorder(Node):
-    """Keeps a picture in which the board is seen, of each pose in which the arm rests. ``say`` tells the operator."""
+    """Keeps an image in which the board is seen, of each pose in which the arm rests. ``say`` tells the operator."""
 
     def __init__(self, folder: Path, board: Board, topics: tuple[str, str], say: Callable[[str], None]) -> None:
         super().__init__("calibration_recorder")

@@ -1,4 +1,4 @@
-"""A folder of calibration pictures with the arm's joints at each, and what is found from it.
+"""A folder of calibration images with the arm's joints at each, and what is found from it.
 
 camera.json      the lens: matrix, model, distortion, and the frame of the camera
 poses.json       [{picture: pose_000.png, joints_rad: [7 numbers]}, ...]
@@ -20,7 +20,7 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
-from vital_core.files.image_file import read_picture
+from vital_core.files.image_file import read_image
 from vital_core.files.safe_file import write_bytes, write_json
 from vital_core.files.schema import Finite, Name, Source, Vector3
 from vital_core.pose import Pose
@@ -48,7 +48,7 @@ class LensFile:
 
 @dataclass(frozen=True)
 class PoseRow:
-    """One of `poses.json`: a picture of the folder and the joints at its time, rad."""
+    """One of `poses.json`: an image of the folder and the joints at its time, rad."""
 
     picture: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+\.png$", max_length=100)]
     joints_rad: tuple[Angle, Angle, Angle, Angle, Angle, Angle, Angle]
@@ -56,12 +56,12 @@ class PoseRow:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: pose of ``child`` in ``parent``, and in which pictures the board was not seen."""
+    """What was found: pose of ``child`` in ``parent``, and in which images the board was not seen."""
 
     parent: str
     child: str
     hand_eye: HandEye
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     without_board: tuple[str, ...]
 
     def notes(self) -> dict[str, float | int | str]:
@@ -69,12 +69,12 @@ class Found:
         return {
             "residual_mm": round(1000 * self.hand_eye.rms_m, 2),
             "uncertainty_mm": round(1000 * self.hand_eye.uncertainty_m, 2),
-            "poses": len(self.pictures),
+            "poses": len(self.images),
         }
 
 
 class CalibrationFolder:
-    """Writes and reads the folder. A picture is in poses.json only once it is whole on disk."""
+    """Writes and reads the folder. An image is in poses.json only once it is whole on disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,13 +90,13 @@ class CalibrationFolder:
         write_json(self.folder / LENS_FILE, value)
         write_json(self.folder / POSES_FILE, [])
 
-    def add(self, picture: NDArray[np.uint8], joints_rad: Sequence[float]) -> str:
-        """Keep an RGB picture and the joints (7,) at its time; returns its name."""
+    def add(self, image: NDArray[np.uint8], joints_rad: Sequence[float]) -> str:
+        """Keep an RGB image and the joints (7,) at its time; returns its name."""
         poses = [asdict(row) for row in self._read(POSES_FILE, tuple[PoseRow, ...])]
         name = f"pose_{len(poses):03d}.png"
-        whole, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        whole, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         if not whole:
-            raise VitalError(ErrorCode.INTERNAL, f"picture of shape {picture.shape} cannot be written as PNG")
+            raise VitalError(ErrorCode.INTERNAL, f"image of shape {image.shape} cannot be written as PNG")
         write_bytes(self.folder / name, data.tobytes())
         write_json(self.folder / POSES_FILE, [*poses, {"picture": name, "joints_rad": [float(q) for q in joints_rad]}])
         return name
@@ -110,13 +110,13 @@ class CalibrationFolder:
             raise self._broken(LENS_FILE, str(error)) from error
 
     def poses(self) -> list[tuple[str, Pose]]:
-        """(picture, pose of the TCP in the base) of each."""
+        """(image, pose of the TCP in the base) of each."""
         rows = self._read(POSES_FILE, tuple[PoseRow, ...])
         return [(row.picture, kinematics.forward(np.array(row.joints_rad))) for row in rows]
 
-    def picture(self, name: str) -> NDArray[np.uint8]:
+    def image(self, name: str) -> NDArray[np.uint8]:
         """(H, W) uint8."""
-        return read_picture(self.folder / name, cv2.IMREAD_GRAYSCALE, self._source(name))
+        return read_image(self.folder / name, cv2.IMREAD_GRAYSCALE, self._source(name))
 
     def _read(self, name: str, kind: type[Kind]) -> Kind:
         try:
@@ -138,7 +138,7 @@ def find_camera(folder: CalibrationFolder, board: Board, mount: str) -> Found:
     lens, child = folder.lens()
     seen, missed = [], []
     for name, t_base_tcp in folder.poses():
-        t_camera_board = board.find(folder.picture(name), lens)
+        t_camera_board = board.find(folder.image(name), lens)
         if t_camera_board is None:
             missed.append(name)
         else:

@@ -1,4 +1,4 @@
-"""Where a camera is, from pictures of a board and the arm's poses at the time.
+"""Where a camera is, from images of a board and the arm's poses at the time.
 
 Both ways of mounting are one equation, ``a_i @ y = x @ b_i``, with ``b_i`` the pose of the board in the camera:
 

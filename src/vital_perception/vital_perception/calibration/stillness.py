@@ -1,4 +1,4 @@
-"""When the arm stands still in a pose worth another picture."""
+"""When the arm stands still in a pose worth another image."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,5 +24,5 @@ class Stillness:
         return now_s - self._since_s >= STILL_S and all(np.abs(joints - k).max() > ANOTHER_POSE_RAD for k in self.kept)
 
     def keep(self, joints_rad: ArrayLike) -> None:
-        """This pose has its picture."""
+        """This pose has its image."""
         self.kept.append(np.asarray(joints_rad, float))

@@ -1,4 +1,4 @@
-"""Reads a picture source in a thread, opens it again when it has gone."""
+"""Reads an image source in a thread, opens it again when it has gone."""
 
 import threading
 from collections.abc import Callable
@@ -7,19 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.errors import VitalError
-from vital_perception.wrist_camera.image_source import PictureSource
+from vital_perception.wrist_camera.image_source import ImageSource
 
 RETRY_S = 1.0
 JITTER = 0.4  # of a period
 
 
-class PictureReader:
-    """Calls ``on_picture(picture, stamp_s)`` in its own thread, at most ``rate_hz`` times a second."""
+class ImageReader:
+    """Calls ``on_image(image, stamp_s)`` in its own thread, at most ``rate_hz`` times a second."""
 
     def __init__(
         self,
-        source: PictureSource,
-        on_picture: Callable[[NDArray[np.uint8], float], None],
+        source: ImageSource,
+        on_image: Callable[[NDArray[np.uint8], float], None],
         on_lost: Callable[[], None],
         rate_hz: float,
         retry_s: float = RETRY_S,
@@ -28,7 +28,7 @@ class PictureReader:
         self.problem = "not opened yet"
         self.connections = self.losses = 0
         self.failure: Exception | None = None
-        self._source, self._on_picture, self._on_lost = source, on_picture, on_lost
+        self._source, self._on_image, self._on_lost = source, on_image, on_lost
         self._period_s, self._retry_s = 1.0 / rate_hz, retry_s
         self._due_s = 0.0
         self._stopping = threading.Event()
@@ -67,10 +67,10 @@ class PictureReader:
 
     def _read(self) -> None:
         while not self._stopping.is_set():
-            picture, stamp_s = self._source.read()
+            image, stamp_s = self._source.read()
             self.connected, self.problem = True, ""
             if self._is_due(stamp_s):
-                self._on_picture(picture, stamp_s)
+                self._on_image(image, stamp_s)
 
     def _is_due(self, stamp_s: float) -> bool:
         """A camera faster than asked is thinned out; some jitter is let through."""

@@ -1,4 +1,4 @@
-"""Where pictures come from: a UVC camera, a video file, a folder of images. All give RGB and the time it was taken."""
+"""Where images come from: a UVC camera, a video file, a folder of images. All give RGB and the time it was taken."""
 
 import logging
 import os
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from vital_core.clock import Pacer, steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.files.image_file import read_picture
+from vital_core.files.image_file import read_image
 from vital_core.files.schema import Source
 
 log = logging.getLogger(__name__)
-Picture = tuple[NDArray[np.uint8], float]  # (H, W, 3) RGB, steady time in s
+Image = tuple[NDArray[np.uint8], float]  # (H, W, 3) RGB, steady time in s
 
 VIDEO_SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm"}
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -27,7 +27,7 @@ MANUAL_EXPOSURE, AUTO_EXPOSURE = 1, 3
 OLDEST_BUFFER_S = 0.5
 
 
-class PictureSource(Protocol):
+class ImageSource(Protocol):
     """`open` and `read` raise VitalError(DEVICE_LOST) when there is nothing, or nothing any more."""
 
     remarks: tuple[str, ...]
@@ -35,8 +35,8 @@ class PictureSource(Protocol):
     def open(self) -> None:
         """Take hold of it."""
 
-    def read(self) -> Picture:
-        """The next picture; waits for it."""
+    def read(self) -> Image:
+        """The next image; waits for it."""
 
     def close(self) -> None:
         """Let go of it. May be called twice."""
@@ -121,18 +121,18 @@ class UvcCamera:
             if not capture.set(number, value)
         )
 
-    def read(self) -> Picture:
-        """The next picture, with the kernel's time of capture where there is one."""
+    def read(self) -> Image:
+        """The next image, with the kernel's time of capture where there is one."""
         if self._capture is None:
             raise VitalError(ErrorCode.DEVICE_LOST, f"{self._device} is not open")
-        whole, picture = self._capture.read()
+        whole, image = self._capture.read()
         now_s = steady_s()
-        if not whole or picture is None:
-            raise VitalError(ErrorCode.DEVICE_LOST, f"{self._device} gives no picture any more: unplugged?")
+        if not whole or image is None:
+            raise VitalError(ErrorCode.DEVICE_LOST, f"{self._device} gives no image any more: unplugged?")
         # uvcvideo stamps its buffers with the monotonic clock, which is ours.
         buffer_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
         stamp_s = buffer_s if 0.0 <= now_s - buffer_s < OLDEST_BUFFER_S else now_s
-        return _rgb(picture), stamp_s
+        return _rgb(image), stamp_s
 
     def close(self) -> None:
         """Give the device back."""
@@ -148,7 +148,7 @@ class Replay:
     def __init__(self, path: Path, rate_hz: float, loop: bool = True) -> None:
         self.remarks: tuple[str, ...] = ()
         self._path, self._rate_hz, self._loop = path, rate_hz, loop
-        self._pictures: Iterator[NDArray[np.uint8]] | None = None
+        self._images: Iterator[NDArray[np.uint8]] | None = None
         self._over = False
         self._pacer = Pacer(1.0 / rate_hz)
 
@@ -158,9 +158,9 @@ class Replay:
             raise VitalError(ErrorCode.DEVICE_LOST, f"{self._path} has been shown to its end")
         if next(self._once(), None) is None:
             raise VitalError(
-                ErrorCode.DEVICE_LOST, f"{self._path} holds no picture: expected a video file or a folder of images"
+                ErrorCode.DEVICE_LOST, f"{self._path} holds no image: expected a video file or a folder of images"
             )
-        self._pictures = self._all()
+        self._images = self._all()
         self._pacer = Pacer(1.0 / self._rate_hz)
 
     def _all(self) -> Iterator[NDArray[np.uint8]]:
@@ -172,13 +172,11 @@ class Replay:
         if self._path.is_dir():
             for file in sorted(f for f in self._path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES):
                 try:
-                    picture = read_picture(
-                        file, cv2.IMREAD_COLOR, Source(str(file), ErrorCode.DEVICE_LOST, "remove it")
-                    )
+                    image = read_image(file, cv2.IMREAD_COLOR, Source(str(file), ErrorCode.DEVICE_LOST, "remove it"))
                 except VitalError as error:
                     log.warning("left out: %s", error)
                     continue
-                yield _rgb(picture)
+                yield _rgb(image)
         elif self._path.is_file():
             capture = cv2.VideoCapture(str(self._path))
             try:
@@ -187,25 +185,25 @@ class Replay:
             finally:
                 capture.release()
 
-    def read(self) -> Picture:
-        """The next picture when it is due."""
-        picture = next(self._pictures, None) if self._pictures is not None else None
-        if picture is None:
+    def read(self) -> Image:
+        """The next image when it is due."""
+        image = next(self._images, None) if self._images is not None else None
+        if image is None:
             self._over = True
             raise VitalError(ErrorCode.DEVICE_LOST, f"{self._path} is at its end")
         self._pacer.wait()
-        return picture, steady_s()
+        return image, steady_s()
 
     def close(self) -> None:
-        """Nothing is kept open between pictures."""
-        self._pictures = None
+        """Nothing is kept open between images."""
+        self._images = None
 
 
-def _rgb(picture: Any) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+def _rgb(image: Any) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def make_source(device: str, settings: CameraSettings, loop: bool = True) -> PictureSource:
+def make_source(device: str, settings: CameraSettings, loop: bool = True) -> ImageSource:
     """A camera for ``/dev/...`` or a number, a replay for a video file or a folder."""
     if device.isdigit():
         device = f"/dev/video{device}"

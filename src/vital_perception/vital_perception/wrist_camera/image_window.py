@@ -1,4 +1,4 @@
-"""The working region of the fisheye: a window of the camera's picture, at the size that the policy sees."""
+"""The working region of the fisheye: a window of the camera's image, at the size that the policy sees."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from vital_core.observation import IMAGE_SIZE_PX
 
 @dataclass(frozen=True)
 class Window:
-    """A square of ``size`` px with its upper left corner at (x, y), in a picture of ``width`` by ``height`` px.
+    """A square of ``size`` px with its upper left corner at (x, y), in an image of ``width`` by ``height`` px.
 
     size 0: the largest square in the middle. A pixel of the result is the mean of those under it (area
     interpolation), so a window smaller than the result is refused: it would only be blown up.
@@ -34,26 +34,26 @@ class Window:
         if not inside or self.size < IMAGE_SIZE_PX:
             raise VitalError(
                 ErrorCode.BAD_PARAMETER,
-                f"the window is {self.size} px at ({self.x}, {self.y}) of a picture of {self.width}x{self.height}, "
+                f"the window is {self.size} px at ({self.x}, {self.y}) of an image of {self.width}x{self.height}, "
                 f"expected one inside it of {IMAGE_SIZE_PX} px or more: see window_x, window_y, window_size",
             )
 
-    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(128, 128, 3) from (height, width, 3). Raises VitalError(BAD_OBSERVATION) for another size."""
-        if picture.shape != (self.height, self.width, 3):
+        if image.shape != (self.height, self.width, 3):
             raise VitalError(
                 ErrorCode.BAD_OBSERVATION,
-                f"the picture is {picture.shape}, expected ({self.height}, {self.width}, 3): set width and height to "
+                f"the image is {image.shape}, expected ({self.height}, {self.width}, 3): set width and height to "
                 "what the camera gives",
             )
-        square = picture[self.y : self.y + self.size, self.x : self.x + self.size]
+        square = image[self.y : self.y + self.size, self.x : self.x + self.size]
         if self.size == IMAGE_SIZE_PX:
             return np.ascontiguousarray(square)
         small = cv2.resize(square, (IMAGE_SIZE_PX, IMAGE_SIZE_PX), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
 
     def camera_matrix(self, fx: float, fy: float, cx: float, cy: float) -> NDArray[np.float64]:
-        """(3, 3) of the result, from the whole picture's; pixel (0, 0) is centred at (0, 0)."""
+        """(3, 3) of the result, from the whole image's; pixel (0, 0) is centred at (0, 0)."""
         scale = IMAGE_SIZE_PX / self.size
 
         def moved(centre: float, corner: int) -> float:

@@ -15,9 +15,9 @@ from std_msgs.msg import Header
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX
-from vital_perception.wrist_camera.image_reader import PictureReader
+from vital_perception.wrist_camera.image_reader import ImageReader
 from vital_perception.wrist_camera.image_source import CameraSettings, make_source
-from vital_perception.wrist_camera.image_watch import PictureWatch, WatchConfig
+from vital_perception.wrist_camera.image_watch import ImageWatch, WatchConfig
 from vital_perception.wrist_camera.image_window import Window
 from vital_ros import image_message
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
@@ -57,27 +57,27 @@ class WristCameraParameters:
 
 
 class WristCameraNode(Node):
-    """Pictures are published from the reader's thread, as they come."""
+    """Images are published from the reader's thread, as they come."""
 
     def __init__(self) -> None:
         super().__init__("wrist_camera")
         given, settings = declare(self, WristCameraParameters), declare(self, CameraSettings)
         self._window = given.window_of(settings)
         self._matrix, self._distortion = given.matrix_of(self._window), given.distortion
-        self.watch = PictureWatch(declare(self, WatchConfig), settings.rate_hz)
+        self.watch = ImageWatch(declare(self, WatchConfig), settings.rate_hz)
         self._refused = 0
         self._remarked: tuple[str, ...] = ()
         self._well: bool | None = None
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", qos_profile_sensor_data)
         self._info = self.create_publisher(CameraInfo, "/wrist_camera/camera_info", qos_profile_sensor_data)
         self._source = make_source(given.device, settings, given.loop)
-        self._reader = PictureReader(self._source, self._on_picture, self.watch.forget, settings.rate_hz)
+        self._reader = ImageReader(self._source, self._on_image, self.watch.forget, settings.rate_hz)
         self._diagnostics = Diagnostics(self, self._health)
         self._reader.start()
 
-    def _on_picture(self, picture: NDArray[np.uint8], stamp_s: float) -> None:
+    def _on_image(self, image: NDArray[np.uint8], stamp_s: float) -> None:
         try:
-            small = self._window.apply(picture)
+            small = self._window.apply(image)
         except VitalError as error:
             self._refused += 1
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
@@ -108,10 +108,10 @@ class WristCameraNode(Node):
             "rate_hz": watch.rate_hz(),
             "age_ms": watch.age_s(now_s) * 1000,
             "brightness": watch.brightness,
-            "pictures": watch.pictures,
-            "frozen": watch.frozen_pictures,
-            "dark": watch.dark_pictures,
-            "late": watch.late_pictures,
+            "images": watch.images,
+            "frozen": watch.frozen_images,
+            "dark": watch.dark_images,
+            "late": watch.late_images,
             "wrong_size": self._refused,
             "connections": self._reader.connections,
             "losses": self._reader.losses,
@@ -121,7 +121,7 @@ class WristCameraNode(Node):
             return Health(ERROR, problem, values)
         if self._source.remarks:
             return Health(WARN, self._source.remarks[0], values)
-        return Health(OK, f"{watch.rate_hz():.0f} pictures/s", values)
+        return Health(OK, f"{watch.rate_hz():.0f} images/s", values)
 
     def _problem(self, now_s: float) -> str | None:
         return self.watch.problem(now_s) if self._reader.connected else f"no wrist camera: {self._reader.problem}"
@@ -137,7 +137,7 @@ class WristCameraNode(Node):
             if problem:
                 self.get_logger().error(problem)
             else:
-                self.get_logger().info("wrist camera: pictures come")
+                self.get_logger().info("wrist camera: images come")
 
     def on_exit(self) -> None:
         """End the reader before the publishers go."""

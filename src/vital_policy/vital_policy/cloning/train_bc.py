@@ -180,7 +180,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, state and log")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--iterations", type=int)
-    parser.add_argument("--coarse-iterations", type=int, help="of them, the first ones on pictures of half the size")
+    parser.add_argument("--coarse-iterations", type=int, help="of them, the first ones on images of half the size")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--seed", type=int)

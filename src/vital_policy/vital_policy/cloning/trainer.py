@@ -23,7 +23,7 @@ from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.network.augmentation import Augmentation, augment, to_network
 from vital_policy.network.policy import Policy, PolicyConfig
 
-# name in the paper -> (touch, share of the pictures whose background is replaced).
+# name in the paper -> (touch, share of the images whose background is replaced).
 METHODS: dict[str, tuple[bool, float]] = {"baku": (False, 0.0), "visk": (True, 0.0), "vital_bc": (True, 0.75)}
 
 
@@ -35,11 +35,11 @@ class TrainConfig:
     twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16. relative_floor: 0
     for the mean squared error; otherwise errors count relative to the size of the motion that is imitated, down
     to this share of the largest action, because a demonstrator is slow where precision counts. ensemble_decay:
-    for whoever runs the policy, see `TemporalEnsemble`. background_share: of the pictures that get another background,
+    for whoever runs the policy, see `TemporalEnsemble`. background_share: of the images that get another background,
     drawn from this many ``backgrounds``; 0 leaves them as they are. coarse_iterations: how many of the first ones see
-    pictures of half the size, at a quarter of the cost: the network has no size of its own, and what to look for is
-    learned before where exactly it is. open_hand_pad_px: how far pictures are shifted in a task that begins with an
-    open hand, None for as far as elsewhere: nothing in view then tells where the hand is but the picture's own frame.
+    images of half the size, at a quarter of the cost: the network has no size of its own, and what to look for is
+    learned before where exactly it is. open_hand_pad_px: how far images are shifted in a task that begins with an
+    open hand, None for as far as elsewhere: nothing in view then tells where the hand is but the image's own frame.
     """
 
     iterations: int = 20_000
@@ -77,7 +77,7 @@ class TrainConfig:
         return replace(self, policy=replace(self.policy, touch=touch), background_share=share)
 
     def with_task(self, task: Task) -> "TrainConfig":
-        """The same, with the pictures' shift that suits the task."""
+        """The same, with the images' shift that suits the task."""
         if task.starts_closed or self.open_hand_pad_px is None:
             return self
         return replace(self, augmentation=replace(self.augmentation, pad_px=self.open_hand_pad_px))
@@ -221,7 +221,7 @@ class Trainer:
         bank = BackgroundBank.generated(config.backgrounds, config.background_share, config.seed, self.fabric.device)
         return bank, self._here(foreground)
 
-    def _pictures(self, index: Tensor, generator: torch.Generator) -> Tensor:
+    def _images(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """(B, 3, 128, 128) as the network takes them: backgrounds first, then the crop and the colours."""
         image = self._image[index]
         if self._backgrounds is not None and self._foreground is not None:
@@ -233,7 +233,7 @@ class Trainer:
         """One iteration; returns its loss."""
         config = self.config
         index, generator = self._draw()
-        image = self._pictures(index, generator)
+        image = self._images(index, generator)
         self.policy.train()
         predicted = self._shared(image, self._tactile[index])
         loss = self._loss(predicted, self._target[index], self._mask[index])

@@ -1,6 +1,6 @@
 """Random crop and colour jitter on a whole batch (paper, A1; values from its release).
 
-Composited backgrounds, when there are any, go under the picture before the crop.
+Composited backgrounds, when there are any, go under the image before the crop.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def colour_jitter(image: Tensor, augmentation: Augmentation, generator: torch.Ge
     """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, jittered and clipped to the valid range.
 
     Brightness, contrast (about the mean grey) and saturation (about each pixel's grey) are all affine in
-    colour, so the three are one 3x3 matrix and an offset per picture.
+    colour, so the three are one 3x3 matrix and an offset per image.
     """
     strength = torch.tensor([augmentation.brightness, augmentation.contrast, augmentation.saturation])
     factors = (1.0 + strength * (2.0 * torch.rand(len(image), 3, generator=generator) - 1.0)).to(image.device)

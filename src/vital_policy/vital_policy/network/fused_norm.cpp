@@ -1,6 +1,6 @@
-// Group normalisation, addition of a shortcut and ReLU in two passes over each picture, and 3x3 max pooling,
+// Group normalisation, addition of a shortcut and ReLU in two passes over each image, and 3x3 max pooling,
 // for bfloat16 maps with channels last. PyTorch's own kernels for this layout cost more than the convolutions
-// between them. Each picture's map stays in the core's cache between the passes.
+// between them. Each image's map stays in the core's cache between the passes.
 
 #include <ATen/Parallel.h>
 #include <torch/extension.h>
@@ -53,7 +53,7 @@ void check(const torch::Tensor& t, const char* name) {
   TORCH_CHECK(t.size(1) % CHANNELS == 0, name, " needs a multiple of ", CHANNELS, " channels, got ", t.size(1));
 }
 
-// Per channel: sum of x and of x squared over the pixels of one picture.
+// Per channel: sum of x and of x squared over the pixels of one image.
 void sums(const uint16_t* x, int64_t pixels, int64_t channels, float* sum, float* square) {
   for (int64_t c = 0; c < channels; c += CHANNELS) {
     Floats s[REGISTERS] = {}, q[REGISTERS] = {};

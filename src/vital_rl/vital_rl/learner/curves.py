@@ -57,7 +57,7 @@ def curve_of(name: str, folder: Path) -> Curve:
 
 
 def draw(curves: list[Curve], title: str, wanted: float | None = 0.9) -> Figure:
-    """All in one picture. wanted: a line to reach."""
+    """All in one image. wanted: a line to reach."""
     figure, axes = plt.subplots(figsize=(8.0, 5.0), layout="constrained")
     for curve, colour in zip(curves, COLOURS * len(curves), strict=False):
         axes.fill_between(curve.steps, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)

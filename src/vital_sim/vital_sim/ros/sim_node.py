@@ -26,7 +26,7 @@ from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import be_nice
-from vital_ros.qos import LATCHED, PICTURES
+from vital_ros.qos import IMAGES, LATCHED
 from vital_sim.ros import sim_messages as to
 from vital_sim.ros.joint_trajectory import Points
 from vital_sim.ros.sim_session import SimSession, Sinks
@@ -75,9 +75,9 @@ class SimNode(Node):
         self._wrist = sensor(Image, "/wrist_camera/image_raw")
         self._wrist_info = sensor(CameraInfo, "/wrist_camera/camera_info")
         self._foreground = sensor(Image, "/sim/wrist_foreground")
-        self._colour = sensor(Image, "/camera/camera/color/image_raw", PICTURES)
+        self._colour = sensor(Image, "/camera/camera/color/image_raw", IMAGES)
         self._colour_info = sensor(CameraInfo, "/camera/camera/color/camera_info")
-        self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw", PICTURES)
+        self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw", IMAGES)
         self._truth = self.create_publisher(SimTruth, "/sim/truth", 1)
         self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
         self._frames_sent = False
@@ -127,9 +127,9 @@ class SimNode(Node):
         s = self.session
         self._tactile.publish(to.tactile_message(field_ut, valid, s.baseline, s.baseline_id, self._now()))
 
-    def _send_wrist(self, pictures, stamp) -> None:
+    def _send_wrist(self, images, stamp) -> None:
         camera = self.session.wrist_camera
-        image, foreground = pictures
+        image, foreground = images
         header = Header(frame_id=camera.frame_id, stamp=stamp)
         if foreground is not None:
             self._foreground.publish(image_message.to_message(255 * foreground.astype(np.uint8), "mono8", header))
@@ -139,9 +139,9 @@ class SimNode(Node):
             to.camera_info(camera.camera_matrix, width, height, "equidistant", camera.frame_id, stamp)
         )
 
-    def _send_scene(self, pictures, stamp) -> None:
+    def _send_scene(self, images, stamp) -> None:
         camera = self.session.scene_camera
-        colour, depth_mm = pictures
+        colour, depth_mm = images
         header = Header(frame_id=camera.frame_id, stamp=stamp)
         height, width = depth_mm.shape
         self._colour_info.publish(

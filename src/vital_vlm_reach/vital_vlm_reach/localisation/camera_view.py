@@ -109,7 +109,7 @@ class CameraView:
         if rgb.shape[:2] != (info.height, info.width):
             raise VitalError(
                 ErrorCode.NO_CALIBRATION,
-                f"camera_info is for {info.width}x{info.height}, the picture is {rgb.shape[1]}x{rgb.shape[0]}",
+                f"camera_info is for {info.width}x{info.height}, the image is {rgb.shape[1]}x{rgb.shape[0]}",
             )
         camera = Camera(info.width, info.height, np.array(info.k).reshape(3, 3), tuple(within("distortion", info.d)))
         depth = from_message(self._latest["aligned depth"], "16UC1")

@@ -1,4 +1,4 @@
-"""Pointing: where in a picture is the thing that a sentence names?"""
+"""Pointing: where in an image is the thing that a sentence names?"""
 
 from vital_vlm_reach.pointing.interface import Pointing, PointingModel
 

@@ -1,4 +1,4 @@
-"""The pointing model that is shipped: a small network over picture and sentence."""
+"""The pointing model that is shipped: a small network over image and sentence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ IN_VIEW = 0.5
 
 @dataclass(frozen=True)
 class PointingHeader:
-    """The weights' metadata: size of the picture in px, buckets of the text, and how they were made."""
+    """The weights' metadata: size of the image in px, buckets of the text, and how they were made."""
 
     format: Name
     width: Literal[320]
@@ -121,7 +121,7 @@ def convert_pointing(path: Path) -> bool:
 
 
 class EmbeddedPointing:
-    """Points at what a sentence names, from the picture alone; see `PointingModel`."""
+    """Points at what a sentence names, from the image alone; see `PointingModel`."""
 
     def __init__(self, network: PointingNetwork) -> None:
         self._network = network
@@ -138,8 +138,8 @@ class EmbeddedPointing:
             return Pointing(None, 0.0, "the sentence is empty: name the thing to find")
         height, width = rgb.shape[:2]
         small = cv2.resize(rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
-        picture = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255.0
-        heat, present, _ = self._network(picture, encode(prompt)[None])
+        image = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255.0
+        heat, present, _ = self._network(image, encode(prompt)[None])
         confidence = float(present.sigmoid()[0])
         if confidence < IN_VIEW:
             return Pointing(None, confidence, f"nothing in view that '{prompt}' names ({100 * confidence:.0f} % sure)")

@@ -1,4 +1,4 @@
-"""A small network that looks for what a sentence names: where in the picture, and whether at all."""
+"""A small network that looks for what a sentence names: where in the image, and whether at all."""
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class TextEncoder(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with batch norm; the first may halve the picture; a sentence may scale and shift it."""
+    """Two 3x3 convolutions with batch norm; the first may halve the image; a sentence may scale and shift it."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, film: bool) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Block(nn.Module):
 
 
 class PointingNetwork(nn.Module):
-    """Picture (B, 3, 240, 320) in 0..1 and sentence -> heatmap logits (B, 60, 80), in-view logit (B,) and logits
+    """Image (B, 3, 240, 320) in 0..1 and sentence -> heatmap logits (B, 60, 80), in-view logit (B,) and logits
     (B, 11) of which known thing the sentence names, the last for none of them."""
 
     def __init__(self) -> None:
@@ -74,10 +74,10 @@ class PointingNetwork(nn.Module):
         """(B, 11) logits of the known things from the sentence alone."""
         return self.names(self.text(sentence))
 
-    def forward(self, picture: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         text = self.text(sentence)
         named = self.names(text)
-        quarter = self.down4(self.down2(picture - 0.5, text), text)
+        quarter = self.down4(self.down2(image - 0.5, text), text)
         eighth = self.down8(quarter, text)
         deepest = self.down16(eighth, text)
         up = self.up8(torch.cat([eighth, _larger(deepest)], 1), text)
@@ -94,7 +94,7 @@ def _larger(x: Tensor) -> Tensor:
 
 
 def peak(heat: Tensor) -> Tensor:
-    """(B, 2) u, v in pixels of the 320 x 240 picture: the highest cell, refined by its 5 x 5 neighbourhood."""
+    """(B, 2) u, v in pixels of the 320 x 240 image: the highest cell, refined by its 5 x 5 neighbourhood."""
     batch, rows, columns = heat.shape
     best = heat.flatten(1).argmax(-1)
     row, column = best // columns, best % columns

@@ -199,7 +199,7 @@ def transform_not_a_number(scene: Scene) -> Injected:
 
 
 def stamps_before_the_epoch(scene: Scene) -> Injected:
-    """Pictures and touch with a negative stamp, for 0.5 s."""
+    """Images and touch with a negative stamp, for 0.5 s."""
     topic = scene.draw.choice((WRIST, TOUCH, COLOUR))
     if topic == TOUCH:
         true = scene.driver.tactile

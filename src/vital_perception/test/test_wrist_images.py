@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
-from vital_perception.wrist_camera.image_reader import PictureReader
+from vital_perception.wrist_camera.image_reader import ImageReader
 from vital_perception.wrist_camera.image_source import CameraSettings, Replay, UvcCamera, make_source
-from vital_perception.wrist_camera.image_watch import PictureWatch, WatchConfig
+from vital_perception.wrist_camera.image_watch import ImageWatch, WatchConfig
 from vital_perception.wrist_camera.image_window import Window
 
 RNG = np.random.default_rng(0)
@@ -25,11 +25,11 @@ def noise(level: float = 100.0) -> np.ndarray:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Ten pictures of 320x240; each one's red tells its number."""
+    """Ten images of 320x240; each one's red tells its number."""
     for i in range(10):
-        picture = np.zeros((240, 320, 3), np.uint8)
-        picture[..., 2] = 10 * i + 50
-        cv2.imwrite(str(tmp_path / f"{i:02d}.png"), picture)
+        image = np.zeros((240, 320, 3), np.uint8)
+        image[..., 2] = 10 * i + 50
+        cv2.imwrite(str(tmp_path / f"{i:02d}.png"), image)
     return tmp_path
 
 
@@ -40,17 +40,17 @@ def video(tmp_path_factory) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (320, 240))
     assert writer.isOpened()
     for i in range(30):
-        picture = RNG.integers(60, 120, (240, 320, 3), dtype=np.uint8)
-        picture[100:140, 4 * i : 4 * i + 40] = (0, 0, 255)
-        writer.write(picture)
+        image = RNG.integers(60, 120, (240, 320, 3), dtype=np.uint8)
+        image[100:140, 4 * i : 4 * i + 40] = (0, 0, 255)
+        writer.write(image)
     writer.release()
     return path
 
 
 def test_window_is_the_mean_of_the_pixels_under_each():
-    picture = RNG.integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    small = Window(640, 480, 100, 50, 256).apply(picture)
-    square = picture[50:306, 100:356].astype(float)
+    image = RNG.integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    small = Window(640, 480, 100, 50, 256).apply(image)
+    square = image[50:306, 100:356].astype(float)
     expected = square.reshape(128, 2, 128, 2, 3).mean((1, 3))
     assert small.shape == (128, 128, 3) and np.abs(small - expected).max() <= 0.51
 
@@ -72,42 +72,42 @@ def test_camera_matrix_follows_a_point_through_the_window(x, y, size):
 
 
 @pytest.mark.parametrize("window", [(640, 480, 600, 0, 128), (640, 480, 0, 0, 100), (640, 480, -1, 0, 200), (100, 100)])
-def test_window_outside_the_picture_or_smaller_than_the_result_is_refused(window):
+def test_window_outside_the_image_or_smaller_than_the_result_is_refused(window):
     with pytest.raises(VitalError, match="window_size") as refusal:
         Window(*window)
     assert refusal.value.code is ErrorCode.BAD_PARAMETER
 
 
-def test_picture_of_another_size_is_refused():
+def test_image_of_another_size_is_refused():
     with pytest.raises(VitalError, match="set width and height"):
         Window(640, 480).apply(np.zeros((720, 1280, 3), np.uint8))
 
 
-def test_watch_tells_frozen_from_alive_and_holds_frozen_pictures_back():
-    watch = PictureWatch(WatchConfig(frozen_after=3))
+def test_watch_tells_frozen_from_alive_and_holds_frozen_images_back():
+    watch = ImageWatch(WatchConfig(frozen_after=3))
     same = noise()
     passed = [watch.see(same, 0.033 * i) for i in range(6)]
     assert passed == [True, True, True, False, False, False]
-    assert "the same 6 times" in watch.problem(0.17) and watch.frozen_pictures == 3
+    assert "the same 6 times" in watch.problem(0.17) and watch.frozen_images == 3
     assert watch.see(noise(), 0.2) and watch.problem(0.21) is None
 
 
 def test_watch_tells_dark_late_and_slow():
-    watch = PictureWatch(WatchConfig(late_s=0.15), rate_hz=30.0)
+    watch = ImageWatch(WatchConfig(late_s=0.15), rate_hz=30.0)
     assert "ms old" in watch.problem(0.0)
     for i in range(30):
         watch.see(noise(), i / 30)
     assert watch.problem(1.0) is None and watch.rate_hz() == pytest.approx(30.0)
-    assert watch.problem(1.2) == "the last picture is 233 ms old"
+    assert watch.problem(1.2) == "the last image is 233 ms old"
     watch.see(noise(0.0), 1.01)
     assert "dark" in watch.problem(1.02)
     for i in range(60):
         watch.see(noise(), 2.0 + i / 10)
-    assert watch.problem(7.95) == "10 pictures/s, expected 30" and watch.late_pictures == 1
+    assert watch.problem(7.95) == "10 images/s, expected 30" and watch.late_images == 1
 
 
 def test_recording_may_stand_still():
-    watch = PictureWatch(WatchConfig(frozen_after=0))
+    watch = ImageWatch(WatchConfig(frozen_after=0))
     same = noise()
     assert all(watch.see(same, 0.033 * i) for i in range(40))
 
@@ -133,9 +133,9 @@ def test_replay_without_loop_ends_and_stays_at_its_end(images: Path):
 def test_video_gives_rgb(video: Path):
     source = make_source(str(video), CameraSettings(rate_hz=500.0))
     source.open()
-    picture, stamp_s = source.read()
-    assert picture.shape == (240, 320, 3) and steady_s() - stamp_s < 1.0
-    assert picture[120, 20, 0] > 200 and picture[120, 20, 2] < 80
+    image, stamp_s = source.read()
+    assert image.shape == (240, 320, 3) and steady_s() - stamp_s < 1.0
+    assert image[120, 20, 0] > 200 and image[120, 20, 2] < 80
 
 
 @pytest.mark.parametrize("device", ["/dev/video97", "97", "/nowhere/by-id/camera"])
@@ -152,13 +152,13 @@ def test_device_that_is_no_camera_is_refused():
         UvcCamera("/dev/null", CameraSettings()).open()
 
 
-def test_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(VitalError, match="holds no picture"):
+def test_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(VitalError, match="holds no image"):
         Replay(tmp_path, 30.0).open()
 
 
 class Unsteady:
-    """A camera that goes after 5 pictures and is back at the third look; 60 pictures a second."""
+    """A camera that goes after 5 images and is back at the third look; 60 images a second."""
 
     remarks: tuple[str, ...] = ()
 
@@ -188,7 +188,7 @@ def test_reader_opens_a_lost_camera_again_and_thins_out_a_fast_one(wait_until):
     stamps: list[float] = []
     lost: list[bool] = []
     source = Unsteady()
-    reader = PictureReader(source, lambda _, s: stamps.append(s), lambda: lost.append(True), 30.0, retry_s=0.01)
+    reader = ImageReader(source, lambda _, s: stamps.append(s), lambda: lost.append(True), 30.0, retry_s=0.01)
     reader.start()
     wait_until(lambda: len(stamps) > 60)
     assert reader.close() and reader.failure is None
@@ -200,6 +200,6 @@ def test_reader_keeps_a_failure_of_ours_for_the_node(wait_until):
     def fail(*_) -> None:
         raise ZeroDivisionError
 
-    reader = PictureReader(Unsteady(), fail, lambda: None, 30.0)
+    reader = ImageReader(Unsteady(), fail, lambda: None, 30.0)
     reader.start()
     wait_until(lambda: isinstance(reader.failure, ZeroDivisionError))
