@@ -120,7 +120,7 @@ def test_a_folder_that_is_not_there_is_told(model):
 
 def test_without_the_library_the_way_to_get_it_is_told(monkeypatch):
     monkeypatch.setattr(model_folder, "has_library", lambda name: False)
-    with pytest.raises(VitalError, match=r"requirements-pointing\.txt") as refusal:
+    with pytest.raises(VitalError, match=r"requirements/pointing\.in") as refusal:
         need_transformers()
     assert refusal.value.code is ErrorCode.BAD_PARAMETER
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("transformers", reason="the extra 'pointing' is not installed (requirements-pointing.txt)")
+pytest.importorskip("transformers", reason="the extra 'pointing' is not installed (requirements/pointing.in)")
 
 import tiny_models
 from safetensors.torch import load_file, save_file

@@ -13,7 +13,7 @@ from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError, shortened
 
-EXTRA = "pip install -r requirements-pointing.txt"
+EXTRA = "pip install -r requirements/pointing.in"
 OFFLINE = "HF_HUB_OFFLINE"
 MOST_JSON_BYTES = 50_000_000
 VISION_LANGUAGE_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe", "molmo2")
