@@ -30,3 +30,12 @@ def test_no_source_writes_a_code_by_hand():
     files = [path for path in sources.glob("vital_*/**/*.py") if "test" not in path.parts]
     assert len(files) > 200
     assert [str(path) for path in files if by_hand.search(path.read_text())] == []
+
+
+def test_the_table_of_codes_has_each_one_with_its_meaning_and_what_to_do():
+    table = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (.+?) \| (.*?) ?\|$", table, re.MULTILINE)
+    assert {name: int(number) for number, name, _, _ in rows} == {code.name: int(code) for code in ErrorCode}
+    numbers = [int(number) for number, *_ in rows]
+    assert numbers == sorted(set(numbers))
+    assert [name for _, name, meaning, remedy in rows if name != "OK" and not (meaning and remedy)] == []
