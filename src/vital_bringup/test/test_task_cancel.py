@@ -222,9 +222,17 @@ def test_a_gate_that_falls_silent_ends_the_task_and_the_skill_at_work(skills: Sk
 
 def test_ctrl_c_of_ros2_action_send_goal_cancels_the_task(skills: Skills):
     skills.slow = "policy"
-    command = subprocess.Popen(["ros2", *RUN_TASK], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = subprocess.Popen(
+        ["ros2", *RUN_TASK],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         assert skills.at_work.wait(ANSWER_S)
+        # The task may be at work before the command has heard that its goal was accepted.
+        assert any("Goal accepted" in line for line in command.stdout)
         command.send_signal(signal.SIGINT)
         output, _ = command.communicate(timeout=ANSWER_S)
     finally:
