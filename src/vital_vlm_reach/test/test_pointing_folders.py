@@ -7,7 +7,7 @@ import pytest
 from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.pointing import model_folder
 from vital_vlm_reach.pointing.model_folder import ModelFolder, need_transformers
-from vital_vlm_reach.pointing.transformers_models import TransformersSettings
+from vital_vlm_reach.pointing.model_loading import TransformersSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

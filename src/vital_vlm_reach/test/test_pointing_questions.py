@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task, task_names
-from vital_vlm_reach.pointing.answers import Units
+from vital_vlm_reach.pointing.interface import Units
 from vital_vlm_reach.pointing.questions import DIALECTS, checked_sentence, dialect, target_phrase
 
 INJECTIONS = [

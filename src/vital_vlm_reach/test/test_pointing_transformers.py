@@ -14,16 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.pointing import transformers_models
+from vital_vlm_reach.pointing.backends import start_pretrained
 from vital_vlm_reach.pointing.detectors import ranked
 from vital_vlm_reach.pointing.model_folder import ModelFolder
+from vital_vlm_reach.pointing.model_loading import TransformersSettings, loaded
 from vital_vlm_reach.pointing.questions import DIALECTS
-from vital_vlm_reach.pointing.transformers_models import (
-    QwenInputs,
-    TransformersSettings,
-    VisionLanguagePointing,
-    loaded,
-    start,
-)
+from vital_vlm_reach.pointing.transformers_models import QwenInputs, VisionLanguagePointing
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
 SIZE = (160, 120)
@@ -53,7 +49,7 @@ def folders(tmp_path_factory):
 
 
 def started(path, **settings):
-    return start(TransformersSettings(str(path), device="cpu", timeout_s=30.0, **settings))
+    return start_pretrained(TransformersSettings(str(path), device="cpu", timeout_s=30.0, **settings))
 
 
 def say(model, answer):
@@ -151,7 +147,7 @@ def test_untrained_weights_end_in_a_code(folders):
 
 
 def test_a_model_that_thinks_too_long_is_stopped(folders):
-    model = start(TransformersSettings(str(folders("qwen3")), device="cpu", timeout_s=0.01))
+    model = start_pretrained(TransformersSettings(str(folders("qwen3")), device="cpu", timeout_s=0.01))
     with pytest.raises(VitalError, match=r"0\.01 s") as refusal:
         model.point(IMAGE, "the lock")
     assert refusal.value.code is ErrorCode.TIMEOUT

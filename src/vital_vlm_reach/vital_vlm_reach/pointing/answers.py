@@ -14,12 +14,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import hypot, isfinite
 from typing import Any, Never
 
 from vital_core.errors import ErrorCode, VitalError, shortened
-from vital_vlm_reach.pointing.interface import Candidate, Pointing
+from vital_vlm_reach.pointing.interface import Candidate, Pointing, Units
 
 MOST_CHARACTERS = 16_384
 MOST_CANDIDATES = 64
@@ -29,19 +28,6 @@ SAME_PLACE = 0.04
 CLEAR_LEAD = 0.2
 # A box that fills more of the image than this, along both axes, has found nothing in it.
 WHOLE_IMAGE = 0.9
-
-
-class Units(StrEnum):
-    """What the numbers of an answer count."""
-
-    PIXEL = "pixel"
-    """Pixels of the image as the model saw it."""
-    FRACTION = "fraction"
-    """0 to 1 of width and height."""
-    PERCENT = "percent"
-    """0 to 100 of width and height."""
-    PERMILLE = "permille"
-    """0 to 1000 of width and height."""
 
 
 _FULL_SCALE = {Units.FRACTION: 1.0, Units.PERCENT: 100.0, Units.PERMILLE: 1000.0}

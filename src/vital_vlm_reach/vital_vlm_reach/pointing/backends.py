@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -80,9 +80,9 @@ def _server(settings: PointingSettings) -> Start:
 
 
 def _transformers(settings: PointingSettings) -> Start:
-    from vital_vlm_reach.pointing import model_folder, transformers_models
+    from vital_vlm_reach.pointing import model_folder, model_loading
 
-    s = transformers_models.TransformersSettings(
+    s = model_loading.TransformersSettings(
         settings.pointing_model,
         settings.revision,
         settings.pointing_device,
@@ -93,7 +93,20 @@ def _transformers(settings: PointingSettings) -> Start:
     model_folder.need_transformers()
     model_folder.check_named(s.model, s.revision)
     s.chosen_device()
-    return lambda: transformers_models.start(s)
+    return lambda: start_pretrained(s)
+
+
+def start_pretrained(settings: Any) -> PointingModel:
+    """The model that `TransformersSettings` name, loaded.
+
+    Raises VitalError: BAD_PARAMETER, NO_CHECKPOINT, BAD_CHECKPOINT.
+    """
+    from vital_vlm_reach.pointing import detectors, model_folder, model_loading, transformers_models
+
+    folder = model_loading.found(settings)
+    is_detector = folder.model_type in model_folder.DETECTOR_TYPES
+    kind = detectors.DetectorPointing if is_detector else transformers_models.VisionLanguagePointing
+    return kind.load(folder, settings)
 
 
 @dataclass

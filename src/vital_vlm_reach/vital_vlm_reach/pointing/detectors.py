@@ -14,8 +14,8 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.pointing.answers import MOST_CANDIDATES, WHOLE_IMAGE, choose
 from vital_vlm_reach.pointing.interface import Candidate, Pointing
 from vital_vlm_reach.pointing.model_folder import ModelFolder
+from vital_vlm_reach.pointing.model_loading import TransformersSettings, loaded, placed, processor_part
 from vital_vlm_reach.pointing.questions import checked_sentence, target_phrase
-from vital_vlm_reach.pointing.transformers_models import TransformersSettings, loaded, placed, processor_part
 
 # A box with a side shorter than this holds nothing.
 LEAST_BOX_PX = 2.0

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from vital_core.errors import ErrorCode, VitalError, shortened
-from vital_vlm_reach.pointing.answers import Units
+from vital_vlm_reach.pointing.interface import Units
 
 MOST_SENTENCE_CHARACTERS = 300
 # Marks of conversation templates, of tags and of JSON.

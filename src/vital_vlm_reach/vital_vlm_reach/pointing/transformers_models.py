@@ -4,7 +4,6 @@ The library is an extra and is imported when a model is started. Weights are saf
 file; no code of a model's folder is run.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,127 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vital_core.errors import ErrorCode, VitalError, shortened
+from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.pointing.answers import Reader, choose
-from vital_vlm_reach.pointing.interface import Pointing, PointingModel
-from vital_vlm_reach.pointing.model_folder import DETECTOR_TYPES, ModelFolder, has_library, need_transformers
-from vital_vlm_reach.pointing.questions import DIALECTS, Dialect, checked_sentence, dialect
+from vital_vlm_reach.pointing.interface import Pointing
+from vital_vlm_reach.pointing.model_folder import ModelFolder, has_library
+from vital_vlm_reach.pointing.model_loading import TransformersSettings, bad_model, loaded, placed, processor_part
+from vital_vlm_reach.pointing.questions import DIALECTS, Dialect, checked_sentence
 
 MOST_ANSWER_TOKENS = 128
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _DIALECT_OF_TYPE = {"molmo2": "molmo", "qwen2_5_vl": "qwen_pixel"}
 _IMAGE_PLACE = "<|image_pad|>"
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TransformersSettings:
-    """Which model runs here and how.
-
-    model: a folder, or a hub name with revision, its commit. device: auto, cpu, cuda or cuda:N. dtype: auto (bfloat16
-    on a GPU, else float32) or one of `DTYPES`. dialect: auto, or how a vision-language model is asked. timeout_s: for
-    one answer. threshold: the least score of a detector's boxes.
-    """
-
-    model: str
-    revision: str = "none"
-    device: str = "auto"
-    dtype: str = "auto"
-    dialect: str = "auto"
-    timeout_s: float = 10.0
-    threshold: float = 0.25
-
-    def __post_init__(self) -> None:
-        if self.dtype != "auto" and self.dtype not in DTYPES:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER, f"there is no dtype '{self.dtype}', expected auto or {_names(DTYPES)}"
-            )
-        if self.dialect != "auto":
-            dialect(self.dialect, "")
-        if not 0.0 < self.timeout_s <= 120.0 or not 0.0 < self.threshold < 1.0:
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER,
-                f"time-out {self.timeout_s:g} s and threshold {self.threshold:g}, expected 0 to 120 and 0 to 1",
-            )
-
-    def chosen_device(self) -> torch.device:
-        """Raises VitalError(BAD_PARAMETER) for a device that this machine has not."""
-        name = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        try:
-            device = torch.device(name)
-        except RuntimeError as error:
-            raise VitalError(ErrorCode.BAD_PARAMETER, f"'{shortened(name, 40)}' is no device: cpu or cuda") from error
-        if device.type not in ("cpu", "cuda") or (
-            device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
-        ):
-            raise VitalError(ErrorCode.BAD_PARAMETER, f"this machine has no device {device}: use pointing_device:=cpu")
-        return device
-
-    def chosen_dtype(self, device: torch.device) -> torch.dtype:
-        """As given, else what suits the device."""
-        if self.dtype == "auto":
-            return torch.float32 if device.type == "cpu" else torch.bfloat16
-        return DTYPES[self.dtype]
-
-
-def _names(known: Mapping[str, Any]) -> str:
-    return ", ".join(known)
-
-
-def start(settings: TransformersSettings) -> PointingModel:
-    """The model of a folder, loaded. Raises VitalError: BAD_PARAMETER, NO_CHECKPOINT, BAD_CHECKPOINT."""
-    need_transformers()
-    from transformers.utils import logging as library_log
-
-    library_log.set_verbosity_error()
-    library_log.disable_progress_bar()
-    device = settings.chosen_device()
-    folder = ModelFolder.find(settings.model, settings.revision)
-    _log.info("pointing with %s (%s) on %s", folder.path, folder.model_type, device)
-    if folder.model_type in DETECTOR_TYPES:
-        from vital_vlm_reach.pointing.detectors import DetectorPointing
-
-        return DetectorPointing.load(folder, settings)
-    return VisionLanguagePointing.load(folder, settings)
-
-
-def loaded(automatic: Any, folder: ModelFolder, settings: TransformersSettings) -> torch.nn.Module:
-    """The network with every weight from its file. Raises VitalError(BAD_CHECKPOINT)."""
-    device = settings.chosen_device()
-    try:
-        model, told = automatic.from_pretrained(
-            folder.path,
-            dtype=settings.chosen_dtype(device),
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-        model = model.eval().to(device)
-    except torch.OutOfMemoryError as error:
-        raise _bad(
-            folder, f"it does not fit the memory of {device}: take a smaller one, or serve it elsewhere"
-        ) from error
-    except Exception as error:
-        raise _bad(folder, f"it cannot be loaded ({type(error).__name__}: {shortened(error, 160)})") from error
-    if missing := sorted(told["missing_keys"]):
-        raise _bad(folder, f"{len(missing)} weights are not in its files, among them {missing[0]}: copy it again")
-    if odd := [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]:
-        raise _bad(folder, f"{odd[0]} holds values that are not finite: copy it again")
-    return model
-
-
-def processor_part(automatic: Any, folder: ModelFolder, **given: Any) -> Any:
-    """A tokenizer, an image processor or both, of a folder. Raises VitalError(BAD_CHECKPOINT)."""
-    try:
-        return automatic.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True, **given)
-    except Exception as error:
-        raise _bad(folder, f"{automatic.__name__}: {type(error).__name__}: {shortened(error, 160)}") from error
-
-
-def _bad(folder: ModelFolder, why: str) -> VitalError:
-    return VitalError(ErrorCode.BAD_CHECKPOINT, f"the model in {folder.path}: {why}")
 
 
 @dataclass(frozen=True)
@@ -161,7 +49,7 @@ class QwenInputs:
 
         tokenizer = processor_part(AutoTokenizer, folder)
         if not tokenizer.chat_template:
-            raise _bad(folder, "it has no chat template: copy chat_template.jinja or chat_template.json with it")
+            raise bad_model(folder, "it has no chat template: copy chat_template.jinja or chat_template.json with it")
         return cls(processor_part(AutoImageProcessor, folder, backend="pil"), tokenizer)
 
     def __call__(self, rgb: NDArray[np.uint8], question: str) -> Prepared:
@@ -272,8 +160,3 @@ class VisionLanguagePointing:
     def _ends(self) -> set[int]:
         given = self.model.generation_config.eos_token_id
         return {self._tokenizer.eos_token_id, *(given if isinstance(given, list) else [given])}
-
-
-def placed(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """On the network's device, and numbers with a point in its precision."""
-    return value.to(like.device, like.dtype) if value.is_floating_point() else value.to(like.device)
