@@ -46,12 +46,18 @@ def attributes_read(folder: Path, *files: Path | str) -> set[str]:
 
 def fields_in(path: Path, module: str) -> Iterator[str]:
     """`module.Class.field` of the configuration dataclasses of a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ClassDef) or not node.name.endswith(NAMES):
-            continue
-        if "dataclass" in map(_name, node.decorator_list):
-            fields = (line.target for line in node.body if isinstance(line, ast.AnnAssign))
-            yield from (f"{module}.{node.name}.{field.id}" for field in fields if isinstance(field, ast.Name))
+    classes = {node.name: node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)}
+    for name, node in classes.items():
+        if name.endswith(NAMES) and "dataclass" in map(_name, node.decorator_list):
+            # What gives a base's field another default is read through the base.
+            of_bases = {field for base in map(_name, node.bases) if base in classes for field in own(classes[base])}
+            yield from (f"{module}.{name}.{field}" for field in own(node) if field not in of_bases)
+
+
+def own(node: ast.ClassDef) -> list[str]:
+    """Annotated names of a class."""
+    fields = (line.target for line in node.body if isinstance(line, ast.AnnAssign))
+    return [field.id for field in fields if isinstance(field, ast.Name)]
 
 
 def _name(decorator: ast.expr) -> str:

@@ -22,9 +22,10 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.errors import ErrorCode
+from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import GateState, OperatorInput, ReplayState, SessionState, SimTruth, TactileArray
 from vital_interfaces.srv import OpenEpisode, ReadReplay, ResetScene, TakeBaseline
-from vital_rl.acting.episode import Episode
+from vital_rl.acting.policy_run import PolicyRun
 from vital_ros.qos import LATCHED
 
 NO_ROTATION = Quaternion(x=0.0, y=0.0, z=0.0, w=0.0)
@@ -135,13 +136,14 @@ def test_a_text_that_is_no_text_is_heard_as_another_joint(tmp_path: Path):
 def test_a_gate_that_stops_for_a_reason_unknown_ends_the_episode_as_stopped(tmp_path: Path):
     with spun("policy_node", tmp_path, EventsExecutor) as here:
         node: Any = here.node
-        node._episode, node._owner_since_ns = Episode(node._tick, 0.1, 3), 0
+        node._run = PolicyRun(node._parts, RunPolicy.Goal(), 3.0, "policy")
+        node._run._owner_since_ns, episode = 0, node._run.episode
         sender = hears(here, "/vital/gate_state", GateState)
         sender.publish(changed("", GateState, unknown_mode))
         here.until(lambda: here.refused("/vital/gate_state") == 1)
         sender.publish(changed("", GateState, stopped_for_a_reason_unknown))
-        here.until(lambda: node._episode._ended_by is not None)
-        assert node._episode._ended_by.code is ErrorCode.STOPPED
+        here.until(lambda: episode._ended_by is not None)
+        assert episode._ended_by.code is ErrorCode.STOPPED
 
 
 def test_a_session_of_no_task_does_not_end_the_scripted_operator(tmp_path: Path):

@@ -13,8 +13,8 @@ from launch_ros.actions import Node
 from vital_bringup.launching import launch_parts as parts
 from vital_ros.process.network import NETWORK, PROFILE, network_settings
 
-LAUNCH_FILES = sorted((Path(parts.__file__).parents[1] / "launch").glob("*.launch.py")) or sorted(
-    (Path(parts.__file__).parents[4] / "share" / "vital_bringup" / "launch").glob("*.launch.py")
+LAUNCH_FILES = sorted((Path(parts.__file__).parents[2] / "launch").glob("*.launch.py")) or sorted(
+    (Path(parts.__file__).parents[5] / "share" / "vital_bringup" / "launch").glob("*.launch.py")
 )
 
 

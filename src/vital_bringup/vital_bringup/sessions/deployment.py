@@ -70,8 +70,8 @@ def keep_report(client: Deployment, trials: list[Trial]) -> bool:
     asked = client.parameters
     if asked.report_path is None:
         return True
-    settings = {name: getattr(asked, name) for name in ("task", "hardware", "pointing", "seed")}
-    settings["prompt"] = asked.sentence
+    settings = {"task": asked.task, "prompt": asked.sentence, "hardware": asked.hardware, "seed": asked.seed}
+    settings["pointing"] = asked.pointing
     try:
         report.write(asked.report_path, settings, trials)
     except OSError as error:
