@@ -142,6 +142,7 @@ def policy_process(checkpoint_path: Path, own_ros_domain: int):
     assert process.returncode == 0
 
 
+@pytest.mark.timing
 def test_episode_commands_at_6_hz_and_gives_the_arm_back(bench: Bench, policy_process):
     result = bench.result(bench.goal(duration_s=2.0))
     assert result.completed and result.error_code == ErrorCode.OK

@@ -136,6 +136,7 @@ def test_images_arrive_at_ten_hertz_beside_four_busy_processes():
     assert max(tries := best_of_three(20, enough=18)) >= 18, tries
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 @pytest.mark.parametrize("user", ["", "nobody"])
 def test_every_image_arrives_beside_four_busy_processes(user: str):
