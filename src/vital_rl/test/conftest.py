@@ -20,7 +20,7 @@ def checkpoint_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_ros_domain(monkeypatch):
     """A ROS domain that no other test process uses."""
-    domain = 150 + os.getpid() % 60
+    domain = 100 + os.getpid() % 50  # another one than of the nodes that are spun in this process
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     return domain
