@@ -67,12 +67,17 @@ class CameraView:
         self._latest[name] = message
         self._before[name].append(message)
         other = {"colour image": "aligned depth", "aligned depth": "colour image"}.get(name)
-        for partner in reversed(self._before[other]) if other else ():
+        if other is not None:
+            self._pair_with(other)
+        if len(self._latest) == len(TOPICS) and self._apart_s() <= MAX_APART_S:
+            self._finish()
+
+    def _pair_with(self, other: str) -> None:
+        """Take the newest of the other images that was taken at the same moment, if there is one."""
+        for partner in reversed(self._before[other]):
             self._latest[other] = partner
             if self._apart_s() <= MAX_APART_S:
                 break
-        if len(self._latest) == len(TOPICS) and self._apart_s() <= MAX_APART_S:
-            self._finish()
 
     def _apart_s(self) -> float:
         stamps = [stamp_ns(self._latest[name].header.stamp) for name in ("colour image", "aligned depth")]

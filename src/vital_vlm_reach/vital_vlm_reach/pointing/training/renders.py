@@ -87,7 +87,7 @@ class Studio:
                 seen[name] = (u / 2, v / 2)
             else:
                 hidden.append(name)
-        small = cv2.resize(full, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(full, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
         return full, Picture(small, seen, tuple(hidden))
 
     def _arm(self, rng: np.random.Generator) -> NDArray[np.float64]:

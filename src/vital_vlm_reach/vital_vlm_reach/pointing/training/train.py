@@ -146,7 +146,8 @@ def learn_words(network: PointingNetwork, optimiser: torch.optim.Optimizer, step
 def train(pictures: list[Picture], folder: Path, settings: Progress, init: Path | None = None) -> PointingNetwork:
     """Train to ``settings.steps``, from the saved state where there is one of the same settings, else from ``init``."""
     torch.manual_seed(settings.seed)
-    network = PointingNetwork().to(memory_format=torch.channels_last)
+    network = PointingNetwork()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch knows it, its types do not
     network.train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
     state = folder / "state.safetensors"
