@@ -91,7 +91,7 @@ def test_outside_is_how_far_the_worst_axis_is_beyond_its_face(point):
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_the_middle_of_every_box_is_inside_and_every_start_is(name):
+def test_the_middle_of_every_box_is_inside(name):
     task = load_task(name)
     rules = CommandRules(task)
     middle = (np.array(task.workspace_lower_m) + np.array(task.workspace_upper_m)) / 2
