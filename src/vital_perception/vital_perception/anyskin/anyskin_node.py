@@ -1,25 +1,22 @@
 """The AnySkin tactile pad: `/anyskin/tactile` at the sensor's rate, `/anyskin/take_baseline`."""
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from msgspec import Meta
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from std_msgs.msg import Header
 
-from vital_core.arm.xarm7 import TCP_FRAME
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import MAGNETOMETERS
 from vital_interfaces.msg import TactileArray
 from vital_interfaces.srv import TakeBaseline
+from vital_perception.anyskin.anyskin_parameters import AnySkinParameters
 from vital_perception.anyskin.anyskin_protocol import FRAME_BYTES, Frame, FrameParser
-from vital_perception.anyskin.mounting import AS_MOUNTED, NO_ROTATION, Mounting
-from vital_perception.anyskin.serial_reader import AUTO, BAUD, BITS_PER_BYTE, Link, SerialReader, open_serial
+from vital_perception.anyskin.mounting import Mounting
+from vital_perception.anyskin.serial_reader import BITS_PER_BYTE, Link, SerialReader, open_serial
 from vital_perception.anyskin.tactile_stream import Reading, StreamConfig, TactileStream
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
@@ -30,19 +27,6 @@ LOWEST_RATE_HZ = 50.0
 RATE_OVER_S = 1.0
 BASELINE_PATIENCE_S = 1.0
 SLOWEST_RATE_HZ = 20.0
-
-
-@dataclass(frozen=True)
-class AnySkinParameters:
-    """Where the pad is and how it is mounted; axes and rotation as `anyskin.mounting` tells."""
-
-    port: Annotated[str, Meta(description="serial device, or auto: the first AnySkin on USB")] = AUTO
-    baud: Annotated[int, Meta(ge=1200, le=4_000_000, description="bits per second")] = BAUD
-    axes: Annotated[tuple[int, ...], Meta(description="signed order of the 15 values, see anyskin.mounting")] = (
-        AS_MOUNTED
-    )
-    rotation: Annotated[tuple[float, ...], Meta(description="sensor axes to pad axes, matrix by rows")] = NO_ROTATION
-    frame_id: Annotated[str, Meta(description="frame in whose axes the field is given")] = TCP_FRAME
 
 
 class AnySkinNode(Node):

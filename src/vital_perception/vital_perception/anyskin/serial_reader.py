@@ -1,6 +1,5 @@
 """Reads a serial device in a thread that outlives every unplugging: a device that has gone is a state, not an error."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +9,7 @@ import serial
 from serial.tools import list_ports
 
 from vital_core.clock import steady_s
+from vital_perception.device_thread import DeviceThread
 
 BAUD = 115200
 BITS_PER_BYTE = 10  # 8 data bits, start, stop
@@ -69,7 +69,7 @@ def open_serial(port: str, baud: int = BAUD) -> Port:
     return device
 
 
-class SerialReader:
+class SerialReader(DeviceThread):
     """Calls ``on_data(data, arrived_s)`` with what comes, and says whether the device is there.
 
     ``on_data`` returns how many readings were in it; ``on_lost`` is called when a connection has ended. Both run in
@@ -83,39 +83,20 @@ class SerialReader:
         on_lost: Callable[[], None] = lambda: None,
         times: LinkTimes | None = None,
     ) -> None:
+        super().__init__("serial", self._read_for_ever)
         self.link = Link.SEARCHING
         self.problem = ""
         self.connections = self.losses = self.bytes_received = 0
-        self.failure: Exception | None = None
         self._open_port, self._on_data, self._on_lost = open_port, on_data, on_lost
         self._times = times or LinkTimes()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="serial", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def close(self, timeout_s: float = 2.0) -> bool:
-        """End the thread; whether it did."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self._read_for_ever()
-        except Exception as error:  # the node reports it and ends
-            self.failure = error
 
     def _read_for_ever(self) -> None:
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             try:
                 port = self._open_port()
             except (OSError, ValueError) as error:
                 self.problem = str(error)
-                self._stopping.wait(self._times.retry_s)
+                self.stopping.wait(self._times.retry_s)
                 continue
             self.connections += 1
             try:
@@ -134,11 +115,11 @@ class SerialReader:
             self.problem = str(error)
         self._on_lost()
         # A device that fails as soon as it is opened must not keep a core busy.
-        self._stopping.wait(self._times.retry_s)
+        self.stopping.wait(self._times.retry_s)
 
     def _read(self, port: Port) -> None:
         reading_s = data_s = steady_s()
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             data = port.read(min(max(1, port.in_waiting), MOST_BYTES))
             now_s = steady_s()
             if data:

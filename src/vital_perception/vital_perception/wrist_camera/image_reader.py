@@ -1,19 +1,19 @@
 """Reads an image source in a thread, opens it again when it has gone."""
 
-import threading
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.errors import VitalError
+from vital_perception.device_thread import DeviceThread
 from vital_perception.wrist_camera.image_source import ImageSource
 
 RETRY_S = 1.0
 JITTER = 0.4  # of a period
 
 
-class ImageReader:
+class ImageReader(DeviceThread):
     """Calls ``on_image(image, stamp_s)`` in its own thread, at most ``rate_hz`` times a second."""
 
     def __init__(
@@ -24,35 +24,16 @@ class ImageReader:
         rate_hz: float,
         retry_s: float = RETRY_S,
     ) -> None:
+        super().__init__("camera", self._read_for_ever)
         self.connected = False
         self.problem = "not opened yet"
         self.connections = self.losses = 0
-        self.failure: Exception | None = None
         self._source, self._on_image, self._on_lost = source, on_image, on_lost
         self._period_s, self._retry_s = 1.0 / rate_hz, retry_s
         self._due_s = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def close(self, timeout_s: float = 2.0) -> bool:
-        """End the thread; whether it did (a driver may hold it in the kernel: the thread is a daemon)."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            self._read_for_ever()
-        except Exception as error:  # the node reports it and ends
-            self.failure = error
 
     def _read_for_ever(self) -> None:
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             try:
                 self._source.open()
                 self.connections += 1
@@ -63,10 +44,10 @@ class ImageReader:
             self.connected = False
             self._source.close()
             self._on_lost()
-            self._stopping.wait(self._retry_s)
+            self.stopping.wait(self._retry_s)
 
     def _read(self) -> None:
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             image, stamp_s = self._source.read()
             self.connected, self.problem = True, ""
             if self._is_due(stamp_s):
