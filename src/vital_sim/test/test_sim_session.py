@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vital_sim.cameras.camera_worker import CameraWorker
-from vital_sim.ros.sim_session import SimSession, Sinks
+from vital_sim.ros.sim_session import SimSession
+from vital_sim.ros.sim_sinks import Sinks
 
 SLOW_S = 0.4
 

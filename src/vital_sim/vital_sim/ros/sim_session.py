@@ -8,7 +8,6 @@ dropped, counted.
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 
 import mujoco
@@ -21,8 +20,8 @@ from vital_core.task import load_task
 from vital_sim.cameras.camera_worker import CameraWorker
 from vital_sim.cameras.cameras import LabelledWristCamera, SceneCamera, WristCamera
 from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution
+from vital_sim.ros.sim_sinks import Sinks
 from vital_sim.world.look import SceneConfig
-from vital_sim.world.truth import Truth
 from vital_sim.world.world import World
 
 TICK_S = 0.01
@@ -31,44 +30,6 @@ MOST_BEHIND_S = 0.1
 REST_RAD_S = 0.02  # a joint slower than this stands
 REST_FOR_S = 0.1
 CLOSE_S = 0.5  # for a thread to end; a camera that is being set up is not waited for longer
-
-
-@dataclass
-class Sinks:
-    """Who wants what, and how often. A camera is rendered only while `wants_*` says that somebody looks."""
-
-    joints: Callable[[NDArray, NDArray], None]
-    """Positions and velocities."""
-    tactile: Callable[[NDArray, bool], None]
-    """A reading, and whether it is within range."""
-    wrist: Callable[[tuple[NDArray, NDArray | None], Any], None]
-    """The image and, while it is wanted, its foreground; with a stamp, in the camera's own thread."""
-    scene: Callable[[tuple[NDArray, NDArray], Any], None]
-    """Colour and depth; with a stamp, in the camera's own thread."""
-    truth: Callable[[Truth, int, int], None]
-    """With seed and episode."""
-    reference: Callable[[NDArray, NDArray], None]
-    """Where the controller holds the joints, and how fast they are to move."""
-    reset: Callable[[NDArray], None]
-    """Where a new scene has put the joints, before anything else is sent of it."""
-    wants_wrist: Callable[[], bool]
-    """Whether somebody looks."""
-    wants_foreground: Callable[[], bool]
-    """Whether somebody looks."""
-    wants_scene: Callable[[], bool]
-    """Whether somebody looks."""
-    stamp: Callable[[], Any]
-    """The moment that an image shows."""
-    periods_s: dict[str, float] = field(
-        default_factory=lambda: {
-            "joints": 0.01,
-            "reference": 0.02,
-            "tactile": 0.01,
-            "wrist": 1 / 30,
-            "scene": 0.2,
-            "truth": 0.02,
-        }
-    )
 
 
 class SimSession:
