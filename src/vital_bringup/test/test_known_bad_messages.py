@@ -122,7 +122,7 @@ def test_a_recorder_goes_on_after_bytes_that_are_no_message(tmp_path: Path):
             sender.publish(data)
             here.until(lambda before=before: here.refused("/joint_states") > before)
         sender.publish(whole)
-        here.until(lambda: here.node._t_base_tcp is not None)
+        here.until(lambda: here.node._poses.t_base_tcp is not None)
 
 
 def test_a_text_that_is_no_text_is_heard_as_another_joint(tmp_path: Path):

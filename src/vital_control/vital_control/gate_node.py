@@ -4,7 +4,6 @@ from control_msgs.msg import JointTrajectoryControllerState
 from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -24,6 +23,7 @@ from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 from vital_ros.boundary import serve, subscribe
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import raise_priority
+from vital_ros.qos import NEWEST
 
 PRIORITY = 2
 ARM_TOPIC = "/xarm7_traj_controller/joint_trajectory"
@@ -32,7 +32,6 @@ WATCHDOG_PERIOD_S = 0.02
 TICKS_PER_STATE = 5  # the state at 10 Hz
 ACKNOWLEDGE_S = 0.5
 REFERENCE_TOPIC = "/xarm7_traj_controller/controller_state"
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class GateNode(Node):

@@ -3,6 +3,8 @@
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 
+# Only the newest counts, and none is waited for: sensors and states of a control loop.
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Who comes late gets the newest.
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # A large image is many datagrams, of which none may be lost: cameras offer to send them again (REP 2003).

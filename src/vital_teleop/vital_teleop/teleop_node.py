@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
@@ -30,6 +29,7 @@ from vital_ros.message_check import joint_positions, one_of, pose_in, within
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import raise_priority
+from vital_ros.qos import NEWEST
 from vital_teleop.device import Button, Device, DeviceSample
 from vital_teleop.devices import NAMES, REMOTE, make_device
 from vital_teleop.devices.remote import Remote
@@ -51,7 +51,6 @@ VALID_S = 0.1
 BOUNCE_S = 0.3
 # No hand is faster, m/s or rad/s, and no gripper wider open than 0 or closer than 1, but for rounding.
 FASTEST, WIDEST_GRIPPER = 20.0, 1.1
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 
 from vital_core.clock import steady_s, wait_until
@@ -22,13 +21,12 @@ from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, LocalizeTarget, ResetScene, Stop
 from vital_ros.calls import call, in_executor, send_goal
-from vital_ros.qos import LATCHED
+from vital_ros.qos import LATCHED, NEWEST
 
 # What the campaign makes up bears this name, among the joints or as its frame.
 LIE = "made_up_by_chaos"
 # Ends of a task that are no fault of the system.
 IN_ORDER = (ErrorCode.OK, ErrorCode.GIVE_UP)
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass

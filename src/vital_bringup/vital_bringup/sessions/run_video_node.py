@@ -10,7 +10,6 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
@@ -22,13 +21,12 @@ from vital_ros.diagnostics import OK, Diagnostics, Health
 from vital_ros.message_check import known_gate_state, whole_tactile
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
-from vital_ros.qos import as_offered
+from vital_ros.qos import NEWEST, as_offered
 
 RATE_HZ = 10
 HEIGHT_PX = 480
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 SCENE = "/camera/camera/color/image_raw"
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)

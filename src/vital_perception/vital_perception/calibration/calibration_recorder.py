@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from vital_core.clock import steady_s
@@ -17,8 +16,7 @@ from vital_ros import image_message
 from vital_ros.boundary import subscribe
 from vital_ros.diagnostics import OK, Diagnostics, Health
 from vital_ros.message_check import joint_positions, within
-
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+from vital_ros.qos import NEWEST
 
 
 class CalibrationRecorder(Node):

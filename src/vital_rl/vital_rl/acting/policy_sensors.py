@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
 
 from vital_core.arm.kinematics import forward
@@ -15,10 +14,10 @@ from vital_rl.acting.tick import Readings, tactile_above_baseline
 from vital_ros import image_message
 from vital_ros.boundary import subscribe
 from vital_ros.message_check import joint_positions, refusal, stamp_ns, whole_tactile
+from vital_ros.qos import NEWEST
 
 MOST_JOINT_AGE_S = 0.1
 FOREGROUNDS_KEPT = 8  # a quarter of a second of them
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class PolicySensors:

@@ -1,0 +1,102 @@
+"""Which topics are recorded, and what of a message that came as bytes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from numpy.typing import NDArray
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header
+
+from vital_core import pose as pose_of
+from vital_core.arm import kinematics
+from vital_core.arm.xarm7 import BASE_FRAME
+from vital_core.pose import Pose
+from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray, TeleopState
+from vital_ros.message_check import FARTHEST_M, refusal, sound, within
+
+LATCHED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+RELIABLE = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+JOINTS, COMMAND, POSE, TARGET = "/joint_states", "/vital/command", "/vital/tcp_pose", "/vital/tcp_target"
+TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
+    ("/wrist_camera/image_raw", Image, qos_profile_sensor_data),
+    ("/anyskin/tactile", TactileArray, qos_profile_sensor_data),
+    (JOINTS, JointState, qos_profile_sensor_data),
+    (COMMAND, EndEffectorDelta, RELIABLE),
+    ("/vital/gate_state", GateState, LATCHED),
+    ("/vital/teleop_state", TeleopState, RELIABLE),
+    ("/vital/tcp_intended", PoseStamped, RELIABLE),
+    ("/sim/wrist_foreground", Image, qos_profile_sensor_data),
+)
+
+
+def reader_of(topic: str, kind: type, value_of: Callable[[Any], Any]) -> Callable[[bytes], tuple[bytes, Any, Any]]:
+    """What makes of the bytes that came: the bytes to keep, the stamp, and ``value_of`` the message."""
+
+    def read(data: bytes) -> tuple[bytes, Any, Any]:
+        message = whole_message(data, kind)
+        sound(message)
+        kept = without_token(bytes(data)) if topic == COMMAND else bytes(data)
+        return kept, message.header.stamp, value_of(message)
+
+    return read
+
+
+def whole_message(data: bytes, kind: type) -> Any:
+    """The message in the bytes that came. Raises VitalError(BAD_MESSAGE) when there is none."""
+    try:
+        return deserialize_message(data, kind)
+    except RuntimeError as error:
+        raise refusal(f"{len(data)} bytes came that are no {kind.__name__}, expected a whole message") from error
+
+
+def delta_of(message: EndEffectorDelta) -> Pose:
+    """A command's target in the measured TCP frame."""
+    t, r = message.translation_m, message.rotation_rad
+    return pose_of.from_vector(
+        within("translation, m,", (t.x, t.y, t.z), FARTHEST_M), within("rotation, rad,", (r.x, r.y, r.z), 2 * np.pi)
+    )
+
+
+def without_token(data: bytes) -> bytes:
+    """A command as it is recorded: what proves who sent it stays between the owner and the gate."""
+    command: EndEffectorDelta = deserialize_message(data, EndEffectorDelta)
+    command.token = 0
+    return bytes(serialize_message(command))
+
+
+class TcpPoses:
+    """What is recorded of the TCP: where it is measured to be, and where a command sends it.
+
+    ``put`` takes a topic, a message class, bytes and their stamp, while ``recording`` says so.
+    """
+
+    def __init__(self, put: Callable[[str, type, bytes, Any], None], recording: Callable[[], bool]) -> None:
+        self._put, self._recording = put, recording
+        self.t_base_tcp: Pose | None = None
+
+    def on_joints(self, joints_rad: NDArray[np.float64], stamp: Any) -> None:
+        """The measured TCP pose, of the same stamp as the joints (7,)."""
+        self.t_base_tcp = kinematics.forward(joints_rad)
+        self._put_pose(POSE, self.t_base_tcp, stamp)
+
+    def on_command(self, t_tcp_target: Pose, stamp: Any) -> None:
+        """Where a command sends the TCP: its delta from the pose measured when it came, as the gate takes it."""
+        if self.t_base_tcp is not None:
+            self._put_pose(TARGET, self.t_base_tcp @ t_tcp_target, stamp)
+
+    def _put_pose(self, topic: str, pose: Pose, stamp: Any) -> None:
+        if self._recording():
+            self._put(topic, PoseStamped, pose_bytes(pose, stamp), stamp)
+
+
+def pose_bytes(pose: Pose, stamp: Any) -> bytes:
+    """A TCP pose in the base frame as a PoseStamped's bytes."""
+    message = PoseStamped(header=Header(frame_id=BASE_FRAME, stamp=stamp))
+    p, q = message.pose.position, message.pose.orientation
+    p.x, p.y, p.z = map(float, pose[:3, 3])
+    q.x, q.y, q.z, q.w = map(float, pose_of.to_quaternion(pose))
+    return bytes(serialize_message(message))
