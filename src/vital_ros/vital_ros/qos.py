@@ -7,6 +7,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profi
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Who comes late gets the newest.
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# Static frames come from several, each of whom is kept: /tf_static.
+FRAMES = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # A large image is many datagrams, of which none may be lost: cameras offer to send them again (REP 2003).
 IMAGES = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.pointing.answers import MOST_CHARACTERS, Reader, choose
-from vital_vlm_reach.pointing.interface import Candidate, Units
+from vital_vlm_reach.pointing.interface import Candidate
+from vital_vlm_reach.pointing.questions import Units
 
 SIZE = (640, 480)
 FULL = {Units.PIXEL: SIZE, Units.FRACTION: (1, 1), Units.PERCENT: (100, 100), Units.PERMILLE: (1000, 1000)}

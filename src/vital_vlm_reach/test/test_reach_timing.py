@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from vital_core.errors import VitalError
 from vital_vlm_reach.planning.joint_path import JointPath, distinct
-from vital_vlm_reach.planning.timing import JointMotion, MotionLimits, at_rest, time_path
+from vital_vlm_reach.planning.motion import JointMotion, at_rest
+from vital_vlm_reach.planning.timing import MotionLimits, time_path
 
 LIMITS = MotionLimits.scaled(0.5)
 

@@ -26,7 +26,7 @@ from vital_ros.boundary import subscribe
 from vital_ros.calls import Cancelling, in_executor, send_goal
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import joint_positions
-from vital_vlm_reach.planning.timing import JointMotion
+from vital_vlm_reach.planning.motion import JointMotion
 from vital_vlm_reach.reach_messages import trajectory_message
 
 OWNER = Owner.REACH

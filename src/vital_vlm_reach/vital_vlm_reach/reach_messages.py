@@ -12,7 +12,7 @@ from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_ros.message_check import FARTHEST_M, no_longer, rigid_pose
-from vital_vlm_reach.planning.timing import JointMotion
+from vital_vlm_reach.planning.motion import JointMotion
 
 MOST_TRANSFORMS = 300
 

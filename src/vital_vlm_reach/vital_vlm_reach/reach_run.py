@@ -2,36 +2,24 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.arm import kinematics
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.pose import Pose
 from vital_core.stall import wait_out_a_stall
 from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
 from vital_vlm_reach.planning.planner import Plan, ReachProblem, check_wanted
+from vital_vlm_reach.reach_outcome import ReachOutcome
 from vital_vlm_reach.start_pose import sample_start_pose
 
 # A reach that ends further from its goal than this has failed.
 MAX_ERROR_M = 0.01
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass
-class ReachOutcome:
-    """What came of it; goal and figures as far as it got."""
-
-    code: ErrorCode = ErrorCode.OK
-    message: str = ""
-    t_base_tcp_goal: Pose | None = None
-    error_m: float = float("nan")
-    planning_s: float = float("nan")
 
 
 class ReachRun:

@@ -11,13 +11,15 @@ from vital_core.arm.kinematics import forward
 from vital_core.arm.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_vlm_reach.planning.box import Box
 from vital_vlm_reach.planning.goal_states import check_in_workspace, goal_states
 from vital_vlm_reach.planning.joint_path import JointPath, distinct
+from vital_vlm_reach.planning.motion import STEP_RAD, JointMotion, at_rest
 from vital_vlm_reach.planning.planner import KEEP_OUT, Cancelled, Plan, ReachProblem, check_wanted
 from vital_vlm_reach.planning.robot_model import CollisionScene, RobotModel, touching_text
 from vital_vlm_reach.planning.sampled_path import find_path
-from vital_vlm_reach.planning.state_check import STEP_RAD, Box, StateCheck
-from vital_vlm_reach.planning.timing import JointMotion, MotionLimits, at_rest, time_path
+from vital_vlm_reach.planning.state_check import StateCheck
+from vital_vlm_reach.planning.timing import MotionLimits, time_path
 
 Array = NDArray[np.float64]
 
@@ -99,7 +101,7 @@ class EmbeddedPlanner:
         self, problem: ReachProblem, start: Array, check: StateCheck, cancelled: Cancelled
     ) -> tuple[JointMotion, str]:
         check_wanted(cancelled)
-        goals = goal_states(problem.t_base_tcp_goal, start, check, problem.seed)
+        goals = goal_states(problem.t_base_tcp_goal, start, check.problem, problem.seed)
         for goal in goals:
             check_wanted(cancelled)
             motion = self._timed(np.stack([start, goal]), check)
@@ -113,7 +115,7 @@ class EmbeddedPlanner:
         # A sampled path may graze the margin between two of the search's own checks; then another is sought.
         for attempt in range(_SEARCHES):
             seed = _SEARCHES * problem.seed + attempt
-            path = find_path(check, start, goals, seed=seed, budget_s=BUDGET_S, cancelled=cancelled)
+            path = find_path(check.allows, start, goals, seed=seed, budget_s=BUDGET_S, cancelled=cancelled)
             check_wanted(cancelled)
             if path is None:
                 break

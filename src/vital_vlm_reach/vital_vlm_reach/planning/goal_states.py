@@ -1,6 +1,6 @@
 """Joint positions that put the TCP where it is wanted, and why there are none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from vital_core.arm.xarm7 import HOME_RAD, JOINTS, LOWER_RAD, UPPER_RAD
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_vlm_reach.planning.state_check import Box, StateCheck
+from vital_vlm_reach.planning.box import Box
 
 Array = NDArray[np.float64]
 
@@ -33,8 +33,10 @@ def check_in_workspace(t_base_tcp: Pose, task: Task) -> None:
         )
 
 
-def goal_states(problem_goal: Pose, start_rad: Array, check: StateCheck, seed: int) -> list[Array]:
+def goal_states(problem_goal: Pose, start_rad: Array, problem_of: Callable[[Array], str], seed: int) -> list[Array]:
     """Allowed joint positions (7,) at the goal, nearest to the start first.
+
+    problem_of: why (7,) joint positions are not allowed; empty: they are.
 
     Raises VitalError(UNREACHABLE): no joint position at all, or each of them refused.
     """
@@ -44,7 +46,7 @@ def goal_states(problem_goal: Pose, start_rad: Array, check: StateCheck, seed: i
         q = kinematics.solve(problem_goal, first_guess, posture_rad=HOME_RAD)
         if q is None or any(np.abs(q - other).max() < 0.05 for other in solutions):
             continue
-        if problem := check.problem(q):
+        if problem := problem_of(q):
             refusal = refusal or problem
         else:
             solutions.append(q)

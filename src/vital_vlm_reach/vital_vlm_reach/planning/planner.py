@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_core.task import Task
+from vital_vlm_reach.planning.motion import JointMotion
 from vital_vlm_reach.planning.robot_model import Obstacle
-from vital_vlm_reach.planning.timing import JointMotion
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from ompl import util as ou
 
 from vital_core.arm.xarm7 import LOWER_RAD, UPPER_RAD
 from vital_core.clock import steady_s
-from vital_vlm_reach.planning.state_check import STEP_RAD, StateCheck
+from vital_vlm_reach.planning.motion import STEP_RAD
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ ou.setLogLevel(ou.LOG_NONE)
 
 
 def find_path(
-    check: StateCheck,
+    allows: Callable[[Array], bool],
     start_rad: Array,
     goals_rad: Sequence[Array],
     *,
@@ -32,13 +32,13 @@ def find_path(
     budget_s: float,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Array | None:
-    """(n, 7) waypoints from the start to one of the goals, or None when none was found.
+    """(n, 7) waypoints from the start to one of the goals through states that ``allows`` (7,), or None.
 
     The search ends after a fixed number of rounds, or once it is ``cancelled``; ``budget_s`` of wall time only guards
     against a stall.
     """
     ou.RNG.setSeed(seed % (2**31 - 2) + 1)
-    setup = _setup(check, start_rad, goals_rad)
+    setup = _setup(allows, start_rad, goals_rad)
     deadline_s = steady_s() + budget_s
     if setup.solve(_until(deadline_s, _MAX_ROUNDS, cancelled)) != ob.PlannerStatus.EXACT_SOLUTION:
         return None
@@ -50,7 +50,7 @@ def find_path(
     return np.array([_joints(state) for state in path.getStates()])
 
 
-def _setup(check: StateCheck, start_rad: Array, goals_rad: Sequence[Array]) -> og.SimpleSetup:
+def _setup(allows: Callable[[Array], bool], start_rad: Array, goals_rad: Sequence[Array]) -> og.SimpleSetup:
     ends = np.array([start_rad, *goals_rad])
     lower = np.maximum(ends.min(axis=0) - _DETOUR_RAD, LOWER_RAD - 1e-6)
     upper = np.minimum(ends.max(axis=0) + _DETOUR_RAD, UPPER_RAD + 1e-6)
@@ -61,7 +61,7 @@ def _setup(check: StateCheck, start_rad: Array, goals_rad: Sequence[Array]) -> o
         bounds.setHigh(i, float(high))
     space.setBounds(bounds)
     setup = og.SimpleSetup(space)
-    setup.setStateValidityChecker(lambda state: check.allows(_joints(state)))
+    setup.setStateValidityChecker(lambda state: allows(_joints(state)))
     information = setup.getSpaceInformation()
     information.setStateValidityCheckingResolution(STEP_RAD / space.getMaximumExtent())
     goal = ob.GoalStates(information)

@@ -1,41 +1,16 @@
 """Whether the arm may be in a state, and may move between two: joint limits, the task's box, collisions."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vital_core.arm.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
-from vital_core.task import Task
+from vital_vlm_reach.planning.box import Box
+from vital_vlm_reach.planning.motion import STEP_RAD
 from vital_vlm_reach.planning.robot_model import CollisionScene, touching_text
 
 Array = NDArray[np.float64]
 
-# At 0.9 m from the axis this is 9 mm of motion, so half of it stays within the planning margin.
-STEP_RAD = 0.01
-# Planned motion stays this far inside the box that the command gate enforces.
-BOX_MARGIN_M = 0.001
 _LIMIT_TOLERANCE_RAD = 1e-6
-
-
-@dataclass(frozen=True)
-class Box:
-    """Where the TCP may be: corners in `link_base`, m."""
-
-    lower_m: tuple[float, ...]
-    upper_m: tuple[float, ...]
-
-    @classmethod
-    def of_task(cls, task: Task) -> "Box":
-        """The task's workspace, `BOX_MARGIN_M` smaller on every side."""
-        lower = tuple(v + BOX_MARGIN_M for v in task.workspace_lower_m)
-        upper = tuple(v - BOX_MARGIN_M for v in task.workspace_upper_m)
-        return cls(lower, upper)
-
-    def outside_m(self, point_m: ArrayLike) -> float:
-        """How far a point (3,) is outside along the worst axis; negative inside."""
-        p = np.asarray(point_m, dtype=float)
-        return float(np.maximum(np.subtract(self.lower_m, p), np.subtract(p, self.upper_m)).max())
 
 
 class StateCheck:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vital_core.arm.xarm7 import PLANNING_JOINT_ACCELERATION_RAD_S2, PLANNING_JOINT_SPEED_RAD_S
 from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.planning.joint_path import JointPath
+from vital_vlm_reach.planning.motion import JointMotion
 
 Array = NDArray[np.float64]
 
@@ -22,7 +23,6 @@ POINT_SPACING_S = 0.02
 _CHECK_SPACING_S = 0.004
 # Room for what happens between two checked instants.
 _HEADROOM = 1.005
-_REST_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,46 +40,6 @@ class MotionLimits:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"speed scale is {scale}, expected more than 0 and at most 1")
         speed, acceleration = PLANNING_JOINT_SPEED_RAD_S, PLANNING_JOINT_ACCELERATION_RAD_S2
         return cls(scale * speed, scale * acceleration, scale * PLANNING_JOINT_JERK_RAD_S3)
-
-
-@dataclass(frozen=True)
-class JointMotion:
-    """A trajectory from rest to rest: times_s (n,) from 0; the others (n, 7) in rad, rad/s and rad/s^2."""
-
-    times_s: Array
-    positions_rad: Array
-    velocities_rad_s: Array
-    accelerations_rad_s2: Array
-
-    @property
-    def duration_s(self) -> float:
-        """Time of the last point."""
-        return float(self.times_s[-1])
-
-    def then(self, other: "JointMotion") -> "JointMotion":
-        """This motion, a moment's rest, and another that starts where this one ends."""
-        return JointMotion(
-            np.concatenate([self.times_s, self.duration_s + other.times_s[1:]]),
-            np.concatenate([self.positions_rad, other.positions_rad[1:]]),
-            np.concatenate([self.velocities_rad_s, other.velocities_rad_s[1:]]),
-            np.concatenate([self.accelerations_rad_s2, other.accelerations_rad_s2[1:]]),
-        )
-
-    def sampled(self, spacing_s: float) -> Array:
-        """(m, 7) positions between the points too, on the cubics that a trajectory controller follows."""
-        t = np.linspace(0.0, self.duration_s, int(np.ceil(self.duration_s / spacing_s)) + 1)
-        i = np.clip(np.searchsorted(self.times_s, t, side="right") - 1, 0, len(self.times_s) - 2)
-        h = (self.times_s[i + 1] - self.times_s[i])[:, None]
-        x = (t - self.times_s[i])[:, None] / h
-        q0, q1 = self.positions_rad[i], self.positions_rad[i + 1]
-        m0, m1 = h * self.velocities_rad_s[i], h * self.velocities_rad_s[i + 1]
-        return q0 + x * (m0 + x * (3 * (q1 - q0) - 2 * m0 - m1 + x * (m0 + m1 - 2 * (q1 - q0))))
-
-
-def at_rest(joints_rad: Array) -> JointMotion:
-    """Staying where the arm is."""
-    still = np.zeros((2, len(joints_rad)))
-    return JointMotion(np.array([0.0, _REST_S]), np.stack([joints_rad, joints_rad]), still, still)
 
 
 def time_path(path: JointPath, limits: MotionLimits) -> JointMotion:

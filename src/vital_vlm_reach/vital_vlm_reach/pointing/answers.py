@@ -18,7 +18,8 @@ from math import hypot, isfinite
 from typing import Any, Never
 
 from vital_core.errors import ErrorCode, VitalError, shortened
-from vital_vlm_reach.pointing.interface import Candidate, Pointing, Units
+from vital_vlm_reach.pointing.interface import Candidate, Pointing
+from vital_vlm_reach.pointing.questions import Units
 
 MOST_CHARACTERS = 16_384
 MOST_CANDIDATES = 64

@@ -1,24 +1,10 @@
 """The one interface behind which every pointing model stands."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-class Units(StrEnum):
-    """What the numbers of an answer count."""
-
-    PIXEL = "pixel"
-    """Pixels of the image as the model saw it."""
-    FRACTION = "fraction"
-    """0 to 1 of width and height."""
-    PERCENT = "percent"
-    """0 to 100 of width and height."""
-    PERMILLE = "permille"
-    """0 to 1000 of width and height."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ conversation, or be taken for an answer.
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from vital_core.errors import ErrorCode, VitalError, shortened
-from vital_vlm_reach.pointing.interface import Units
 
 MOST_SENTENCE_CHARACTERS = 300
 # Marks of conversation templates, of tags and of JSON.
@@ -31,6 +31,19 @@ def checked_sentence(sentence: str) -> str:
             ErrorCode.BAD_PARAMETER, f"the sentence holds {held}, expected plain words: {shortened(text, 60)!r}"
         )
     return text.replace('"', "'")
+
+
+class Units(StrEnum):
+    """What the numbers of an answer count."""
+
+    PIXEL = "pixel"
+    """Pixels of the image as the model saw it."""
+    FRACTION = "fraction"
+    """0 to 1 of width and height."""
+    PERCENT = "percent"
+    """0 to 100 of width and height."""
+    PERMILLE = "permille"
+    """0 to 1000 of width and height."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""How the action `/vital/reach_target` ends."""
+
+from builtin_interfaces.msg import Time
+from rclpy.action.server import ServerGoalHandle
+
+from vital_core.errors import ErrorCode
+from vital_interfaces.action import ReachTarget
+from vital_vlm_reach.reach_messages import pose_message
+from vital_vlm_reach.reach_outcome import ReachOutcome
+
+
+def reach_result(outcome: ReachOutcome, stamp: Time) -> ReachTarget.Result:
+    """The result of a reach; figures that were not measured are NaN."""
+    succeeded = outcome.code is ErrorCode.OK
+    result = ReachTarget.Result(success=succeeded, error_code=int(outcome.code), message=outcome.message)
+    if outcome.t_base_tcp_goal is not None:
+        result.goal = pose_message(outcome.t_base_tcp_goal, stamp)
+    result.error_m, result.planning_s = outcome.error_m, outcome.planning_s
+    return result
+
+
+def end_goal(handle: ServerGoalHandle, outcome: ReachOutcome) -> None:
+    """Say to the action how it ended."""
+    if outcome.code is ErrorCode.OK:
+        handle.succeed()
+    elif outcome.code is ErrorCode.CANCELLED and handle.is_cancel_requested:
+        handle.canceled()
+    else:
+        handle.abort()
