@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
-from rclpy.action import ActionClient
+from action_client import SteadyActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -60,7 +60,7 @@ class Watcher(Node):
         self.create_subscription(JointState, "/joint_states", self._on_joints, qos_profile_sensor_data)
         self.create_subscription(GateState, "/vital/gate_state", self._on_gate, 10)
         self.acquire = self.create_client(AcquireControl, "/vital/acquire_control")
-        self.execute = ActionClient(self, ExecuteTrajectory, "/vital/execute_trajectory")
+        self.execute = SteadyActionClient(self, ExecuteTrajectory, "/vital/execute_trajectory")
 
     def _on_joints(self, message: JointState) -> None:
         self.times_s.append(time.monotonic())

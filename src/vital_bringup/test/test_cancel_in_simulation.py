@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+from action_client import SteadyActionClient
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -38,11 +38,11 @@ class Person(Node):
         self.velocities: list[tuple[float, float]] = []
         self.phase = ""
         self.watch = GateWatch(self)
-        self.task = ActionClient(self, RunTask, "/vital/run_task")
+        self.task = SteadyActionClient(self, RunTask, "/vital/run_task")
         self.reset = self.create_client(ResetScene, "/vital/reset_scene")
         self.needed = [
-            ActionClient(self, ReachTarget, "/vital/reach_target"),
-            ActionClient(self, RunPolicy, "/vital/run_policy"),
+            SteadyActionClient(self, ReachTarget, "/vital/reach_target"),
+            SteadyActionClient(self, RunPolicy, "/vital/run_policy"),
         ]
         self.pointing = self.create_client(LocalizeTarget, "/vital/localize_target")
         self.create_subscription(JointState, "/joint_states", self._on_joints, qos_profile_sensor_data)

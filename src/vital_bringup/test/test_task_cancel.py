@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import rclpy
+from action_client import SteadyActionClient
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient, ActionServer, CancelResponse
+from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
@@ -60,7 +61,7 @@ class Skills(Node):
         self.beating = True
         self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
         self.create_timer(0.1, self._beat, callback_group=group)
-        self.client = ActionClient(self, RunTask, "/vital/run_task", callback_group=group)
+        self.client = SteadyActionClient(self, RunTask, "/vital/run_task", callback_group=group)
 
     def _beat(self) -> None:
         if self.beating:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import rclpy
+from action_client import SteadyActionClient
 from control_msgs.msg import JointTrajectoryControllerState
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy._rclpy_pybind11 import RCLError
-from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -62,7 +62,7 @@ class ArmNode(Node):
         self.acquire = self.create_client(AcquireControl, "/vital/acquire_control")
         self.stop = self.create_client(Stop, "/vital/stop")
         self.clear = self.create_client(ClearStop, "/vital/clear_stop")
-        self.execute = ActionClient(self, ExecuteTrajectory, "/vital/execute_trajectory")
+        self.execute = SteadyActionClient(self, ExecuteTrajectory, "/vital/execute_trajectory")
 
     def listen(self, topic: str, kind: type, callback: Callable) -> None:
         self.create_subscription(kind, topic, callback, 10)

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 import rclpy
+from action_client import SteadyActionClient
 from fake_gate import FakeGate
-from rclpy.action import ActionClient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -76,7 +76,7 @@ class Rig(Node):
         self.create_subscription(LearnerState, "/vital/learner_state", self._keep("learner"), 10)
         self.create_subscription(ResidualWeights, "/vital/residual_weights", self.weights.append, LATCHED)
         self.create_timer(1 / 30, self._show)
-        self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
+        self.client = SteadyActionClient(self, RunPolicy, "/vital/run_policy")
         self._services_asked = {name: self.create_client(kind, topic) for name, (kind, topic) in SERVICES.items()}
 
     def _keep(self, name):

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+from action_client import SteadyActionClient
 from fake_gate import FakeGate
 from geometry_msgs.msg import Point
-from rclpy.action import ActionClient
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.context import Context
 from rclpy.duration import Duration
@@ -53,7 +53,7 @@ class Bench(Node):
         self.create_subscription(PolicyState, "/vital/policy_state", self.states.append, 10)
         self.create_timer(1 / 30, self._see)
         self.create_timer(1 / 100, self._feel)
-        self.client = ActionClient(self, RunPolicy, "/vital/run_policy")
+        self.client = SteadyActionClient(self, RunPolicy, "/vital/run_policy")
 
     def _on_baseline(self, _request, response):
         self.asked.set()

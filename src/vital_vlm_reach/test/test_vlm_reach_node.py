@@ -11,11 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import rclpy
+from action_client import SteadyActionClient
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_gate import FakeGate
 from geometry_msgs.msg import TransformStamped
-from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.duration import Duration
@@ -111,7 +112,7 @@ class Bench(Node):
             callback_group=group,
         )
         self.localize = self.create_client(LocalizeTarget, "/vital/localize_target", callback_group=group)
-        self.reach = ActionClient(self, ReachTarget, "/vital/reach_target", callback_group=group)
+        self.reach = SteadyActionClient(self, ReachTarget, "/vital/reach_target", callback_group=group)
         self.diagnostics = []
         self.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, 10)
         self.create_timer(0.1, self._see, callback_group=group)
