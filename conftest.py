@@ -1,4 +1,4 @@
-"""What holds for every test: Ctrl-C can be tried, however the tests were started; disks can be filled."""
+"""What holds for every test: signals can be tried, however the tests were started; disks can be filled."""
 
 import signal
 import subprocess
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-# A shell without job control starts background jobs with SIGINT ignored, and children inherit that.
+# A shell without job control starts background jobs with SIGINT ignored, nohup with SIGHUP; children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -243,7 +243,7 @@ def teleop(_folder: Path) -> Node:
 
 def closed_clutch(node: Any) -> list[Any]:
     """The arm is the teleoperation's, so that it follows the hand."""
-    node._owner = True
+    node._claim.owned = True
     return []
 
 

@@ -1,13 +1,25 @@
 """What every teleoperation device gives: one sample of a person's hand, 30 times a second."""
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.pose import Pose
+
+
+class DeviceName(StrEnum):
+    """The devices that there are."""
+
+    KEYBOARD = "keyboard"
+    GAMEPAD = "gamepad"
+    SPACEMOUSE = "spacemouse"
+    WEBXR = "webxr"
+    """A phone or headset, by a page that the node serves."""
+    REMOTE = "remote"
+    """Fed over ROS, by a headset's bridge or the scripted operator; made by the node."""
 
 
 class Button(IntEnum):

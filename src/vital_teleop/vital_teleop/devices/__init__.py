@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_teleop.device import Device
+from vital_teleop.device import Device, DeviceName
 from vital_teleop.devices.webxr_settings import WebXrSettings
 
 
@@ -25,19 +25,19 @@ def _spacemouse() -> Device:
     return SpaceMouse()
 
 
-MAKERS: dict[str, Callable[[], Device]] = {"keyboard": _keyboard, "gamepad": _gamepad, "spacemouse": _spacemouse}
-WEBXR = "webxr"
-# Fed over ROS, by a headset's bridge or the scripted operator; made by the node.
-REMOTE = "remote"
-NAMES = (*MAKERS, WEBXR, REMOTE)
+MAKERS: dict[str, Callable[[], Device]] = {
+    DeviceName.KEYBOARD: _keyboard,
+    DeviceName.GAMEPAD: _gamepad,
+    DeviceName.SPACEMOUSE: _spacemouse,
+}
 
 
 def make_device(name: str, webxr: WebXrSettings | None = None) -> Device:
     """The device of this name; ``webxr`` is for the one that serves a page. Raises VitalError(BAD_PARAMETER)."""
-    if name == WEBXR:
+    if name == DeviceName.WEBXR:
         from vital_teleop.devices.webxr import WebXr
 
         return WebXr(webxr)
     if name not in MAKERS:
-        raise VitalError(ErrorCode.BAD_PARAMETER, f"no device '{name}', expected one of {', '.join(NAMES)}")
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"no device '{name}', expected one of {', '.join(DeviceName)}")
     return MAKERS[name]()
