@@ -75,5 +75,8 @@ class TrackingFilter:
         self._speed = np.clip(speed, -MAX_JOINT_SPEED_RAD_S, MAX_JOINT_SPEED_RAD_S)
         limited = np.abs(speed) > MAX_JOINT_SPEED_RAD_S
         smooth = self._delayed + (error + slope * dt_s) * decay
-        self.reference = np.where(limited, self.reference + self._speed * dt_s, smooth)
+        # Between two moments within the limit the oscillator may be a little beyond it.
+        farthest = MAX_JOINT_SPEED_RAD_S * dt_s
+        near = np.clip(smooth, self.reference - farthest, self.reference + farthest)
+        self.reference = np.where(limited, self.reference + self._speed * dt_s, near)
         return self.reference
