@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_core.clock import steady_s
@@ -15,6 +15,7 @@ from vital_perception.wrist_camera.image_reader import ImageReader
 from vital_perception.wrist_camera.image_source import CameraSettings, Replay, UvcCamera, make_source
 from vital_perception.wrist_camera.image_watch import ImageWatch, WatchConfig
 from vital_perception.wrist_camera.image_window import Window
+from vital_perception.wrist_camera.wrist_camera_parameters import WristCameraParameters
 
 RNG = np.random.default_rng(0)
 
@@ -71,6 +72,49 @@ def test_camera_matrix_follows_a_point_through_the_window(x, y, size):
     np.testing.assert_allclose(cut[:2], [(u + 0.5 - x) * scale - 0.5, (v + 0.5 - y) * scale - 0.5])
 
 
+windows = st.builds(
+    lambda size, x, y: Window(640, 480, min(x, 640 - size), min(y, 480 - size), size),
+    st.integers(128, 480), st.integers(0, 512), st.integers(0, 352),
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(windows)
+def test_what_a_pixel_shows_is_where_the_camera_matrix_says_it_looks(window):
+    """An image whose red tells the column and whose green tells the row: both must agree with the moved matrix."""
+    columns, rows = np.meshgrid((np.arange(640) - window.x) // 2, (np.arange(480) - window.y) // 2)
+    image = np.clip(np.stack([columns, rows, rows], axis=-1), 0, 255).astype(np.uint8)
+    small = window.apply(image).astype(float)
+    matrix = window.camera_matrix(400.0, 400.0, 319.5, 239.5)
+    i = np.arange(128)
+    column = (i - matrix[0, 2]) / matrix[0, 0] * 400.0 + 319.5 - window.x
+    row = (i - matrix[1, 2]) / matrix[1, 1] * 400.0 + 239.5 - window.y
+    # Half of what is lost to whole numbers, -0.25, is the mean; the rest averages out over a row or column.
+    for value, expected in ((small[..., 0].mean(0), column / 2 - 0.25), (small[..., 1].mean(1), row / 2 - 0.25)):
+        assert np.abs(value - expected).max() < 1.0
+        assert abs(np.mean(value - expected)) < 0.1, "a fifth of a pixel of the camera's"
+
+
+@settings(max_examples=30)
+@given(windows)
+def test_a_plain_image_stays_as_it_is_and_the_result_is_of_its_own(window):
+    image = np.full((480, 640, 3), (10, 120, 250), np.uint8)
+    small = window.apply(image)
+    image[:] = 0
+    assert small.flags.c_contiguous and small.dtype == np.uint8
+    if window.size > 128:
+        np.testing.assert_array_equal(small, np.broadcast_to(np.array([10, 120, 250], np.uint8), (128, 128, 3)))
+
+
+def test_lens_that_is_not_calibrated_is_published_as_zeros():
+    asked = WristCameraParameters(window_x=10, window_y=20, window_size=200)
+    window = asked.window_of(CameraSettings())
+    assert (window.x, window.y, window.size) == (10, 20, 200)
+    np.testing.assert_array_equal(asked.matrix_of(window), np.zeros((3, 3)))
+    with pytest.raises(VitalError, match="window_size"):
+        WristCameraParameters(window_x=600, window_size=200).window_of(CameraSettings())
+
+
 @pytest.mark.parametrize("window", [(640, 480, 600, 0, 128), (640, 480, 0, 0, 100), (640, 480, -1, 0, 200), (100, 100)])
 def test_window_outside_the_image_or_smaller_than_the_result_is_refused(window):
     with pytest.raises(VitalError, match="window_size") as refusal:
@@ -110,6 +154,46 @@ def test_recording_may_stand_still():
     watch = ImageWatch(WatchConfig(frozen_after=0))
     same = noise()
     assert all(watch.see(same, 0.033 * i) for i in range(40))
+
+
+def test_another_connection_begins_without_an_age_a_rate_or_a_frozen_image():
+    watch = ImageWatch(WatchConfig(frozen_after=2))
+    same = noise(0.0)
+    for i in range(5):
+        watch.see(same, i / 30)
+    assert watch.frozen and watch.dark
+    watch.forget()
+    assert watch.age_s(1.0) == float("inf") and watch.rate_hz() == 0.0
+    assert not watch.frozen and not watch.dark and watch.see(same, 1.0) and not watch.frozen
+    assert (watch.images, watch.frozen_images) == (6, 3), "what was counted stays counted"
+
+
+@given(st.floats(5.0, 200.0), st.integers(2, 40), st.floats(0.0, 1e6))
+def test_rate_is_that_of_the_stamps_whenever_they_began(rate_hz, count, start_s):
+    watch = ImageWatch(rate_hz=rate_hz)
+    for i in range(count):
+        watch.see(np.full((2, 2, 3), i + 20, np.uint8), start_s + i / rate_hz)
+    assert watch.rate_hz() == pytest.approx(rate_hz, rel=1e-4)
+    assert watch.age_s(start_s + (count - 1) / rate_hz) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [{"late_s": 0.0}, {"dark_level": -1.0}, {"frozen_after": -1}, {"late_s": np.nan}])
+def test_watch_that_could_not_judge_is_refused(wrong):
+    with pytest.raises(VitalError, match="cannot be") as refusal:
+        WatchConfig(**wrong)
+    assert refusal.value.code is ErrorCode.BAD_PARAMETER
+
+
+def test_damaged_images_of_a_folder_are_left_out_by_name_and_other_files_are_none(images: Path, caplog):
+    (images / "03.png").write_bytes((images / "03.png").read_bytes()[:40])
+    (images / "05.png").write_bytes(b"")
+    (images / "notes.txt").write_text("no image")
+    source = Replay(images, 500.0, loop=False)
+    source.open()
+    caplog.clear()
+    reds = [source.read()[0][0, 0, 0] for _ in range(8)]
+    assert reds == [50, 60, 70, 90, 110, 120, 130, 140]
+    assert ["03.png" in r.message or "05.png" in r.message for r in caplog.records] == [True, True]
 
 
 def test_folder_is_shown_in_order_and_again_from_the_start(images: Path):
