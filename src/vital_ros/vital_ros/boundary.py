@@ -22,6 +22,7 @@ from rcl_interfaces.srv import (
     SetParameters,
     SetParametersAtomically,
 )
+from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.service import Service
@@ -89,9 +90,11 @@ def subscribe(
     *,
     read: Callable[[Any], Any] | None = None,
     raw: bool = False,
+    group: CallbackGroup | None = None,
 ) -> Subscription:
     """Hear ``topic``: ``take`` gets what ``read`` makes of each message (without: the message), None excepted, which
-    says that the message is for others. raw: the bytes that came, of which nothing is known."""
+    says that the message is for others. raw: the bytes that came, of which nothing is known. group: when it may be
+    heard (None: whenever it comes)."""
     refusals = refusals_of(node)
 
     def come(message: Any) -> None:
@@ -107,7 +110,7 @@ def subscribe(
         except VitalError as error:
             refusals.note(topic, error)
 
-    return node.create_subscription(kind, topic, come, qos, raw=raw)
+    return node.create_subscription(kind, topic, come, qos, raw=raw, callback_group=group)
 
 
 def refuse(response: Any, error: VitalError) -> Any:

@@ -15,7 +15,7 @@ from action_client import SteadyActionClient
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_gate import FakeGate
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import PointStamped, TransformStamped
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
@@ -26,6 +26,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
+from trajectory_msgs.msg import JointTrajectory
 
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
@@ -371,6 +372,24 @@ def test_the_arm_is_brought_above_the_target_and_given_back(session):
     assert session.bench.owning.owners == ["reach", ""]
     assert phases[0][0] == "planning" and phases[-1][0] == "moving" and phases[-1][1] > 0.5
     np.testing.assert_allclose(session.bench.trajectories[0].positions_rad[0], HOME_RAD, atol=1e-6)
+
+
+def test_who_comes_late_is_shown_the_last_target_and_the_last_planned_motion(session):
+    assert session.ask().success and session.reach().success
+    shown = {}
+    heard = [
+        session.bench.create_subscription(kind, topic, lambda m, topic=topic: shown.update({topic: m}), LATCHED)
+        for kind, topic in ((PointStamped, "/vital/target"), (JointTrajectory, "/vital/planned_motion"))
+    ]
+    deadline = time.monotonic() + 5.0
+    while len(shown) < len(heard) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for subscription in heard:
+        session.bench.destroy_subscription(subscription)
+    point = shown["/vital/target"].point
+    np.testing.assert_allclose((point.x, point.y, point.z), SOCKET, atol=0.002)
+    planned = motion_of(shown["/vital/planned_motion"])
+    np.testing.assert_allclose(planned.positions_rad, session.bench.trajectories[-1].positions_rad, atol=1e-9)
 
 
 @pytest.mark.parametrize(

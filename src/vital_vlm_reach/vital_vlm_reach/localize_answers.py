@@ -36,6 +36,7 @@ class LocalizeAnswers:
             response.error_code, response.message = int(error.code), error.message
             self._journal.failed("not_localized", str(error))
             return response
+        self._journal.found(located.point_m)
         fill_located(response, located, self._node.get_clock().now().to_msg())
         self._journal.well("localized", f"'{request.prompt}': {located.message}")
         return response

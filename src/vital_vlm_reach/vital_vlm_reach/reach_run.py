@@ -12,6 +12,7 @@ from vital_core.stall import wait_out_a_stall
 from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
+from vital_vlm_reach.planning.motion import JointMotion
 from vital_vlm_reach.planning.planner import Plan, ReachProblem, check_wanted
 from vital_vlm_reach.reach_outcome import ReachOutcome
 from vital_vlm_reach.start_pose import sample_start_pose
@@ -23,10 +24,17 @@ Progress = Callable[[str, float], None]
 
 
 class ReachRun:
-    """Blocking; for a thread of its own. `cancel` may come from any thread."""
+    """Blocking; for a thread of its own. `cancel` may come from any thread. on_plan hears a motion before it begins."""
 
-    def __init__(self, planner: DroppablePlanner, gate: GateCalls, joints: JointReadings) -> None:
+    def __init__(
+        self,
+        planner: DroppablePlanner,
+        gate: GateCalls,
+        joints: JointReadings,
+        on_plan: Callable[[JointMotion], None],
+    ) -> None:
         self._planner, self._gate, self._joints = planner, gate, joints
+        self._on_plan = on_plan
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -54,6 +62,7 @@ class ReachRun:
         plan = self._planner.plan(problem, self._cancelled.is_set)
         outcome.planning_s = plan.planning_s
         check_wanted(self._cancelled.is_set)
+        self._on_plan(plan.motion)
         return plan
 
     def _move(self, task: Task, plan: Plan, on_progress: Progress) -> None:

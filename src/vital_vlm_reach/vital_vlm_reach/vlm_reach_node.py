@@ -110,7 +110,7 @@ class VlmReachNode(Node):
         task = load_task(goal.task) if goal.task else self._task
         target_m = point_of(goal.point)
         joints = JointReadings(self)
-        run = self._run = ReachRun(self._planner, self._gate, joints)
+        run = self._run = ReachRun(self._planner, self._gate, joints, self._journal.planned)
         self._run_id = bytes(handle.goal_id.uuid)
         if handle.is_cancel_requested:
             run.cancel()
