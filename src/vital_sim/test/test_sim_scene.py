@@ -57,6 +57,19 @@ def test_same_seed_gives_the_same_look_and_another_seed_another(world, view, bac
     assert np.abs(looks[0].astype(int) - looks[1]).mean() > 1.0
 
 
+@pytest.mark.parametrize("background", ["green", "plain", "clutter"])
+@pytest.mark.parametrize("before", ["green", "plain", "clutter"])
+def test_look_does_not_depend_on_what_was_staged_before(world, view, background, before):
+    looks = []
+    for earlier in (background, before):
+        world.stage(replace(CLUTTER, background=earlier, look_seed=5), world.variation)
+        world.reset(17)
+        world.stage(replace(CLUTTER, background=background), world.variation)
+        world.reset(3)
+        looks.append(view())
+    np.testing.assert_array_equal(*looks)
+
+
 def test_look_seed_gives_every_episode_the_same_surface_and_lights(world):
     world.stage(replace(CLUTTER, look_seed=77), world.variation)
     seen = []

@@ -15,6 +15,7 @@ from vital_sim.world.contact import UNTOUCHABLE
 from vital_sim.world.look import HOUSING_COLOURS, SceneConfig
 
 _GREEN = np.array([0.13, 0.55, 0.22])
+_WALL = (0.7, 0.7, 0.7)
 UNSEEN = {**UNTOUCHABLE, "mass": 0.0}
 Housings = Mapping[str, Housed]  # by the held object's name
 
@@ -70,7 +71,7 @@ def _add_surfaces(spec: mujoco.MjSpec) -> None:
     box = mujoco.mjtGeom.mjGEOM_BOX
     spec.worldbody.add_geom(name="sheet", type=box, pos=[0.45, 0, 0.0002], size=[0.42, 0.62, 0.0002], **UNSEEN)
     spec.worldbody.add_geom(
-        name="wall", type=box, pos=[-0.5, 0, 0.5], size=[0.01, 2.0, 1.5], rgba=[0.7, 0.7, 0.7, 1], **UNSEEN
+        name="wall", type=box, pos=[-0.5, 0, 0.5], size=[0.01, 2.0, 1.5], rgba=[*_WALL, 1], **UNSEEN
     )
     spec.worldbody.add_geom(
         name="ground", type=box, pos=[0.5, 0, -0.8], size=[3.0, 3.0, 0.01], rgba=[0.4, 0.4, 0.4, 1], **UNSEEN
@@ -149,6 +150,7 @@ def _lay_sheet(model: mujoco.MjModel, scene: SceneConfig, rng: np.random.Generat
     model.geom_matid[sheet] = -1
     if scene.background == "green":
         colour = _GREEN * (1.0 + scene.colour_variation * rng.uniform(-1, 1, 3))
+        model.geom_rgba[wall, :3] = _WALL
     else:
         colour = rng.uniform(0.15, 0.9, 3)
         model.geom_rgba[wall, :3] = rng.uniform(0.2, 0.9, 3)
