@@ -90,7 +90,7 @@ class Bench(Node):
         super().__init__("bench", context=context)
         self.joints = HOME_RAD.copy()
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
-        self.image_age_s, self.stalls = 0.0, 0
+        self.image_age_s, self.stalls, self.depth_frame = 0.0, 0, OPTICAL
         self.trajectories = []
         group = ReentrantCallbackGroup()
         self._images = {
@@ -143,7 +143,8 @@ class Bench(Node):
         seen_at = self.get_clock().now() - Duration(seconds=self.image_age_s)
         header = Header(frame_id=OPTICAL, stamp=seen_at.to_msg())
         self._images["color/image_raw"].publish(to_message(rgb, "rgb8", header))
-        self._images["depth"].publish(to_message(self.depth_mm, "16UC1", header))
+        depth_header = Header(frame_id=self.depth_frame, stamp=header.stamp)
+        self._images["depth"].publish(to_message(self.depth_mm, "16UC1", depth_header))
         self._info.publish(CameraInfo(header=header, width=640, height=480, k=K.flatten()))
 
     def _feel(self) -> None:
@@ -234,7 +235,7 @@ class Session:
         bench = self.bench
         bench.joints, bench.mode, bench.owning.grants = HOME_RAD.copy(), "follow", True
         bench.seeing = bench.moving = bench.owning.beating = True
-        bench.image_age_s, bench.stalls = 0.0, 0
+        bench.image_age_s, bench.stalls, bench.depth_frame = 0.0, 0, OPTICAL
         bench.depth_mm = bench._socket_depth()
         bench.owning.owners.clear()
         bench.trajectories.clear()
@@ -332,6 +333,14 @@ def test_no_depth_and_no_camera_are_refused(session):
     answer = session.ask()
     assert answer.error_code == int(ErrorCode.NO_CAMERA)
     assert "/camera/camera/color/image_raw" in answer.message and "1.5 s" in answer.message
+
+
+def test_depth_from_another_frame_than_the_colours_is_refused(session):
+    session.bench.depth_frame = "camera_depth_optical_frame"
+    time.sleep(0.3)
+    answer = session.ask()
+    assert answer.error_code == int(ErrorCode.BAD_OBSERVATION)
+    assert "camera_depth_optical_frame" in answer.message and "align_depth" in answer.message
 
 
 def test_images_of_the_past_are_waited_out_and_then_named(session):

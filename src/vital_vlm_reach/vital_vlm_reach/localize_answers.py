@@ -36,7 +36,7 @@ class LocalizeAnswers:
             response.error_code, response.message = int(error.code), error.message
             self._journal.failed("not_localized", str(error))
             return response
-        self._journal.found(located.point_m)
+        self._journal.found(located.point.point_m)
         fill_located(response, located, self._node.get_clock().now().to_msg())
         self._journal.well("localized", f"'{request.prompt}': {located.message}")
         return response
@@ -57,4 +57,4 @@ def fill_located(response: LocalizeTarget.Response, located: Located, stamp: Tim
     response.success, response.message = True, located.message
     response.pixel_u, response.pixel_v = map(float, located.pixel_uv)
     response.confidence = float(located.confidence)
-    response.point = point_message(located.point_m, stamp)
+    response.point = point_message(located.point.point_m, stamp)

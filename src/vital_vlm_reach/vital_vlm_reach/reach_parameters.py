@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from vital_vlm_reach.localisation.lifting import WINDOW_PX
+from vital_vlm_reach.localisation.surface_depth import WINDOW_PX
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """One look through the scene's RGB-D camera: subscribed to only while somebody waits for it."""
 
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
@@ -15,7 +13,7 @@ from vital_ros.boundary import subscribe
 from vital_ros.image_message import from_message
 from vital_ros.message_check import stamp_ns, within
 from vital_ros.qos import as_offered
-from vital_vlm_reach.localisation.lifting import Camera
+from vital_vlm_reach.localisation.camera import Camera, View
 
 TOPICS = {
     "colour image": (Image, "/camera/camera/color/image_raw"),
@@ -27,16 +25,6 @@ MAX_AGE_S = 1.0
 # Colour and depth further apart in time than this may show different scenes.
 MAX_APART_S = 0.2
 KEPT = 10
-
-
-@dataclass(frozen=True)
-class View:
-    """(H, W, 3) uint8 RGB, (H, W) uint16 depth in mm aligned to it, the camera and its frame."""
-
-    rgb: NDArray[np.uint8]
-    depth_mm: NDArray[np.uint16]
-    camera: Camera
-    frame_id: str
 
 
 class CameraView:
@@ -117,5 +105,12 @@ class CameraView:
                 f"camera_info is for {info.width}x{info.height}, the image is {rgb.shape[1]}x{rgb.shape[0]}",
             )
         camera = Camera(info.width, info.height, np.array(info.k).reshape(3, 3), tuple(within("distortion", info.d)))
-        depth = from_message(self._latest["aligned depth"], "16UC1")
+        depth_message = self._latest["aligned depth"]
+        if depth_message.header.frame_id not in ("", info.header.frame_id):
+            raise VitalError(
+                ErrorCode.BAD_OBSERVATION,
+                f"depth is seen from '{depth_message.header.frame_id}', colour from '{info.header.frame_id}': "
+                "publish depth aligned to colour (realsense2_camera: align_depth.enable:=true)",
+            )
+        depth = from_message(depth_message, "16UC1")
         return View(rgb, depth, camera, info.header.frame_id)

@@ -1,55 +1,27 @@
 """From a pixel and aligned depth to a point in `link_base`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
+from vital_vlm_reach.localisation.camera import Camera
+from vital_vlm_reach.localisation.surface_depth import WINDOW_PX, surface_depth
 
-MIN_DEPTH_MM, MAX_DEPTH_MM = 100, 4000
-MIN_READINGS = 5
-# 22 mm at 0.8 m and 610 px: wider than a connector's slot, so that its rim outweighs what is seen inside.
-WINDOW_PX = 17
-# Depths further apart than this belong to different surfaces.
-_SURFACE_GAP_MM = 12
-# A surface that fills less of the window than this is stray readings.
-_MIN_SURFACE_SHARE = 0.15
+# Of a pixel that a model points at, about the middle of what is meant: 5 px of the shipped one count for two sigma.
+PIXEL_STD_PX = 2.5
+# Of the camera's place, where its calibration does not say.
+CALIBRATION_STD_M = 0.002
 
 
 @dataclass(frozen=True)
-class Camera:
-    """Pinhole model of the colour camera: size in px, matrix K (3, 3) in px, distortion as in CameraInfo."""
+class LiftedPoint:
+    """A point (3,) in `link_base`, m, and its covariance (3, 3), m^2."""
 
-    width_px: int
-    height_px: int
-    matrix: NDArray[np.float64]
-    distortion: Sequence[float] = ()
-
-    def __post_init__(self) -> None:
-        k = np.asarray(self.matrix, dtype=float)
-        if k.shape != (3, 3) or not np.isfinite(k).all() or k[0, 0] <= 0.0 or k[1, 1] <= 0.0:
-            raise VitalError(
-                ErrorCode.NO_CALIBRATION,
-                f"camera_info has no usable matrix K (fx {k.flat[0]:.3g}): start the camera with its calibration",
-            )
-
-    def ray(self, pixel_uv: ArrayLike) -> NDArray[np.float64]:
-        """(3,) direction through a pixel in the optical frame, with z = 1."""
-        point = np.asarray(pixel_uv, dtype=float).reshape(1, 1, 2)
-        distortion = np.asarray(self.distortion, dtype=float)
-        x, y = cv2.undistortPoints(point, self.matrix, distortion if distortion.any() else None)[0, 0]
-        return np.array([x, y, 1.0])
-
-    def project(self, point_m: ArrayLike) -> NDArray[np.float64]:
-        """(2,) pixel of a point (3,) in the optical frame. Inverse of `ray` times depth."""
-        point = np.asarray(point_m, dtype=float).reshape(1, 1, 3)
-        distortion = np.asarray(self.distortion, dtype=float)
-        pixels, _ = cv2.projectPoints(point, np.zeros(3), np.zeros(3), self.matrix, distortion)
-        return pixels[0, 0]
+    point_m: NDArray[np.float64]
+    covariance_m2: NDArray[np.float64]
 
 
 def lift_pixel(
@@ -59,50 +31,34 @@ def lift_pixel(
     t_base_camera: Pose,
     *,
     window_px: int = WINDOW_PX,
-) -> NDArray[np.float64]:
-    """(3,) point in `link_base`, m, that a pixel (column, row) of the colour image shows.
+    pixel_std_px: float = PIXEL_STD_PX,
+    calibration_std_m: float = CALIBRATION_STD_M,
+) -> LiftedPoint:
+    """The point in `link_base` that a pixel (column, row) of the colour image shows.
 
-    depth_mm: (H, W) aligned to the colour image, 0 where there is no reading. Raises VitalError: NO_DEPTH,
-    BAD_OBSERVATION when the depth image is not aligned.
+    depth_mm: (H, W) aligned to the colour image, 0 where there is no reading. pixel_std_px: of the pixel, each way.
+    calibration_std_m: of the camera's place, each way. Raises VitalError: NO_DEPTH, BAD_OBSERVATION when the depth
+    image is not aligned.
     """
+    check_aligned(depth_mm, camera)
+    surface = surface_depth(pixel_uv, depth_mm, window_px=window_px)
+    ray = camera.ray(pixel_uv)
+    # By columns: what a pixel to the right, a pixel down and a metre further away move the point by, in the camera.
+    moved = np.column_stack(
+        [[surface.depth_m / camera.matrix[0, 0], 0, 0], [0, surface.depth_m / camera.matrix[1, 1], 0], ray]
+    )
+    moved_in_base = t_base_camera[:3, :3] @ moved
+    spread = np.diag([pixel_std_px**2, pixel_std_px**2, surface.std_m**2])
+    point = (t_base_camera @ np.append(surface.depth_m * ray, 1.0))[:3]
+    covariance = moved_in_base @ spread @ moved_in_base.T + calibration_std_m**2 * np.eye(3)
+    return LiftedPoint(point, covariance)
+
+
+def check_aligned(depth_mm: NDArray[np.uint16], camera: Camera) -> None:
+    """Raises VitalError(BAD_OBSERVATION) when the depth image is not that of the colour image's pixels."""
     if depth_mm.shape != (camera.height_px, camera.width_px):
         raise VitalError(
             ErrorCode.BAD_OBSERVATION,
             f"depth is {depth_mm.shape[1]}x{depth_mm.shape[0]}, colour {camera.width_px}x{camera.height_px}: "
             "publish depth aligned to colour",
         )
-    z_m = surface_depth_mm(pixel_uv, depth_mm, window_px=window_px) / 1000.0
-    in_camera = np.append(z_m * camera.ray(pixel_uv), 1.0)
-    return (t_base_camera @ in_camera)[:3]
-
-
-def surface_depth_mm(pixel_uv: ArrayLike, depth_mm: NDArray[np.uint16], *, window_px: int = WINDOW_PX) -> float:
-    """Depth, mm, of the nearest solid surface around a pixel; raises VitalError(NO_DEPTH).
-
-    The window may look past a small object onto what is behind it, hardly ever past what is behind onto the
-    object; so of the surfaces in it, the nearest that fills enough of it counts, by its median.
-    """
-    u, v = (float(c) for c in np.asarray(pixel_uv, dtype=float))
-    height, width = depth_mm.shape
-    if not (-0.5 <= u < width and -0.5 <= v < height):
-        raise VitalError(ErrorCode.NO_DEPTH, f"pixel ({u:.1f}, {v:.1f}) is outside the depth image of {width}x{height}")
-    reach = window_px // 2
-    row, column = min(round(v), height - 1), min(round(u), width - 1)
-    window = depth_mm[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-    readings = np.sort(window[(window >= MIN_DEPTH_MM) & (window <= MAX_DEPTH_MM)].astype(float))
-    if readings.size < MIN_READINGS:
-        raise VitalError(
-            ErrorCode.NO_DEPTH,
-            f"{readings.size} of {window.size} depth readings around pixel ({u:.0f}, {v:.0f}) lie between "
-            f"{MIN_DEPTH_MM} and {MAX_DEPTH_MM} mm, expected {MIN_READINGS} or more: is the target glossy or too near?",
-        )
-    surfaces = np.split(readings, np.flatnonzero(np.diff(readings) > _SURFACE_GAP_MM) + 1)
-    solid = [s for s in surfaces if s.size >= max(MIN_READINGS, _MIN_SURFACE_SHARE * readings.size)]
-    if not solid:
-        spread = readings[-1] - readings[0]
-        raise VitalError(
-            ErrorCode.NO_DEPTH,
-            f"the {readings.size} depth readings around pixel ({u:.0f}, {v:.0f}) spread over {spread:.0f} mm and "
-            "form no surface: move the camera",
-        )
-    return float(np.median(solid[0]))

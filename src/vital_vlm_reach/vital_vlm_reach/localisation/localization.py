@@ -3,22 +3,21 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vital_core.arm.xarm7 import BASE_FRAME
 from vital_core.errors import ErrorCode, VitalError
-from vital_vlm_reach.localisation.camera_view import View
+from vital_vlm_reach.localisation.camera import View
 from vital_vlm_reach.localisation.frames import FixedFrames
-from vital_vlm_reach.localisation.lifting import lift_pixel
+from vital_vlm_reach.localisation.lifting import LiftedPoint, lift_pixel
 from vital_vlm_reach.pointing import PointingModel
 
 
 @dataclass(frozen=True)
 class Located:
-    """Where the named thing is: pixel (column, row), point (3,) in `link_base` in m, and a sentence."""
+    """Where the named thing is: pixel (column, row), point in `link_base` with its covariance, and a sentence."""
 
     pixel_uv: tuple[float, float]
-    point_m: NDArray[np.float64]
+    point: LiftedPoint
     confidence: float
     message: str
 
@@ -33,6 +32,8 @@ def localize(prompt: str, view: View, model: PointingModel, frames: FixedFrames,
         raise VitalError(
             ErrorCode.NOT_IN_VIEW, f"'{prompt}': {pointing.message} (confidence {pointing.confidence:.2f})"
         )
-    point = lift_pixel(pointing.pixel_uv, view.depth_mm, view.camera, t_base_camera, window_px=window_px)
-    at = ", ".join(f"{v:.3f}" for v in point)
-    return Located(pointing.pixel_uv, point, pointing.confidence, f"{pointing.message}; at ({at}) m in {BASE_FRAME}")
+    lifted = lift_pixel(pointing.pixel_uv, view.depth_mm, view.camera, t_base_camera, window_px=window_px)
+    at = ", ".join(f"{v:.3f}" for v in lifted.point_m)
+    std_mm = 1000 * float(np.sqrt(np.linalg.eigvalsh(lifted.covariance_m2)[-1]))
+    told = f"{pointing.message}; at ({at}) m in {BASE_FRAME}, {std_mm:.1f} mm in its least certain direction"
+    return Located(pointing.pixel_uv, lifted, pointing.confidence, told)

@@ -1,0 +1,52 @@
+"""The scene's RGB-D camera: how it sees, and what it saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vital_core.errors import ErrorCode, VitalError
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole model of the colour camera: size in px, matrix K (3, 3) in px, distortion as in CameraInfo."""
+
+    width_px: int
+    height_px: int
+    matrix: NDArray[np.float64]
+    distortion: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        k = np.asarray(self.matrix, dtype=float)
+        if k.shape != (3, 3) or not np.isfinite(k).all() or k[0, 0] <= 0.0 or k[1, 1] <= 0.0:
+            raise VitalError(
+                ErrorCode.NO_CALIBRATION,
+                f"camera_info has no usable matrix K (fx {k.flat[0]:.3g}): start the camera with its calibration",
+            )
+
+    def ray(self, pixel_uv: ArrayLike) -> NDArray[np.float64]:
+        """(3,) direction through a pixel in the optical frame, with z = 1."""
+        point = np.asarray(pixel_uv, dtype=float).reshape(1, 1, 2)
+        distortion = np.asarray(self.distortion, dtype=float)
+        x, y = cv2.undistortPoints(point, self.matrix, distortion if distortion.any() else None)[0, 0]
+        return np.array([x, y, 1.0])
+
+    def project(self, point_m: ArrayLike) -> NDArray[np.float64]:
+        """(2,) pixel of a point (3,) in the optical frame. Inverse of `ray` times depth."""
+        point = np.asarray(point_m, dtype=float).reshape(1, 1, 3)
+        distortion = np.asarray(self.distortion, dtype=float)
+        pixels, _ = cv2.projectPoints(point, np.zeros(3), np.zeros(3), self.matrix, distortion)
+        return pixels[0, 0]
+
+
+@dataclass(frozen=True)
+class View:
+    """(H, W, 3) uint8 RGB, (H, W) uint16 depth in mm aligned to it, the camera and its frame."""
+
+    rgb: NDArray[np.uint8]
+    depth_mm: NDArray[np.uint16]
+    camera: Camera
+    frame_id: str
