@@ -75,6 +75,85 @@ def test_transformer_is_causal():
     assert not torch.allclose(before[:, 2], after[:, 2])
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 9), st.integers(0, 8), st.integers(0, 2**31))
+def test_a_token_changes_no_answer_before_it(length, changed, seed):
+    changed %= length
+    torch.manual_seed(seed)
+    transformer = Transformer(TransformerConfig(layers=2, heads=2, width=8, positions=9)).eval()
+    tokens = torch.randn(2, length, 8)
+    other = tokens.clone()
+    other[0, changed] += 1.0
+    before, after = transformer(tokens), transformer(other)
+    assert before.shape == tokens.shape
+    torch.testing.assert_close(before[:, :changed], after[:, :changed])
+    torch.testing.assert_close(before[1], after[1])
+    assert not torch.allclose(before[0, changed:], after[0, changed:], atol=1e-5, rtol=1e-4)
+
+
+def test_tokens_are_told_apart_by_where_they_stand_and_there_is_an_end_of_places():
+    torch.manual_seed(0)
+    transformer = Transformer(TransformerConfig(layers=1, heads=2, width=8, positions=4)).eval()
+    for weight in (w for w in transformer.parameters() if w.ndim == 2):
+        nn.init.normal_(weight, std=0.5)
+    tokens = torch.randn(1, 4, 8)
+    swapped = transformer(tokens[:, [1, 0, 2, 3]])
+    assert not torch.allclose(swapped[:, -1], transformer(tokens)[:, -1], atol=1e-5, rtol=1e-4)
+    nn.init.zeros_(transformer.position.weight)
+    # Without places the last token sees those before it as a set.
+    torch.testing.assert_close(transformer(tokens[:, [1, 0, 2, 3]])[:, -1], transformer(tokens)[:, -1])
+    with pytest.raises(RuntimeError):
+        transformer(torch.randn(1, 5, 8))
+
+
+def test_dropout_disturbs_training_only_and_follows_the_seed():
+    transformer = Transformer(TransformerConfig(layers=1, heads=2, width=8, dropout=0.5))
+    tokens, answers = torch.randn(1, 3, 8), []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        answers.append(transformer(tokens))
+    assert torch.equal(answers[0], answers[1]) and not torch.equal(answers[0], answers[2])
+    transformer.eval()
+    assert torch.equal(transformer(tokens), transformer(tokens))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.1, 1e4))
+def test_key_points_are_within_the_image_and_turn_round_with_it(seed, loudness):
+    maps = loudness * torch.randn(2, 3, 6, 8, generator=torch.Generator().manual_seed(seed))
+    x, y = spatial_softmax(maps).unflatten(1, (2, 3)).unbind(1)
+    assert x.abs().max() <= 1.0 + 1e-6 and y.abs().max() <= 1.0 + 1e-6
+    mirrored, upside_down = (spatial_softmax(maps.flip(axis)).unflatten(1, (2, 3)) for axis in (3, 2))
+    torch.testing.assert_close(mirrored, torch.stack([-x, y], 1), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(upside_down, torch.stack([x, -y], 1), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(spatial_softmax(maps + 7.0), torch.cat([x, y], 1), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("touch", [True, False])
+def test_answers_of_a_batch_are_those_of_its_images_alone_and_fit_the_chunk(tiny_config, touch):
+    policy = Policy(dataclasses.replace(tiny_config, touch=touch, chunk=3)).eval()
+    image, tactile = 2.0 * torch.rand(3, 3, 32, 32) - 1.0, torch.randn(3, 15)
+    with torch.inference_mode():
+        together = policy(image, tactile)
+        alone = torch.cat([policy(image[i : i + 1], tactile[i : i + 1]) for i in range(3)])
+        features = policy.encode(image, tactile)
+    assert together.shape == (3, 3, 7)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+    assert features.joined().shape == (3, policy.config.feature_size) == (3, 32 if touch else 16)
+
+
+@pytest.mark.parametrize("change", [{"chunk": 0}, {"keypoints": 0}])
+def test_a_network_without_an_answer_or_a_key_point_is_refused(change):
+    with pytest.raises(ValueError, match="must be at least 1"):
+        PolicyConfig(**change)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
+def test_dropout_leaves_something(dropout):
+    with pytest.raises(ValueError, match="expected 0 <= dropout < 1"):
+        TransformerConfig(dropout=dropout)
+
+
 def test_tactile_encoder_starts_orthogonal():
     weight = TactileEncoder()[2].weight
     torch.testing.assert_close(weight @ weight.T, 2.0 * torch.eye(256), rtol=1e-4, atol=1e-4)
