@@ -147,7 +147,7 @@ class Cap:
     """Plays states as pyspacemouse gives them."""
 
     def __init__(self):
-        self.state = SimpleNamespace(x=0.0, y=0.0, z=0.0, roll=0.0, pitch=0.0, yaw=0.0, buttons=[0, 0])
+        self.state = SimpleNamespace(t=0.0, x=0.0, y=0.0, z=0.0, roll=0.0, pitch=0.0, yaw=0.0, buttons=[0, 0])
         self.closed = False
 
     def read(self):

@@ -31,6 +31,7 @@ class OpenedDevice:
         try:
             return self.device.poll()
         except VitalError as error:
+            self.device.close()  # what was open of it is of no more use
             self._opened, self._open_at_s = False, now_s + OPEN_AGAIN_S
             self._told(str(error))
             return DeviceSample(float("-inf"))

@@ -39,14 +39,19 @@ class Gamepad:
 
     def __init__(self, path: str = "/dev/input/js0", fd: int | None = None) -> None:
         self._path, self._fd, self._given = path, fd, fd is not None
-        self._axes = dict.fromkeys(range(8), 0.0) | {UP_TRIGGER: -1.0, DOWN_TRIGGER: -1.0}
-        self._held: set[int] = set()
         self._closed = True
         self._input_s = float("-inf")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Sticks and buttons as nobody holds them."""
+        self._axes = dict.fromkeys(range(8), 0.0) | {UP_TRIGGER: -1.0, DOWN_TRIGGER: -1.0}
+        self._held: set[int] = set()
         self._rest = b""
 
     def open(self) -> None:
-        """Open the device file. Raises VitalError(DEVICE_LOST)."""
+        """Open the device file; what was held on it before counts no more. Raises VitalError(DEVICE_LOST)."""
+        self._let_go()
         if self._given:
             os.set_blocking(self._fd or 0, False)
             return
