@@ -9,10 +9,13 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from vital_core import pose as pose_of
 from vital_core.errors import VitalError
 from vital_teleop.device import Button
-from vital_teleop.devices.webxr import WebXr, hand_pose
+from vital_teleop.devices.webxr import FARTHEST_M, WebXr, hand_pose
 from vital_teleop.devices.webxr_settings import WebXrSettings
 
 websockets = pytest.importorskip("websockets.sync.client")
@@ -105,7 +108,19 @@ def test_turn_about_up_is_a_turn_about_up():
         sample(q=[0, 0, 0, 5]),
         sample(p=["a", 0, 0]),
         sample(p=[1e400, 0, 0]),
+        sample(p=[10**400, 0, 0]),
+        sample(p=[101.0, 0, 0]),
+        sample(p="123"),
+        sample(p=[True, 0, 0]),
+        sample(q=None),
+        sample(gripper=float("nan")),
+        sample(gripper=10**400),
+        sample(gripper="shut"),
+        sample(event=1e400),
+        sample(event=True),
+        sample(event=[1]),
     ],
+    ids=range(18),
 )
 def test_nonsense_is_refused_and_closes_nothing(served, bad):
     with connect(served) as client:
@@ -113,6 +128,61 @@ def test_nonsense_is_refused_and_closes_nothing(served, bad):
         client.send(sample())
         wait_for(lambda: served._hand._sample.pose is not None)
         assert served.poll().clutch
+
+
+@pytest.mark.parametrize("bad", [{"gripper": "shut"}, {"p": [None, 0, 0]}, {"q": 1}])
+def test_stop_counts_whatever_stands_beside_it_and_any_other_button_does_not(served, bad):
+    with connect(served) as client:
+        client.send(sample())
+        wait_for(lambda: served.poll().clutch)
+        client.send(sample(event=Button.SUCCESS, **bad))
+        client.send(sample(event=Button.STOP, **bad))
+        assert all("not understood" in json.loads(client.recv())["error"] for _ in range(2))
+    got = served.poll()
+    assert got.buttons == (Button.STOP,) and not got.clutch and served.refused == 2
+
+
+def test_gripper_is_between_open_and_closed(served):
+    with connect(served) as client:
+        for said, meant in ((-3, 0.0), (0.25, 0.25), (7, 1.0)):
+            client.send(sample(gripper=said))
+            wait_for(lambda: served.poll().gripper == meant)  # noqa: B023
+
+
+numbers = st.floats(-99.0, 99.0)
+quaternions = st.tuples(*[st.floats(-1.0, 1.0)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1)
+
+
+@given(st.tuples(numbers, numbers, numbers), quaternions, st.tuples(numbers, numbers, numbers))
+def test_hands_pose_is_a_rigid_motion_of_webxrs(position, quaternion, shift):
+    """Distances and angles are kept, the axes alone are renamed; a quaternion and its negative are one turn."""
+    unit = (np.array(quaternion) / np.linalg.norm(quaternion)).tolist()
+    pose = hand_pose(list(position), unit)
+    np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-9)
+    np.testing.assert_array_equal(hand_pose(list(position), [-v for v in unit]), pose)
+    origin = hand_pose([0, 0, 0], [0, 0, 0, 1])
+    np.testing.assert_allclose(origin, np.eye(4), atol=1e-12)
+    distance_m, turn_rad = pose_of.distance(origin, pose)
+    assert distance_m == pytest.approx(np.linalg.norm(position))
+    assert turn_rad == pytest.approx(2 * np.arccos(min(1.0, abs(unit[3]))), abs=1e-6)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(anything, anything)
+def test_whatever_comes_is_a_pose_or_refused_as_a_value(position, quaternion):
+    try:
+        pose = hand_pose(position, quaternion)
+    except ValueError as error:
+        assert "expected" in str(error)
+    else:
+        assert np.isfinite(pose).all() and np.abs(pose[:3, 3]).max() <= FARTHEST_M
 
 
 def test_page_of_another_origin_is_turned_away(served):

@@ -9,8 +9,8 @@ written to the terminal and to a file of the owner's (`vital_teleop.access`).
 
 import json
 import logging
-import math
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -26,7 +26,7 @@ from vital_core.pose import Pose
 from vital_teleop.access.door import Door, Verdict
 from vital_teleop.access.one_time_token import owners_folder, write_owners_file, write_terminal
 from vital_teleop.access.waiting_room import WaitingRoom
-from vital_teleop.device import DeviceSample
+from vital_teleop.device import Button, DeviceSample
 from vital_teleop.devices.remote import Remote
 from vital_teleop.devices.webxr_settings import WebXrSettings
 
@@ -35,6 +35,8 @@ LONGEST_MESSAGE = 2048
 CONNECT_S = 5.0
 GUEST_S = 60.0
 MOST_TRIES = 3
+# No hand is further from where its page began: such a number is a fault of the tracking.
+FARTHEST_M = 100.0
 # A page that does not answer for so long has gone, and its seat is free.
 PING_S = 5.0
 # WebXR: x right, y up, z towards the viewer; the arm's base: x away, y left, z up.
@@ -52,9 +54,11 @@ def hand_pose(position: Any, quaternion: Any) -> Pose:
 
     Raises ValueError for anything else.
     """
-    values = [float(v) for v in (*position, *quaternion)]
-    if len(values) != 7 or not all(math.isfinite(v) for v in values):
+    values = [_number(v) for v in (*_as_list(position), *_as_list(quaternion))]
+    if len(values) != 7:
         raise ValueError("expected 3 + 4 finite numbers")
+    if max(map(abs, values[:3])) > FARTHEST_M:
+        raise ValueError(f"expected a position of at most {FARTHEST_M:g} m")
     q = np.array(values[3:])
     if abs(float(np.linalg.norm(q)) - 1.0) > 0.01:
         raise ValueError("expected a quaternion of length 1")
@@ -221,17 +225,30 @@ class WebXr:
         if connection is not self._operator:
             return
         value = _as_dict(message)
+        button = value.get("event", 0)
         try:
-            pose = None if value.get("p") is None else hand_pose(value["p"], value["q"])
-            self._hand.put(
-                clutch=value.get("clutch") is True and pose is not None,
-                pose=pose,
-                gripper=min(1.0, max(0.0, float(value.get("gripper", 1.0)))),
-                button=int(value.get("event", 0)),
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            pose = None if value.get("p") is None else hand_pose(value["p"], value.get("q"))
+            gripper = min(1.0, max(0.0, _number(value.get("gripper", 1.0))))
+            if type(button) is not int:
+                raise ValueError("expected a whole number as event")
+            clutch = value.get("clutch") is True and pose is not None
+            self._hand.put(clutch=clutch, pose=pose, gripper=gripper, button=button)
+        except ValueError as error:
             self.refused += 1
+            if button == Button.STOP:  # counts, whatever stands beside it
+                self._hand.put(clutch=False, button=Button.STOP)
             connection.send(json.dumps({"error": f"not understood: {error}"}))
+
+
+def _number(value: Any) -> float:
+    """A finite number of JSON's, which has whole ones of any size. Raises ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError("expected finite numbers")
+    return float(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _as_dict(message: str | bytes) -> dict[str, Any]:
