@@ -1,18 +1,27 @@
 """Results of made-up cells: what is compared with what, how it is written, how trials are dealt out."""
 
+import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Action
 from vital_sim import TASKS, environment_id
 from vital_sim.evaluation import report, report_page
-from vital_sim.evaluation.evaluation import Cell, Trial, finished_trials, report_of, run_trials, write_report
+from vital_sim.evaluation.evaluation import (
+    Cell,
+    Trial,
+    finished_trials,
+    read_report,
+    report_of,
+    run_trials,
+    write_report,
+)
 from vital_sim.evaluation.results import METHODS, Rate, Results, name_of, paper_rate
 from vital_sim.evaluation.workers import make_env, portions
 from vital_sim.gym.settings import SETTINGS
@@ -119,8 +128,95 @@ def test_malformed_trials_of_a_file_are_refused(tmp_path):
     path = tmp_path / "cell.json"
     write_report(path, CELL, [trial(100)], "evaluate")
     path.write_text(path.read_text().replace('"success": true', '"success": "yes"'))
-    with pytest.raises(VitalError, match="give another --out"):
+    with pytest.raises(VitalError, match="another --out"):
         finished_trials(path, CELL)
+
+
+FIELDS = sorted(cell())
+
+
+def spoilt(**changes):
+    """A cell's report with other values, or (None) without them."""
+    report_read = json.loads(json.dumps(cell(outcomes=(True, False, True))))
+    for name, value in changes.items():
+        if value is None:
+            del report_read[name]
+        else:
+            report_read[name] = value
+    return report_read
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        *(({name: None}, name) for name in FIELDS),
+        ({"successes": 3}, "3 of 3 trials are said to succeed, expected 2 of 3"),
+        ({"finished": 4}, "2 of 4 trials are said to succeed, expected 2 of 3"),
+        ({"policy": {"method": "m"}}, "policy has no sha256"),
+        ({"policy": {"sha256": "a"}}, "policy has no method"),
+        ({"seed": "1"}, "seed is '1'"),
+        ({"failures": {"missed": -1}}, "failures"),
+        ({"note": "by hand"}, "'note' is unknown"),
+    ],
+)
+def test_result_that_is_not_whole_is_refused_with_what_is_wrong(tmp_path, changes, word):
+    path = tmp_path / "cell.json"
+    path.write_text(json.dumps(spoilt(**changes)))
+    for read in (lambda: Results.read(tmp_path), lambda: finished_trials(path, CELL)):
+        with pytest.raises(VitalError) as refusal:
+            read()
+        assert refusal.value.code is ErrorCode.BAD_PARAMETER
+        assert word in refusal.value.message and "cell.json" in refusal.value.message
+
+
+@given(st.integers(0, 2_000))
+@settings(max_examples=30, deadline=None)
+def test_torn_result_is_refused(tmp_path_factory, length):
+    path = tmp_path_factory.mktemp("torn") / "cell.json"
+    whole = json.dumps(spoilt())
+    path.write_text(whole[: min(length, len(whole) - 1)])
+    with pytest.raises(VitalError) as refusal:
+        read_report(path)
+    assert refusal.value.code is ErrorCode.BAD_PARAMETER
+
+
+def test_report_comes_back_from_its_file_as_it_was(tmp_path):
+    done = [trial(101, False, "jammed"), trial(100)]
+    write_report(tmp_path / "cell.json", CELL, done, "evaluate")
+    assert read_report(tmp_path / "cell.json") == json.loads(json.dumps(report_of(CELL, done, "evaluate")))
+    assert finished_trials(tmp_path / "cell.json", CELL) == sorted(done, key=lambda t: t.seed)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_intervals_are_those_that_newcombe_tabled(successes, trials, low, high):
+    """Newcombe 1998, Statistics in Medicine 17, table I, method 3."""
+    assert Rate(successes, trials).interval == pytest.approx((low, high), abs=1e-4)
+    done = [trial(100 + i, i < successes) for i in range(trials)]
+    assert report_of(CELL, done, "")["wilson_95"] == pytest.approx((low, high), abs=1e-4)
+
+
+def test_pair_is_told_with_the_better_methods_trials_first():
+    """Of 30 trials 9 are done by ours alone, 1 by theirs alone: McNemar's p is 2 (1 + 10) / 2^10."""
+    ours, theirs = [True] * 19 + [False] * 11, [True] * 10 + [False] * 9 + [True] + [False] * 10
+    (pair,) = Results([cell(outcomes=ours), cell(method="visk", outcomes=theirs)]).pairs()
+    assert (pair.comparison.only_a, pair.comparison.only_b) == (9, 1)
+    assert pair.comparison.p_value == pytest.approx(22 / 1024)
+    row = report.pair_table(Results([cell(outcomes=ours), cell(method="visk", outcomes=theirs)]))[2]
+    assert "| ViTaL-BC against ViSk | 9 : 1 | +27 (" in row and row.endswith("| 0.021 |")
+
+
+@pytest.mark.filterwarnings("error")
+def test_report_command_writes_both_pages_or_says_why_not(tmp_path, caplog):
+    with pytest.raises(SystemExit) as left:
+        report.main([str(tmp_path)])
+    assert left.value.code == 2 and "no result in" in caplog.text
+    write_report(tmp_path / "cell.json", CELL, [trial(100)], "evaluate --trials 1")
+    report.main([str(tmp_path)])
+    assert "`evaluate --trials 1`" in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
 
 
 def test_failures_are_tabled_by_kind_over_all_settings():

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import gymnasium
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
-from vital_core.files.schema import Source
+from vital_core.files.schema import Count, Finite, Name, Source, Text
 from vital_core.observation import Action, Observation
 from vital_core.statistics import percentile, wilson_interval
 
@@ -90,6 +90,37 @@ class Trial:
     """Of the card or the block."""
     tick_median_ms: float
     """How long the policy took for an action, for all trials that ran at a time."""
+
+
+@dataclass(frozen=True)
+class CellReport:
+    """A cell's file, as `report_of` makes it."""
+
+    format: Literal["vital_evaluation/1"]
+    task: Name
+    setting: Name
+    seed: int
+    trials: Count
+    policy: dict[str, Any]
+    finished: Count
+    successes: Count
+    success_rate: Finite
+    wilson_95: tuple[Finite, Finite]
+    failures: dict[str, Count]
+    tick_median_ms: Finite
+    command: Text
+    versions: dict[str, str]
+    each: tuple[Trial, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("sha256", "method"):
+            if not isinstance(self.policy.get(name), str):
+                raise ValueError(f"policy has no {name}, expected one as text")
+        told, counted = (self.finished, self.successes), (len(self.each), sum(trial.success for trial in self.each))
+        if told != counted:
+            raise ValueError(
+                f"{told[1]} of {told[0]} trials are said to succeed, expected {counted[1]} of {counted[0]}"
+            )
 
 
 class _Running:
@@ -195,8 +226,8 @@ def write_report(path: Path, cell: Cell, trials: Sequence[Trial], command: str) 
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """A cell's JSON. Raises VitalError(BAD_PARAMETER) for another file."""
-    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "measure it again with `evaluate`")
+    """A cell's JSON. Raises VitalError(BAD_PARAMETER) for another file, or one that is not whole."""
+    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "measure it again with `evaluate` and another --out")
     try:
         report = schema.plain_json(safe_file.read_bytes(Path(path), MOST_BYTES), source, MOST_BYTES)
     except OSError as error:
@@ -204,6 +235,7 @@ def read_report(path: Path) -> dict[str, Any]:
     if not isinstance(report, dict) or report.get("format") != FORMAT:
         found = report.get("format") if isinstance(report, dict) else type(report).__name__
         raise VitalError(ErrorCode.BAD_PARAMETER, f"result {path} has format '{found}', expected '{FORMAT}'")
+    schema.checked(report, CellReport, source)
     return report
 
 
@@ -219,6 +251,4 @@ def finished_trials(path: Path, cell: Cell) -> list[Trial]:
             ErrorCode.BAD_PARAMETER, f"result {path} is of another cell: {'; '.join(different)}; give another --out"
         )
     wanted = range(cell.seed, cell.seed + cell.trials)
-    source = Source(f"result {path}", ErrorCode.BAD_PARAMETER, "give another --out")
-    each = schema.checked(report["each"], tuple[Trial, ...], source)
-    return [trial for trial in each if trial.seed in wanted]
+    return [Trial(**trial) for trial in report["each"] if trial["seed"] in wanted]

@@ -80,7 +80,7 @@ def failure_plot(results: Results) -> str:
         for setting in SETTINGS
         if (report := results.report(task, setting, method))
     ]
-    figure = Figure(figsize=(9.0, 0.6 + 0.24 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(9.0, max(1.5, 0.6 + 0.24 * len(rows))), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(rows))
     for kind, colour in KINDS.items():
