@@ -5,7 +5,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# On a machine that does other things, too, the first example of a property may take longer than hypothesis allows.
+hypothesis.settings.register_profile("vital", deadline=None)
+hypothesis.settings.load_profile("vital")
 
 # A shell without job control starts background jobs with SIGINT ignored, nohup with SIGHUP; children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
