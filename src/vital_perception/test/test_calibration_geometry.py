@@ -30,7 +30,7 @@ def recorded(x: np.ndarray, y: np.ndarray, count: int = 10, seed: int = 0) -> tu
     return a, [pose_of.inverse(x) @ p @ y for p in a]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(poses, poses, poses)
 def test_camera_moves_with_the_base_and_the_board_with_its_own_frame(x, y, moved):
     a, b = recorded(x, y)
@@ -146,7 +146,7 @@ def test_noise_within_the_bound_is_rest_after_its_time_and_one_joint_elsewhere_i
 # The folder.
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.lists(st.floats(-6.0, 6.0), min_size=7, max_size=7), max_size=3), st.floats(0.1, 1e4))
 def test_folder_gives_back_what_was_kept_in_order(tmp_path_factory, all_joints, fx):
     folder = CalibrationFolder(tmp_path_factory.mktemp("session"))

@@ -78,7 +78,7 @@ windows = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(windows)
 def test_what_a_pixel_shows_is_where_the_camera_matrix_says_it_looks(window):
     """An image whose red tells the column and whose green tells the row: both must agree with the moved matrix."""

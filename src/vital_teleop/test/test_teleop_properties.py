@@ -118,7 +118,7 @@ vectors = st.tuples(numbers, numbers, numbers)
 poses = st.builds(lambda p, r: pose_of.from_vector(np.array(p), np.array(r)), vectors, vectors)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(poses, vectors, st.floats(0.0, 0.01), st.sampled_from(FRAMES))
 def test_hand_that_turns_all_the_way_round_turns_the_target_without_a_leap(hand, axis, extra_rad, frame):
     """Past half a turn a rotation's shortest vector changes its sign: the target must not notice."""

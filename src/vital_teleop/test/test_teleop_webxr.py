@@ -174,7 +174,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(anything, anything)
 def test_whatever_comes_is_a_pose_or_refused_as_a_value(position, quaternion):
     try:

@@ -12,7 +12,7 @@ from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_ros.message_check import FARTHEST_M, no_longer, rigid_pose
-from vital_vlm_reach.planning.motion import JointMotion
+from vital_vlm_reach.planning.motion import JointMotion, at_rest
 
 MOST_TRANSFORMS = 300
 
@@ -36,7 +36,10 @@ def trajectory_message(motion: JointMotion) -> JointTrajectory:
 
 
 def motion_of(message: JointTrajectory) -> JointMotion:
-    """The motion in a trajectory message. Raises VitalError(PLAN_FAILED) when it lacks a joint or velocities."""
+    """The motion in a trajectory message; one of a single point is a stay.
+
+    Raises VitalError(PLAN_FAILED) when it lacks a joint or velocities, or its times do not increase.
+    """
     try:
         order = [list(message.joint_names).index(name) for name in JOINT_NAMES]
         times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
@@ -48,6 +51,13 @@ def motion_of(message: JointTrajectory) -> JointMotion:
             f"the planned trajectory is for {', '.join(message.joint_names) or 'no joint'} with "
             f"{len(message.points)} points, expected joint1 to joint7 with positions and velocities",
         ) from error
+    if len(times) == 1:
+        return at_rest(positions[0])
+    if not (np.diff(times) > 0.0).all():
+        raise VitalError(
+            ErrorCode.PLAN_FAILED,
+            "the planned trajectory stands still or goes back in time, expected times that increase",
+        )
     return JointMotion(np.array(times), positions, velocities, np.gradient(velocities, times, axis=0))
 
 

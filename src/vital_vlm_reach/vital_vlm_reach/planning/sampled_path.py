@@ -37,6 +37,9 @@ def find_path(
     The search ends after a fixed number of rounds, or once it is ``cancelled``; ``budget_s`` of wall time only guards
     against a stall.
     """
+    goals_rad = [goal for goal in goals_rad if allows(goal)]
+    if not goals_rad or not allows(start_rad):
+        return None
     ou.RNG.setSeed(seed % (2**31 - 2) + 1)
     setup = _setup(allows, start_rad, goals_rad)
     deadline_s = steady_s() + budget_s
