@@ -14,20 +14,32 @@ from vital_sim.ros.sim_sinks import Sinks
 SLOW_S = 0.4
 
 
-def wait_until(condition, timeout_s=30.0):
-    end = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    assert condition()
+class Journal:
+    """What the session has told, in its order."""
+
+    def __init__(self):
+        self.events: list[tuple[str, object]] = []
+        self._came = threading.Condition()
+
+    def note(self, name, value=None):
+        with self._came:
+            self.events.append((name, value))
+            self._came.notify_all()
+
+    def until(self, condition, timeout_s=30.0):
+        """Wait for the event that makes the condition true."""
+        with self._came:
+            assert self._came.wait_for(condition, timeout_s)
+
+    def count(self, name):
+        return sum(found == name for found, _ in self.events)
 
 
 @pytest.fixture
 def session():
     """Its wrist camera takes its time to hand out an image."""
-    events: list[tuple[str, object]] = []
-
-    def note(name, value=None):
-        events.append((name, value))
+    journal = Journal()
+    note = journal.note
 
     def slow_wrist(image, stamp):
         note("wrist begins", stamp)
@@ -49,14 +61,14 @@ def session():
         stamp=lambda: next(ticks),
     )
     made = SimSession("usb_insertion", 0, "green", sinks)
-    made.events = events
+    made.journal = journal
     yield made
     made.close()
 
 
 def test_joint_states_do_not_wait_for_a_slow_camera(session):
-    wait_until(lambda: sum(name == "wrist ends" for name, _ in session.events) >= 3)
-    names = [name for name, _ in session.events]
+    session.journal.until(lambda: session.journal.count("wrist ends") >= 3)
+    names = [name for name, _ in session.journal.events]
     begin = names.index("wrist begins", names.index("wrist begins") + 1)
     during = names[begin : names.index("wrist ends", begin)]
     assert during.count("joints") >= 5 and "scene" in names
@@ -64,20 +76,22 @@ def test_joint_states_do_not_wait_for_a_slow_camera(session):
 
 
 def test_images_carry_the_moment_that_they_show(session):
-    wait_until(lambda: sum(name == "wrist begins" for name, _ in session.events) >= 3)
-    stamps = [value for name, value in session.events if name == "wrist begins"]
+    session.journal.until(lambda: session.journal.count("wrist begins") >= 3)
+    stamps = [value for name, value in session.journal.events if name == "wrist begins"]
     assert stamps == sorted(set(stamps))
 
 
 def test_reset_waits_for_the_image_that_is_being_taken(session):
-    wait_until(lambda: (session.events and session.events[-1][0] == "wrist begins") or len(session.events) > 2000)
+    events = session.journal.events
+    session.journal.until(lambda: events and events[-1][0] == "wrist begins")
     assert session.reset("usb_insertion", 7).result(30.0) == 2
     assert session.seed == 7
 
 
 def test_failing_camera_ends_the_session(session):
+    session.journal.until(lambda: session.journal.count("truth") > 0)
     session._wrist.failure = RuntimeError("no light")
-    wait_until(lambda: session.failure is not None)
+    session._thread.join(30.0)
     assert "no light" in str(session.failure)
 
 
