@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from vital_core import pose as pose_of
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
 from vital_sim.demonstrator import collect_demos
@@ -145,6 +146,70 @@ def test_contact_sheet_has_one_row_an_episode(folder, tmp_path):
         ["--task", TASK, "--episodes", "2", "--out", str(folder), "--workers", "1", "--sheet", str(sheet)]
     )
     assert cv2.imread(str(sheet)).shape == (2 * 128, 8 * 128, 3)
+
+
+def asked(out, *more, episodes=2):
+    """The command's arguments."""
+    return ["--task", TASK, "--episodes", str(episodes), "--out", str(out), "--workers", "1", *more]
+
+
+@pytest.mark.parametrize("given", ["--out", "--sheet"])
+def test_place_that_cannot_be_written_is_refused_before_anything_is_recorded(tmp_path, capsys, monkeypatch, given):
+    monkeypatch.setattr(collect_demos, "record_job", lambda job: pytest.fail("nothing may be recorded"))
+    (tmp_path / "file").write_text("here already")
+    place = tmp_path / "file" / "inside"
+    arguments = asked(place) if given == "--out" else asked(tmp_path / "demos", given, str(place))
+    with pytest.raises(SystemExit) as stopped:
+        collect_demos.main(arguments)
+    assert stopped.value.code == 2
+    assert f"{given} cannot be written" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_sheet_is_a_png_whatever_it_is_called(folder, tmp_path):
+    collect_demos.main(asked(folder, "--sheet", str(tmp_path / "sheet")))
+    sheet = cv2.imread(str(tmp_path / "sheet"))[:, :, ::-1]
+    first = read(folder / "episode_0000.safetensors")[0]["image"]
+    np.testing.assert_array_equal(sheet[:128, :128], first[0])
+    np.testing.assert_array_equal(sheet[:128, -128:], first[-1])
+
+
+def test_sheet_with_a_torn_episode_is_refused_by_its_name(folder, tmp_path, capsys):
+    for path in folder.glob("*.safetensors"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    whole = (tmp_path / "episode_0001.safetensors").read_bytes()
+    (tmp_path / "episode_0007.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SystemExit) as stopped:
+        collect_demos.main(asked(tmp_path, "--sheet", str(tmp_path / "sheet.png")))
+    told = capsys.readouterr().err.replace("\n", "")
+    assert stopped.value.code == 2 and "episode_0007" in told and "record it again" in told.replace("  ", " ")
+    assert not (tmp_path / "sheet.png").exists()
+
+
+HEADER = {"format": collect_demos.FORMAT, "task": TASK, "seed": "0", "rate_hz": "30", "success": "true",
+          "frame": "link_tcp", "background": "green"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, None),
+        ({"seed": str(3 * collect_demos.RETRY_STRIDE)}, None),
+        ({"seed": "1e3"}, ErrorCode.BAD_DATASET),
+        ({"success": "perhaps"}, ErrorCode.BAD_DATASET),
+        ({"task": ""}, ErrorCode.BAD_DATASET),
+        ({"author": "nobody"}, ErrorCode.BAD_DATASET),
+        ({"seed": str(collect_demos.MAX_ATTEMPTS * collect_demos.RETRY_STRIDE)}, ErrorCode.BAD_PARAMETER),
+        ({"seed": "-1"}, ErrorCode.BAD_PARAMETER),
+    ],
+)
+def test_file_that_is_there_is_kept_or_refused_by_what_it_says_of_itself(tmp_path, changes, code):
+    save_file({"image": np.zeros((1, 128, 128, 3), np.uint8)}, tmp_path / "episode_0000.safetensors", HEADER | changes)
+    if code is None:
+        assert collect_demos.collect(TASK, 1, 0, tmp_path, "green", workers=1) == 0
+        return
+    with pytest.raises(VitalError) as refusal:
+        collect_demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
+    assert refusal.value.code is code and "episode_0000" in refusal.value.message
 
 
 def test_unknown_task_is_refused_with_the_nearest_name(tmp_path, capsys):

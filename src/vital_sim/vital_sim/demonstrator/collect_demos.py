@@ -189,6 +189,10 @@ def contact_sheet(folder: Path, columns: int = 8) -> NDArray[np.uint8]:
     return np.concatenate(rows)
 
 
+def _png(image_rgb: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".png", image_rgb[:, :, ::-1])[1].tobytes()
+
+
 def collect(task: str, episodes: int, seed: int, folder: Path, background: str, workers: int) -> int:
     """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
     jobs = [Job(task, i, seed + i, folder, background) for i in range(episodes)]
@@ -219,13 +223,16 @@ def main(arguments: list[str] | None = None) -> None:
         episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
         if episodes < 1:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")
+        safe_file.check_writable(options.out / "episodes", "--out")
+        if options.sheet:
+            safe_file.check_writable(options.sheet, "--sheet")
         failed = collect(options.task, episodes, options.seed, options.out, options.background, options.workers)
+        console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
+        if options.sheet:
+            safe_file.write_bytes(options.sheet, _png(contact_sheet(options.out)))
     except VitalError as error:
         console.print(str(error), style="red", markup=False)
         sys.exit(2)
-    console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
-    if options.sheet:
-        cv2.imwrite(str(options.sheet), contact_sheet(options.out)[:, :, ::-1])
 
 
 if __name__ == "__main__":
