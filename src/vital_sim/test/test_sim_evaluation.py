@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,6 +136,132 @@ def test_command_writes_one_file_films_failures_and_does_nothing_twice(diver, tm
     assert evaluate.evaluate(evaluate._parse(arguments(tmp_path)), "evaluate")["finished"] == 3
 
 
+class Quick:
+    """An environment of three steps without physics: odd seeds miss."""
+
+    def reset(self, seed):
+        self.seed, self.at = seed, 0
+        return self.seen(), self.info("running")
+
+    def seen(self):
+        return {"image": np.zeros((1, 1, 3), np.uint8), "tactile": np.zeros(15, np.float32)}
+
+    def info(self, outcome):
+        return {"outcome": outcome, "variant": 0, "refused": "", "depth_m": 0.001 * self.seed, "lateral_m": 0.0,
+                "travel_m": 0.0}  # fmt: skip
+
+    def step(self, action):
+        self.at += 1
+        over, outcome = self.at == 3, "missed" if self.seed % 2 else "success"
+        return self.seen(), 0.0, over, False, self.info(outcome if over else "running")
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.fixture
+def quick(diver, monkeypatch):
+    """Trials without physics; `stops_after` of them the program is killed. `ran`: the seeds of all runs."""
+    course = SimpleNamespace(stops_after=None, ran=[])
+
+    def over_processes(job, seeds, processes):
+        for i, done in enumerate(run_trials([Quick()], job.policy.load(), seeds)):
+            if i == course.stops_after:
+                raise Interrupted
+            course.ran.append(done.seed)
+            yield done
+
+    monkeypatch.setattr(evaluate, "over_processes", over_processes)
+    return course
+
+
+def cell_of(tmp_path, *more, **options):
+    return evaluate.evaluate(evaluate._parse([*arguments(tmp_path, **options), *more]), "evaluate")
+
+
+def untimed(report):
+    """What of a report follows from the seeds alone."""
+    each = [{name: value for name, value in t.items() if not name.endswith("_ms")} for t in report["each"]]
+    return {name: value for name, value in report.items() if not name.endswith("_ms")} | {"each": each}
+
+
+@pytest.mark.parametrize("stops", [(0,), (1,), (3, 2), (1, 1, 1, 1, 1)])
+def test_cell_in_pieces_is_the_cell_in_one_and_runs_no_trial_twice(quick, tmp_path, stops):
+    whole = cell_of(tmp_path, trials=7, out=tmp_path / "whole")
+    quick.ran.clear()
+    for quick.stops_after in stops:
+        with pytest.raises(Interrupted):
+            cell_of(tmp_path, trials=7)
+    quick.stops_after = None
+    assert untimed(cell_of(tmp_path, trials=7)) == untimed(whole)
+    assert quick.ran == list(range(40, 47))
+
+
+def test_cell_that_is_made_larger_runs_what_is_missing(quick, tmp_path):
+    assert cell_of(tmp_path, trials=2)["finished"] == 2
+    report = cell_of(tmp_path, trials=5)
+    assert quick.ran == list(range(40, 45))
+    assert (report["finished"], report["successes"], report["failures"]) == (5, 3, {"missed": 2})
+
+
+def test_cell_that_is_made_smaller_is_told_of_its_own_trials(quick, tmp_path):
+    cell_of(tmp_path, trials=5)
+    assert [t["seed"] for t in cell_of(tmp_path, trials=2)["each"]] == [40, 41]
+    assert quick.ran == list(range(40, 45))
+
+
+def test_file_of_another_policy_is_refused_and_left_as_it_is(quick, tmp_path, caplog, monkeypatch):
+    cell_of(tmp_path, trials=2)
+    path = tmp_path / "out" / "usb_insertion_in_domain_diver.json"
+    before = path.read_bytes()
+    monkeypatch.setattr(Diver, "describe", lambda self: {"sha256": "e" * 64, "method": "diver"})
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(arguments(tmp_path, trials=2))
+    assert left.value.code == 2 and "is of another cell: sha256" in caplog.text
+    assert path.read_bytes() == before
+
+
+def test_name_that_is_given_is_that_of_the_file_and_of_the_tables(quick, tmp_path):
+    report = cell_of(tmp_path, "--name", "plunge", trials=1)
+    assert report["policy"]["method"] == "plunge"
+    assert read_report(tmp_path / "out" / "usb_insertion_in_domain_plunge.json")["finished"] == 1
+
+
+def test_card_gets_the_cells_report(quick, tmp_path, monkeypatch):
+    cards = []
+    monkeypatch.setattr(Diver, "write_card", lambda self, report: cards.append(report))
+    cell_of(tmp_path, trials=2)
+    assert cards == []
+    report = cell_of(tmp_path, "--card", trials=2)
+    assert cards == [report] and report["finished"] == 2
+
+
+def test_loader_gets_what_was_given_and_nothing_else(tmp_path):
+    parse = evaluate._parse
+    assert evaluate._spec(parse(arguments(tmp_path))).options == ()
+    given = parse([*arguments(tmp_path, loader="mine"), "--residual", "r.safetensors", "--ensemble-decay", "0"])
+    spec = evaluate._spec(given)
+    assert dict(spec.options) == {"residual": "r.safetensors", "ensemble_decay": 0.0}
+    assert (spec.loader, spec.task, spec.path) == ("mine", "usb_insertion", tmp_path)
+
+
+@pytest.mark.parametrize("option", ["trials", "processes", "batch"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_number_of_nothing_is_refused_by_its_option(quick, tmp_path, caplog, option, value):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(arguments(tmp_path, **{option: value}))
+    assert left.value.code == 2 and f"--{option} is {value}, expected at least 1" in caplog.text
+    assert quick.ran == [] and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("task", "make_coffee"), ("setting", "underwater"), ("trials", "many")])
+def test_what_there_is_not_is_refused_before_a_policy_is_loaded(tmp_path, capsys, option, value):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(arguments(tmp_path, **{option: value}))
+    assert left.value.code == 2 and f"argument --{option}" in capsys.readouterr().err
+
+
 def test_film_shows_the_wrist_image_beside_the_scene(diver, tmp_path):
     (film,) = film_failures(tmp_path, "usb_insertion", "in_domain", Diver(), [trial(40, False)])
     image = next(iter(read_video(film)))
@@ -174,12 +301,6 @@ def test_any_function_can_load_a_policy_and_a_wrong_one_is_named(tmp_path):
 def test_folder_stands_for_the_tasks_checkpoint_in_it(tmp_path):
     assert policies.PolicySpec(tmp_path, "key_in_lock").checkpoint == tmp_path / "key_in_lock.safetensors"
     assert policies.PolicySpec(tmp_path / "x.safetensors", "key_in_lock").checkpoint == tmp_path / "x.safetensors"
-
-
-def test_bad_numbers_are_refused(diver, tmp_path):
-    with pytest.raises(SystemExit) as left:
-        evaluate.main(arguments(tmp_path, trials=0))
-    assert left.value.code == 2
 
 
 def test_ray_runs_the_same_trials_or_says_how_to_get_it(diver, tmp_path):
