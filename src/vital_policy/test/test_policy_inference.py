@@ -21,7 +21,7 @@ from vital_policy.checkpoint import Checkpoint, Provenance, load_checkpoint, sav
 from vital_policy.cloning.train_bc import Run
 from vital_policy.cloning.trainer import TrainConfig, Trainer
 from vital_policy.inference import AT_ONCE, LocalPolicy
-from vital_policy.model_card import measured, write_model_card
+from vital_policy.model_card import main, measured, write_model_card
 from vital_policy.network.policy import Policy, PolicyConfig
 from vital_policy.network.transformer import TransformerConfig
 
@@ -155,6 +155,26 @@ def test_measured_successes_are_a_row_a_setting_with_seeds_and_commands():
     assert "| scene | 5 of 5 | 57 to 100 % | none |" in table
     assert "| clutter | 2 of 5 | 57 to 100 % | jammed 1, time_out 2 |" in table
     assert table.index("evaluate --setting scene") < table.index("evaluate --setting clutter")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "Expecting value"),
+        ("[1]", "expected `object`, got `array`"),
+        (json.dumps({"setting": "scene"}), "lacks task"),
+        (json.dumps(report("scene", "a", wilson_95=0.5)), "wilson_95 is 0.5"),
+        (json.dumps(report("scene", "a", failures=["jammed"])), "failures is ['jammed']"),
+    ],
+)
+def test_card_of_what_is_no_report_is_refused_in_a_line(checkpoint_path, tmp_path, caplog, content, said):
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        main([str(checkpoint_path), str(path)])
+    (line,) = caplog.records
+    assert ended.value.code == 2 and said in line.getMessage()
+    assert not checkpoint_path.with_suffix(".md").exists()
 
 
 @pytest.fixture

@@ -8,14 +8,31 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.files import safe_file
+from vital_core.files import safe_file, schema
+from vital_core.files.schema import Count, Name, Source, Text
 from vital_policy.checkpoint import load_checkpoint
 
 Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Of a report, what the card shows."""
+
+    task: Name
+    setting: Name
+    policy: dict[str, Any]
+    finished: Count
+    successes: Count
+    wilson_95: tuple[float, float]
+    failures: dict[str, Count]
+    seed: int
+    command: Text
 
 
 def _row(report: Report) -> str:
@@ -87,6 +104,15 @@ def check_reports(reports: tuple[Report, ...], name: str, expected: str, path: P
     return reports
 
 
+def read_report(path: Path) -> Report:
+    """What `evaluate` wrote. Raises OSError, ValueError, and VitalError(BAD_PARAMETER) for JSON of another kind."""
+    source = Source(f"report {path}", ErrorCode.BAD_PARAMETER, "give one that 'ros2 run vital_sim evaluate' wrote")
+    values = schema.checked(json.loads(path.read_text()), dict[str, Any], source)
+    names = {field.name for field in fields(Shown)}
+    schema.checked({name: value for name, value in values.items() if name in names}, Shown, source)
+    return values
+
+
 def write_card(path: Path, *reports: Report) -> Path:
     """The card of a checkpoint, from reports that are of it. Raises VitalError."""
     return write_model_card(path, *check_reports(reports, "sha256", load_checkpoint(path).sha256, path))
@@ -101,8 +127,8 @@ def run(name: str, about: str | None, write: Callable[..., Path], arguments: lis
     parser.add_argument("reports", type=Path, nargs="*", help="of `evaluate`, the first setting first")
     options = parser.parse_args(arguments)
     try:
-        card = write(options.file, *(json.loads(report.read_text()) for report in options.reports))
-    except (VitalError, OSError, ValueError, KeyError) as error:
+        card = write(options.file, *(read_report(report) for report in options.reports))
+    except (VitalError, OSError, ValueError) as error:
         log.error("%s", error)
         sys.exit(2)
     log.info("wrote %s", card)
