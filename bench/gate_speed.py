@@ -18,11 +18,11 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from vital_control.gate_messages import seconds
 from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 from vital_interfaces.srv import AcquireControl
+from vital_ros.conversions import seconds
 
 SENSOR_PERIOD_S = 0.01
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")

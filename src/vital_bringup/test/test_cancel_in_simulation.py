@@ -17,6 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
+from waiting import answer_of, wait_until
 
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.errors import ErrorCode
@@ -58,18 +59,6 @@ class Person(Node):
         self.phase = message.feedback.phase
 
 
-def until(true, what: str, timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, f"no sign of {what}"
-        time.sleep(0.01)
-
-
-def answer_of(future):
-    until(future.done, "an answer", 60.0)
-    return future.result()
-
-
 @pytest.fixture(scope="module")
 def person(tmp_path_factory) -> Iterator[Person]:
     folder: Path = tmp_path_factory.mktemp("cancel")
@@ -90,9 +79,11 @@ def person(tmp_path_factory) -> Iterator[Person]:
         thread = threading.Thread(target=spin, daemon=True)
         thread.start()
         try:
-            until(lambda: all(client.server_is_ready() for client in (node.task, *node.needed)), "the skills", UP_S)
-            until(lambda: node.pointing.service_is_ready() and node.reset.service_is_ready(), "the services", UP_S)
-            until(lambda: node.watch.knows_the_arm, "the arm", UP_S)
+            wait_until(
+                lambda: all(client.server_is_ready() for client in (node.task, *node.needed)), "the skills", UP_S
+            )
+            wait_until(lambda: node.pointing.service_is_ready() and node.reset.service_is_ready(), "the services", UP_S)
+            wait_until(lambda: node.watch.knows_the_arm, "the arm", UP_S)
             yield node
         finally:
             system.send_signal(signal.SIGINT)
@@ -113,17 +104,17 @@ def test_arm_is_at_rest_within_a_second_of_a_cancel_and_stays_there(person: Pers
         person.task.send_goal_async(RunTask.Goal(task="usb_insertion", seed=1000 + trial), person.on_feedback)
     )
     result = handle.get_result_async()
-    until(lambda: person.phase == phase or result.done(), phase, 60.0)
+    wait_until(lambda: person.phase == phase or result.done(), phase, 60.0)
     assert not result.done(), result.result().result.report
     entered_s = time.monotonic()
-    until(lambda: person.fastest_rad_s(entered_s + 0.3) > MOVING_RAD_S or result.done(), "motion", 30.0)
+    wait_until(lambda: person.fastest_rad_s(entered_s + 0.3) > MOVING_RAD_S or result.done(), "motion", 30.0)
     cancelled_s = time.monotonic()
     assert answer_of(handle.cancel_goal_async()).goals_canceling
     answer = answer_of(result)
     took_s = time.monotonic() - cancelled_s
     assert answer.status == GoalStatus.STATUS_CANCELED
     assert (answer.result.report.error_code, answer.result.report.phase) == (int(ErrorCode.CANCELLED), phase)
-    until(lambda: time.monotonic() > cancelled_s + 2.0, "two seconds", 5.0)
+    wait_until(lambda: time.monotonic() > cancelled_s + 2.0, "two seconds", 5.0)
     fastest = person.fastest_rad_s(cancelled_s + 1.0)
     print(f"{phase}: result after {took_s:.2f} s, then at most {fastest:.4f} rad/s")
     assert took_s < 1.0 and fastest < AT_REST_RAD_S

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.time import Time
+from waiting import wait_until
 
 from vital_bringup.tasks.task_run import Located
 from vital_bringup.tasks.task_server_node import TaskServer
@@ -240,10 +241,3 @@ def test_ctrl_c_of_ros2_action_send_goal_cancels_the_task(skills: Skills):
         command.kill()
     assert "Goal canceled" in output and "Traceback" not in output
     wait_until(lambda: skills.cancelled == ["policy"])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + ANSWER_S
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert condition()

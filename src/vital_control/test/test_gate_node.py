@@ -22,14 +22,15 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from waiting import answer_of, rest_of, stays, wait_until
 
-from vital_control.gate_messages import duration, seconds
 from vital_core.arm.trajectory import Trajectory
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
+from vital_ros.conversions import duration_message, seconds
 
 PERIOD_S = 1 / 6
 PATIENCE_S = 30.0
@@ -94,9 +95,7 @@ class ArmNode(Node):
 
     def ask(self, client, **request):
         assert client.wait_for_service(PATIENCE_S)
-        future = client.call_async(client.srv_type.Request(**request))
-        wait_until(future.done)
-        return future.result()
+        return answer_of(client.call_async(client.srv_type.Request(**request)))
 
     def send(self, x_m: float = 0.005, owner: str = "policy", duration_s: float = PERIOD_S) -> int:
         self.seq += 1
@@ -113,15 +112,18 @@ class ArmNode(Node):
         wait_until(lambda: any(s.seq == seq for s in list(self.states)))
         return next(s for s in list(self.states) if s.seq == seq)
 
+    def wait_for_motion(self, least_rad: float = 0.003) -> None:
+        """Until a joint is on its way from where it is now."""
+        start = self.joints()
+        wait_until(lambda: np.abs(self.joints() - start).max() > least_rad, "motion")
+
     def wait_for_mode(self, mode: int) -> GateState:
         wait_until(lambda: self.states and self.states[-1].mode == mode)
         return self.states[-1]
 
     def run_trajectory(self, goal_rad: np.ndarray, duration_s: float = 1.5) -> ExecuteTrajectory.Result:
         handle = self.start_trajectory(goal_rad, duration_s)
-        result = handle.get_result_async()
-        wait_until(result.done)
-        return result.result().result
+        return answer_of(handle.get_result_async()).result
 
     def start_trajectory(self, goal_rad: np.ndarray, duration_s: float, valid_s: float = 5.0):
         t = np.linspace(0.0, duration_s, 31)
@@ -129,7 +131,7 @@ class ArmNode(Node):
         start = self.joints()
         way = start + np.outer(s**3 * (10 - 15 * s + 6 * s**2), goal_rad - start)
         points = [
-            JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration(float(ti)))
+            JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration_message(float(ti)))
             for ti, q in zip(t, way, strict=True)
         ]
         goal = ExecuteTrajectory.Goal(owner="reach", token=self.token)
@@ -137,16 +139,7 @@ class ArmNode(Node):
         goal.trajectory = JointTrajectory(joint_names=list(JOINT_NAMES), points=points)
         assert self.execute.wait_for_server(PATIENCE_S)
         accepted = self.execute.send_goal_async(goal)
-        wait_until(accepted.done)
-        return accepted.result()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for a condition, or fail after a time that even a loaded machine keeps."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
+        return answer_of(accepted)
 
 
 @pytest.fixture(scope="module")
@@ -223,15 +216,13 @@ def test_gate_moves_holds_refuses_stops_and_clears(arm: ArmNode, gate: subproces
 
     arm.send(x_m=0.02, duration_s=1.0)
     arm.wait_for_mode(GateState.MOVING)
-    time.sleep(0.2)
+    arm.wait_for_motion()
     assert arm.ask(arm.stop, reason="test").success
     state = arm.wait_for_mode(GateState.LATCHED)
     assert (state.stop_code, state.stop_reason) == (ErrorCode.STOPPED, "test")
-    time.sleep(0.2)
-    stopped = arm.joints()
+    stopped = rest_of(arm.joints)
     assert arm.judged(arm.send()).verdict == GateState.STOPPED
-    time.sleep(0.3)
-    np.testing.assert_array_equal(arm.joints(), stopped)
+    np.testing.assert_array_equal(rest_of(arm.joints), stopped)
     assert not arm.ask(arm.clear, operator_name="").success
     assert arm.ask(arm.clear, operator_name="Ada").success
     assert arm.wait_for_mode(GateState.IDLE).owner == ""
@@ -250,15 +241,14 @@ def test_touch_beyond_the_limit_latches_the_gate(arm: ArmNode) -> None:
 def test_lost_sensors_refuse_commands(arm: ArmNode) -> None:
     own(arm)
     arm.sensors = False
-    time.sleep(0.5)
-    assert arm.judged(arm.send()).verdict == GateState.NO_JOINT_STATE
+    wait_until(lambda: arm.judged(arm.send()).verdict == GateState.NO_JOINT_STATE)
 
 
 def test_trajectory_right_after_a_change_of_hands_waits_for_the_arm_to_rest(arm: ArmNode) -> None:
     own(arm)
     arm.send(x_m=0.02, duration_s=1.0)
     arm.wait_for_mode(GateState.MOVING)
-    time.sleep(0.3)
+    arm.wait_for_motion()
     assert arm.ask(arm.acquire, owner="policy", token=arm.token, release=True).granted
     own(arm, "reach")
     result = arm.run_trajectory(arm.joints())
@@ -273,13 +263,10 @@ def test_a_trajectory_that_waits_for_rest_can_be_cancelled_and_never_begins(arm:
     own(arm, "reach")
     handle = arm.start_trajectory(HOME_RAD + 0.1, 4.0)
     cancelled, ended = handle.cancel_goal_async(), handle.get_result_async()
-    wait_until(cancelled.done)
-    assert cancelled.result().goals_canceling
-    wait_until(ended.done)
-    assert ended.result().result.error_code == ErrorCode.CANCELLED
-    time.sleep(0.5)
-    rest = arm.joints()
-    time.sleep(0.3)
+    assert answer_of(cancelled).goals_canceling
+    assert answer_of(ended).result.error_code == ErrorCode.CANCELLED
+    rest = rest_of(arm.joints)
+    stays(lambda: np.array_equal(arm.joints(), rest), 0.3, "the arm's rest")
     np.testing.assert_array_equal(arm.joints(), rest)
 
 
@@ -293,19 +280,17 @@ def test_trajectory_action_is_carried_out_refused_and_cancelled(arm: ArmNode) ->
     np.testing.assert_allclose(arm.joints(), goal, atol=1e-4)
     handle = arm.start_trajectory(goal, 1.5, valid_s=-1.0)
     late = handle.get_result_async()
-    wait_until(late.done)
-    assert late.result().result.verdict == GateState.STALE
+    assert answer_of(late).result.verdict == GateState.STALE
     result = arm.run_trajectory(goal + np.array([2.0, 0, 0, 0, 0, 0, 0]), 6.0)
     assert not result.success and result.verdict == GateState.OUT_OF_BOX
     assert result.error_code == ErrorCode.GATE_REFUSED and "box" in result.message
 
     handle = arm.start_trajectory(HOME_RAD, 4.0)
-    time.sleep(1.0)
+    arm.wait_for_motion()
     cancelled = handle.cancel_goal_async()
     wait_until(cancelled.done)
     ended = handle.get_result_async()
-    wait_until(ended.done)
-    assert ended.result().result.error_code == ErrorCode.CANCELLED
+    assert answer_of(ended).result.error_code == ErrorCode.CANCELLED
     assert arm.wait_for_mode(GateState.HOLDING).owner == "reach"
 
 
@@ -316,7 +301,7 @@ def test_gate_that_is_ended_leaves_the_arm_at_rest(
     own(arm)
     arm.send(x_m=0.03, duration_s=1.0)
     arm.wait_for_mode(GateState.MOVING)
-    time.sleep(0.3)
+    arm.wait_for_motion()
     before = len(arm.arm_messages)
     gate.send_signal(number)
     assert gate.wait(5.0) == 0
@@ -324,10 +309,8 @@ def test_gate_that_is_ended_leaves_the_arm_at_rest(
     stop = arm.arm_messages[-1]
     assert seconds(stop.points[-1].time_from_start) < 0.3
     np.testing.assert_allclose(stop.points[-1].velocities, 0.0)
-    time.sleep(0.3)
-    rest = arm.joints()
-    time.sleep(0.2)
-    np.testing.assert_array_equal(arm.joints(), rest)
+    rest = rest_of(arm.joints)
+    stays(lambda: np.array_equal(arm.joints(), rest), 0.2, "the arm's rest")
 
 
 def test_dead_gate_leaves_the_arm_at_rest(arm: ArmNode, gate: subprocess.Popen) -> None:
@@ -335,10 +318,8 @@ def test_dead_gate_leaves_the_arm_at_rest(arm: ArmNode, gate: subprocess.Popen) 
     arm.send(x_m=0.02)
     arm.wait_for_mode(GateState.MOVING)
     gate.kill()
-    time.sleep(0.6)
-    rest = arm.joints()
-    time.sleep(0.2)
-    np.testing.assert_array_equal(arm.joints(), rest)
+    rest = rest_of(arm.joints, timeout_s=1.0)
+    stays(lambda: np.array_equal(arm.joints(), rest), 0.2, "the arm's rest")
 
 
 def test_arm_that_nobody_owns_is_not_sent_to_where_joint_states_say(arm: ArmNode, gate: subprocess.Popen) -> None:
@@ -380,14 +361,10 @@ def test_gate_that_was_frozen_holds_says_so_and_leaves_the_arm_at_rest_meanwhile
     handle = arm.start_trajectory(HOME_RAD + np.array([0.4, 0.0, 0.0, 0.2, 0.0, 0.2, 0.0]), 8.0)
     wait_until(lambda: len(arm.arm_messages) > 3)
     gate.send_signal(signal.SIGSTOP)
-    time.sleep(1.2)
-    rest = arm.joints()
-    time.sleep(0.5)
-    np.testing.assert_array_equal(arm.joints(), rest)
+    rest = rest_of(arm.joints, for_s=0.5)
     gate.send_signal(signal.SIGCONT)
     ended = handle.get_result_async()
-    wait_until(ended.done)
-    assert ended.result().result.error_code == ErrorCode.NODE_LOST
+    assert answer_of(ended).result.error_code == ErrorCode.NODE_LOST
     assert "stood still" in arm.wait_for_mode(GateState.HOLDING).hold_reason
     np.testing.assert_allclose(arm.joints(), rest, atol=1e-6)
 

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import rclpy
 from rclpy.node import Node
+from waiting import wait_until
 
 DOMAIN = 1 + (os.getpid() * 11 + 5) % 100
 PATIENCE_S = 60.0
@@ -43,10 +43,7 @@ def start(watcher: Node) -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 def wait_until_it_serves(watcher: Node, gates: int = 1) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while watcher.count_services("/vital/stop") < gates:
-        assert time.monotonic() < deadline, "no gate came up"
-        time.sleep(0.02)
+    wait_until(lambda: watcher.count_services("/vital/stop") >= gates, "a gate")
 
 
 @pytest.mark.parametrize("arguments", [[], ["-r", "__ns:=/elsewhere", "-r", "__node:=another_name"]])
@@ -75,10 +72,8 @@ def test_a_gate_waits_for_one_that_is_about_to_end(start, watcher):
     first = start()
     wait_until_it_serves(watcher)
     second = start()
-    deadline = time.monotonic() + PATIENCE_S
-    while len(watcher.get_publishers_info_by_topic("/xarm7_traj_controller/joint_trajectory")) < 2:
-        assert time.monotonic() < deadline and second.poll() is None
-        time.sleep(0.005)
+    publishers = "/xarm7_traj_controller/joint_trajectory"
+    wait_until(lambda: len(watcher.get_publishers_info_by_topic(publishers)) == 2 and second.poll() is None)
     first.send_signal(signal.SIGINT)
     assert first.wait(PATIENCE_S) == 0
     wait_until_it_serves(watcher)

@@ -3,14 +3,12 @@
 Stands for robot_state_publisher wherever the arm's URDF is ours; it needs no URDF parser.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from builtin_interfaces.msg import Time as Stamp
-from geometry_msgs.msg import TransformStamped
 from msgspec import Meta
 from numpy.typing import NDArray
 from rclpy.experimental.events_executor import EventsExecutor
@@ -20,12 +18,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.arm_description import SIM, arm_description
 from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_core.files.calibration_file import read_calibration
 from vital_ros.boundary import subscribe
+from vital_ros.conversions import transform_messages
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.message_check import joint_positions, stamp_ns
 from vital_ros.parameters import declare
@@ -34,22 +32,6 @@ from vital_ros.qos import LATCHED
 
 MAX_RATE_HZ = 50.0
 LINKS = (BASE_FRAME, *(f"link{i}" for i in range(1, 8)), TCP_FRAME)
-
-
-def transforms(
-    parents: Sequence[str], children: Sequence[str], poses: NDArray[np.float64], stamp: Stamp
-) -> list[TransformStamped]:
-    """Transform messages of the poses (n, 4, 4) of ``children`` in ``parents``."""
-    messages = []
-    quaternions, positions = pose_of.to_quaternion(poses).tolist(), poses[:, :3, 3].tolist()
-    for parent, child, position, quaternion in zip(parents, children, positions, quaternions, strict=True):
-        message = TransformStamped(child_frame_id=child)
-        message.header.frame_id, message.header.stamp = parent, stamp
-        t, r = message.transform.translation, message.transform.rotation
-        t.x, t.y, t.z = position
-        r.x, r.y, r.z, r.w = quaternion
-        messages.append(message)
-    return messages
 
 
 @dataclass(frozen=True)
@@ -74,7 +56,7 @@ class Frames(Node):
             self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
             parents, children, poses = zip(*frames, strict=True)
             stamp = self.get_clock().now().to_msg()
-            self._static.publish(TFMessage(transforms=transforms(parents, children, np.stack(poses), stamp)))
+            self._static.publish(TFMessage(transforms=transform_messages(parents, children, np.stack(poses), stamp)))
         self._next_s, self._published = 0.0, 0
         read = stamped_joints
         subscribe(self, JointState, "/joint_states", self._on_joints, qos_profile_sensor_data, read=read)
@@ -88,7 +70,7 @@ class Frames(Node):
         self._next_s = now_s + 1.0 / MAX_RATE_HZ
         t_links = kinematics.link_transforms(positions)
         poses = np.concatenate([t_links, kinematics.T_EEF_TCP[None]])
-        self._tf.publish(TFMessage(transforms=transforms(LINKS[:-1], LINKS[1:], poses, stamp)))
+        self._tf.publish(TFMessage(transforms=transform_messages(LINKS[:-1], LINKS[1:], poses, stamp)))
         self._published += 1
 
     def _health(self) -> Health:

@@ -1,10 +1,7 @@
 """ROS messages to and from the gate's own types. Nothing is decided here."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Vector3
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -12,32 +9,12 @@ from vital_control.gate.command_check import Command
 from vital_control.gate.report import GateReport
 from vital_control.gate.trajectory_check import TrajectoryRequest
 from vital_core.arm.trajectory import Array, Trajectory
-from vital_core.arm.xarm7 import JOINT_NAMES
+from vital_core.arm.xarm7 import GRIPPER_CLOSED_RAD, GRIPPER_JOINT, JOINT_NAMES
 from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray
+from vital_ros.conversions import array_of, duration_message, seconds, vector_message
 
-GRIPPER_JOINT = "drive_joint"
-GRIPPER_CLOSED_RAD = 0.85  # of drive_joint, vendor's URDF
 GRIPPER_MOTION_S = 0.3
-
-
-def seconds(stamp: Time | Duration) -> float:
-    """A stamp or a duration in s."""
-    return float(stamp.sec + stamp.nanosec * 1e-9)
-
-
-def duration(seconds_: float) -> Duration:
-    """A Duration message from s."""
-    nanoseconds = round(seconds_ * 1e9)
-    return Duration(sec=nanoseconds // 1_000_000_000, nanosec=nanoseconds % 1_000_000_000)
-
-
-def _vector(values: Sequence[float] | Array) -> Vector3:
-    return Vector3(x=float(values[0]), y=float(values[1]), z=float(values[2]))
-
-
-def _array(vector: Vector3) -> Array:
-    return np.array([vector.x, vector.y, vector.z])
 
 
 def command_of(message: EndEffectorDelta) -> Command:
@@ -50,8 +27,8 @@ def command_of(message: EndEffectorDelta) -> Command:
         stamp_s=seconds(message.header.stamp),
         valid_until_s=seconds(message.valid_until),
         duration_s=message.duration_s,
-        translation_m=_array(message.translation_m),
-        rotation_rad=_array(message.rotation_rad),
+        translation_m=array_of(message.translation_m),
+        rotation_rad=array_of(message.rotation_rad),
         gripper=message.gripper,
     )
 
@@ -75,15 +52,6 @@ def request_of(goal: ExecuteTrajectory.Goal) -> TrajectoryRequest:
     )
 
 
-def joints_of(names: Sequence[str], positions_rad: Sequence[float]) -> Array | None:
-    """(7,) positions of the arm's joints, rad, or None when one is not among them."""
-    position_of = dict(zip(names, positions_rad, strict=False))
-    try:
-        return np.array([position_of[name] for name in JOINT_NAMES])
-    except KeyError:
-        return None
-
-
 def tactile_of(message: TactileArray) -> tuple[Array, NDArray[np.bool_], Array | None]:
     """field_ut (n, 3), valid (n,) and baseline_ut (n, 3) or None; without magnetometers when it does not add up."""
     field = np.array(message.field_ut, dtype=float)
@@ -99,7 +67,7 @@ def arm_message(trajectory: Trajectory) -> JointTrajectory:
     message = JointTrajectory(joint_names=list(JOINT_NAMES))
     rows = zip(trajectory.times_s, trajectory.positions_rad, trajectory.velocities_rad_s, strict=True)
     message.points = [
-        JointTrajectoryPoint(positions=q.tolist(), velocities=v.tolist(), time_from_start=duration(float(t)))
+        JointTrajectoryPoint(positions=q.tolist(), velocities=v.tolist(), time_from_start=duration_message(float(t)))
         for t, q, v in list(rows)[1:]
     ]
     return message
@@ -108,7 +76,9 @@ def arm_message(trajectory: Trajectory) -> JointTrajectory:
 def gripper_message(closed: float) -> JointTrajectory:
     """For 0 (open) to 1 (closed); a little beyond either means the stroke's end."""
     target = GRIPPER_CLOSED_RAD * float(np.clip(closed, 0.0, 1.0))
-    point = JointTrajectoryPoint(positions=[target], velocities=[0.0], time_from_start=duration(GRIPPER_MOTION_S))
+    point = JointTrajectoryPoint(
+        positions=[target], velocities=[0.0], time_from_start=duration_message(GRIPPER_MOTION_S)
+    )
     return JointTrajectory(joint_names=[GRIPPER_JOINT], points=[point])
 
 
@@ -133,8 +103,8 @@ def state_message(gate: GateReport, stamp: Time) -> GateState:
         tactile_limit_ut=task.tactile_limit_ut,
         max_step_m=task.max_step_m,
         max_step_rad=task.max_step_rad,
-        workspace_lower_m=_vector(task.workspace_lower_m),
-        workspace_upper_m=_vector(task.workspace_upper_m),
+        workspace_lower_m=vector_message(task.workspace_lower_m),
+        workspace_upper_m=vector_message(task.workspace_upper_m),
     )
     message.header.stamp = stamp
     message.header.frame_id = "link_base"

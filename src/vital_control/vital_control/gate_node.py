@@ -21,6 +21,7 @@ from vital_core.task import load_task
 from vital_interfaces.msg import EndEffectorDelta, SceneReset, TactileArray
 from vital_interfaces.srv import AcquireControl, ClearStop, Stop
 from vital_ros.boundary import serve, subscribe
+from vital_ros.conversions import arm_joints_of
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import raise_priority
 from vital_ros.qos import NEWEST
@@ -72,14 +73,14 @@ class GateNode(Node):
         self._gripper.publish(gate_messages.gripper_message(closed))
 
     def _on_joints(self, message: JointState) -> None:
-        self.gate.observe_joints(gate_messages.joints_of(message.name, message.position), steady_s())
+        self.gate.observe_joints(arm_joints_of(message.name, message.position), steady_s())
 
     def _on_reference(self, message: JointTrajectoryControllerState) -> None:
-        reference = gate_messages.joints_of(message.joint_names, message.reference.positions)
+        reference = arm_joints_of(message.joint_names, message.reference.positions)
         self.gate.observe_reference(reference, steady_s())
 
     def _on_scene_reset(self, message: SceneReset) -> None:
-        self.gate.announce_reset(gate_messages.joints_of(message.joint_names, message.position_rad), steady_s())
+        self.gate.announce_reset(arm_joints_of(message.joint_names, message.position_rad), steady_s())
 
     def _on_tactile(self, message: TactileArray) -> None:
         field, valid, baseline = gate_messages.tactile_of(message)

@@ -13,12 +13,13 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 
 from vital_core.errors import ErrorCode
-from vital_data.convert.messages import JOINT_TOPIC, messages_of, time_message
+from vital_data.convert.messages import JOINT_TOPIC, messages_of
 from vital_data.dataset import synthetic
 from vital_data.files.episode_reader import read_episode
 from vital_data.files.session import Session
 from vital_interfaces.msg import RecordingState
 from vital_interfaces.srv import FinishEpisode, StartEpisode
+from vital_ros.conversions import time_message
 
 DOMAIN = 20 + os.getpid() % 80
 TASK = "usb_insertion"

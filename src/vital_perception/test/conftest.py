@@ -3,7 +3,6 @@
 import contextlib
 import os
 import threading
-import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,16 +11,6 @@ import numpy as np
 import pytest
 
 from vital_perception.anyskin.anyskin_protocol import encode
-
-PATIENCE_S = 20.0
-
-
-def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Wait for a condition, or fail after a time that even a loaded machine keeps."""
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
 
 
 def reading(rng: np.random.Generator, offset_ut: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -82,12 +71,6 @@ class SensorOnPty:
         self._thread.join()
         if self._master is not None:
             self.unplug()
-
-
-@pytest.fixture(name="wait_until")
-def _wait_until() -> Callable[..., None]:
-    """`wait_until` for tests."""
-    return wait_until
 
 
 @pytest.fixture(name="reading")

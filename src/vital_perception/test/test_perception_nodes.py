@@ -19,6 +19,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from waiting import wait_until
 
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
@@ -111,7 +112,7 @@ def start(domain: int) -> Iterator[Start]:
 
 
 def test_tactile_node_from_the_first_reading_over_baselines_and_a_pulled_plug(
-    sensor, reading, listener: Listener, start: Start, wait_until
+    sensor, reading, listener: Listener, start: Start
 ):
     """One story through one process, as in a laboratory."""
     start("anyskin.anyskin_node", port=sensor.path, axes="[-1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]")
@@ -186,7 +187,7 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_wrist_camera_publishes_the_window_with_its_lens(pictures: Path, listener: Listener, start: Start, wait_until):
+def test_wrist_camera_publishes_the_window_with_its_lens(pictures: Path, listener: Listener, start: Start):
     lens = {"fx": 200.0, "fy": 200.0, "cx": 159.5, "cy": 119.5}
     start("wrist_camera.wrist_camera_node", device=pictures, width=320, height=240, **lens)
     wait_until(lambda: len(listener.images) > 45 and len(listener.infos) > 45)
@@ -204,14 +205,14 @@ def test_wrist_camera_publishes_the_window_with_its_lens(pictures: Path, listene
     wait_until(lambda: "/wrist_camera" in listener.health)
 
 
-def test_camera_that_hangs_is_silenced_and_said_to_hang(tmp_path, listener: Listener, start: Start, wait_until):
+def test_camera_that_hangs_is_silenced_and_said_to_hang(tmp_path, listener: Listener, start: Start):
     cv2.imwrite(str(tmp_path / "same.png"), np.full((240, 320, 3), 90, np.uint8))
     start("wrist_camera.wrist_camera_node", device=tmp_path, width=320, height=240)
     wait_until(lambda: "camera hangs" in getattr(listener.health.get("/wrist_camera"), "message", ""))
     assert len(listener.images) <= 5 and listener.health["/wrist_camera"].level == DiagnosticStatus.ERROR
 
 
-def test_camera_that_is_missing_is_waited_for(tmp_path, pictures, listener: Listener, start: Start, wait_until):
+def test_camera_that_is_missing_is_waited_for(tmp_path, pictures, listener: Listener, start: Start):
     later = tmp_path / "later.avi"
     start("wrist_camera.wrist_camera_node", device=later, width=320, height=240)
     wait_until(lambda: "no wrist camera" in getattr(listener.health.get("/wrist_camera"), "message", ""))
@@ -223,7 +224,7 @@ def test_camera_that_is_missing_is_waited_for(tmp_path, pictures, listener: List
     wait_until(lambda: len(listener.images) > 5)
 
 
-def test_calibration_recorder_keeps_a_image_of_each_rest(tmp_path, listener: Listener, start: Start, wait_until):
+def test_calibration_recorder_keeps_a_image_of_each_rest(tmp_path, listener: Listener, start: Start):
     """An arm and a camera as topics; the board is moved between two rests."""
     process = start("calibration.calibrate_scene_camera", "record", str(tmp_path / "session"))
     colour = listener.create_publisher(Image, "/camera/camera/color/image_raw", 1)

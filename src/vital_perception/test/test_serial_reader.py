@@ -1,9 +1,8 @@
 """The serial reader on a pseudo-terminal that speaks the protocol: unplugged, plugged in, silent, nonsense."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from vital_perception.anyskin.anyskin_protocol import FRAME_BYTES, FrameParser
 from vital_perception.anyskin.serial_reader import Link, LinkTimes, SerialReader, find_device, open_serial
@@ -14,8 +13,7 @@ QUICK = LinkTimes(retry_s=0.05, silent_s=0.3, reopen_s=1.0)
 class Driver:
     """Reader and parser, as in the node."""
 
-    def __init__(self, path: str, wait_until: Callable[..., None]) -> None:
-        self.wait_until = wait_until
+    def __init__(self, path: str) -> None:
         self.frames: list = []
         self.parser = FrameParser()
         self.reader = SerialReader(lambda: open_serial(path), self._on_data, self.parser.reset, QUICK)
@@ -29,17 +27,17 @@ class Driver:
     def reads_on(self) -> None:
         """More frames come."""
         before = len(self.frames)
-        self.wait_until(lambda: len(self.frames) >= before + 20 and self.reader.link is Link.READING)
+        wait_until(lambda: len(self.frames) >= before + 20 and self.reader.link is Link.READING)
 
 
 @pytest.fixture
-def driver(sensor, wait_until):
-    driver = Driver(str(sensor.path), wait_until)
+def driver(sensor):
+    driver = Driver(str(sensor.path))
     yield driver
     assert driver.reader.close() and driver.reader.failure is None
 
 
-def test_every_frame_sent_is_read(driver: Driver, sensor, wait_until):
+def test_every_frame_sent_is_read(driver: Driver, sensor):
     wait_until(lambda: len(driver.frames) >= 200)
     sensor.talking = False
     wait_until(lambda: driver.reader.link is Link.SILENT or driver.reader.link is Link.SEARCHING)
@@ -49,7 +47,7 @@ def test_every_frame_sent_is_read(driver: Driver, sensor, wait_until):
     assert (c.dropped, c.resyncs, c.implausible) == (0, 0, 0)
 
 
-def test_unplugged_and_plugged_in_again_it_goes_on(driver: Driver, sensor, wait_until):
+def test_unplugged_and_plugged_in_again_it_goes_on(driver: Driver, sensor):
     driver.reads_on()
     for _ in range(2):
         losses = driver.reader.losses
@@ -62,8 +60,8 @@ def test_unplugged_and_plugged_in_again_it_goes_on(driver: Driver, sensor, wait_
     assert driver.parser.counters.dropped == 0
 
 
-def test_device_that_is_not_there_yet_is_waited_for(unplugged, wait_until):
-    driver = Driver(str(unplugged.path), wait_until)
+def test_device_that_is_not_there_yet_is_waited_for(unplugged):
+    driver = Driver(str(unplugged.path))
     wait_until(lambda: driver.reader.problem)
     assert driver.reader.link is Link.SEARCHING
     unplugged.plug_in()
@@ -71,7 +69,7 @@ def test_device_that_is_not_there_yet_is_waited_for(unplugged, wait_until):
     assert driver.reader.close()
 
 
-def test_sensor_that_falls_silent_is_a_state_and_the_port_is_opened_anew(driver: Driver, sensor, wait_until):
+def test_sensor_that_falls_silent_is_a_state_and_the_port_is_opened_anew(driver: Driver, sensor):
     driver.reads_on()
     sensor.talking = False
     wait_until(lambda: driver.reader.link is Link.SILENT)
@@ -80,7 +78,7 @@ def test_sensor_that_falls_silent_is_a_state_and_the_port_is_opened_anew(driver:
     driver.reads_on()
 
 
-def test_bytes_of_another_baud_rate_are_told_apart_from_silence(driver: Driver, sensor, wait_until):
+def test_bytes_of_another_baud_rate_are_told_apart_from_silence(driver: Driver, sensor):
     driver.reads_on()
     good, rng = sensor.make, np.random.default_rng(3)
     sensor.make = lambda: rng.integers(0, 256, FRAME_BYTES, dtype=np.uint8).tobytes()
@@ -89,7 +87,7 @@ def test_bytes_of_another_baud_rate_are_told_apart_from_silence(driver: Driver, 
     driver.reads_on()
 
 
-def test_frame_cut_off_by_the_cable_costs_itself_alone(driver: Driver, sensor, wait_until):
+def test_frame_cut_off_by_the_cable_costs_itself_alone(driver: Driver, sensor):
     driver.reads_on()
     whole, cuts = sensor.make, iter([True])
     sensor.make = lambda: whole()[20:] if next(cuts, False) else whole()

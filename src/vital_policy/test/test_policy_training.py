@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
+from waiting import wait_until
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import weight_file
@@ -207,9 +207,7 @@ def test_killed_training_goes_on_with_the_losses_it_would_have_had(demos: Path, 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(_train(demos, whole), check=True, capture_output=True)
     process = subprocess.Popen(_train(demos, killed, "--save-every", "0"), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (killed / "usb_insertion.state.safetensors").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_until((killed / "usb_insertion.state.safetensors").exists, "a state")
     process.send_signal(signal.SIGKILL)
     process.wait()
     with safe_open(killed / "usb_insertion.state.safetensors", framework="pt") as file:

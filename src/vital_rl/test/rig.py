@@ -7,19 +7,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import rclpy
 from action_client import SteadyActionClient
+from diagnostic_msgs.msg import DiagnosticArray
 from fake_gate import FakeGate
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import Image, JointState
 from slide import Slide
+from waiting import answer_of, wait_until
 
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.action import RunPolicy
@@ -39,9 +39,8 @@ from vital_interfaces.srv import (
     TakeBaseline,
 )
 from vital_rl.replay.step import ReplayStep, to_record
-from vital_ros.qos import LATCHED
+from vital_ros.qos import LATCHED, NEWEST
 
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 HOME = np.array([0.0, -0.3, 0.0, 0.9, 0.0, 1.2, 0.0])
 SERVICES = {
     "open": (OpenEpisode, "/vital/replay/open"),
@@ -64,6 +63,7 @@ class Rig(Node):
         self.replay: ReplayState | None = None
         self.learner: LearnerState | None = None
         self.weights: list[ResidualWeights] = []
+        self.policy_figures: dict[str, str] = {}
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", NEWEST)
         self._foreground = self.create_publisher(Image, "/sim/wrist_foreground", NEWEST)
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
@@ -75,12 +75,28 @@ class Rig(Node):
         self.create_subscription(ReplayState, "/vital/replay_state", self._keep("replay"), LATCHED)
         self.create_subscription(LearnerState, "/vital/learner_state", self._keep("learner"), 10)
         self.create_subscription(ResidualWeights, "/vital/residual_weights", self.weights.append, LATCHED)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.create_timer(1 / 30, self._show)
         self.client = SteadyActionClient(self, RunPolicy, "/vital/run_policy")
         self._services_asked = {name: self.create_client(kind, topic) for name, (kind, topic) in SERVICES.items()}
 
     def _keep(self, name):
         return lambda message: setattr(self, name, message)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith("policy_node"):
+                self.policy_figures = {value.key: value.value for value in status.values}
+
+    def wait_for_policy(self, refused: int = 0) -> None:
+        """Until the policy node stands, has heard weights that fit and refused so many that do not."""
+        assert self.client.wait_for_server(timeout_sec=40.0), "the policy node did not come up"
+
+        def heard() -> bool:
+            figures = self.policy_figures
+            return figures.get("weights_age_s", "nan") != "nan" and figures.get("weights_refused") == str(refused)
+
+        wait_until(heard, "weights at the policy")
 
     def place(self, seed: int) -> None:
         """A new episode of the slide."""
@@ -125,25 +141,25 @@ class Rig(Node):
         """Send a goal; its handle."""
         assert self.client.wait_for_server(timeout_sec=40.0), "the policy node did not come up"
         asked = RunPolicy.Goal(task="usb_insertion", learn=True, duration_s=30.0, **goal)
-        return wait_for(self.client.send_goal_async(asked))
+        return answer_of(self.client.send_goal_async(asked))
 
     def result(self, handle):
         """Wait for a goal's result."""
-        return wait_for(handle.get_result_async()).result
+        return answer_of(handle.get_result_async()).result
 
     def play(self, seed: int):
         """One episode of the slide through the policy node; the action's result."""
         self.place(seed)
         handle = self.goal(seed=seed)
-        until(lambda: self.over, "the end of the slide")
-        wait_for(handle.cancel_goal_async())
+        wait_until(lambda: self.over, "the end of the slide")
+        answer_of(handle.cancel_goal_async())
         return self.result(handle)
 
     def ask(self, name: str, **request):
         """Call one of the replay's services."""
         client = self._services_asked[name]
         assert client.wait_for_service(timeout_sec=40.0), f"nobody serves {name}"
-        return wait_for(client.call_async(SERVICES[name][0].Request(**request)))
+        return answer_of(client.call_async(SERVICES[name][0].Request(**request)))
 
 
 def request_of(episode: int, index: int, step: ReplayStep) -> dict[str, array.array]:
@@ -158,19 +174,6 @@ def noisy_step(number: int, rows: int = 64):
     image = np.zeros((128, 128, 3), np.uint8)
     image[:rows] = rng.integers(0, 255, (rows, 128, 3), dtype=np.uint8)
     return ReplayStep(image, *numbers)
-
-
-def wait_for(future, timeout_s: float = 40.0):
-    until(future.done, "an answer", timeout_s)
-    return future.result()
-
-
-def until(true, what: str, timeout_s: float = 40.0) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, f"no sign of {what}"
-        time.sleep(0.005)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
+from waiting import answer_of, stays, wait_until
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.action import RunPolicy
@@ -84,36 +85,11 @@ class Bench(Node):
     def goal(self, **goal):
         """Send a goal; its handle."""
         assert self.client.wait_for_server(timeout_sec=30.0), "the policy node did not come up"
-        return wait_for(self.client.send_goal_async(RunPolicy.Goal(**{"task": "usb_insertion", **goal})))
+        return answer_of(self.client.send_goal_async(RunPolicy.Goal(**{"task": "usb_insertion", **goal})))
 
     def result(self, handle) -> RunPolicy.Result:
         """Wait for a goal's result."""
-        return wait_for(handle.get_result_async()).result
-
-
-def wait_for(future, timeout_s: float = 30.0):
-    deadline = time.monotonic() + timeout_s
-    while not future.done() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert future.done(), "no answer"
-    return future.result()
-
-
-def until(true, timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
-
-
-def start_node(folder: Path, *parameters: str) -> subprocess.Popen:
-    arguments = [item for p in (f"checkpoint_dir:={folder}", *parameters) for item in ("-p", p)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "vital_rl.acting.policy_node", "--ros-args", *arguments],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ),
-    )
+        return answer_of(handle.get_result_async()).result
 
 
 @pytest.fixture
@@ -129,6 +105,16 @@ def bench(own_ros_domain: int):
     thread.join(5.0)
     node.destroy_node()
     context.try_shutdown()
+
+
+def start_node(folder: Path, *parameters: str) -> subprocess.Popen:
+    arguments = [item for p in (f"checkpoint_dir:={folder}", *parameters) for item in ("-p", p)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "vital_rl.acting.policy_node", "--ros-args", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
 
 
 @pytest.fixture
@@ -148,8 +134,7 @@ def test_episode_commands_at_6_hz_and_gives_the_arm_back(bench: Bench, policy_pr
     assert result.completed and result.error_code == ErrorCode.OK
     assert 11 <= result.ticks <= 12 and result.commands_sent == result.ticks and result.observations_refused == 0
     assert bench.baselines == 1
-    time.sleep(0.3)
-    assert bench.gate.owner == "" and len(bench.commands) == result.commands_sent
+    wait_until(lambda: bench.gate.owner == "" and len(bench.commands) == result.commands_sent)
     messages = [message for _, message in bench.commands]
     assert [m.seq for m in messages] == list(range(messages[0].seq, messages[0].seq + len(messages)))
     for m in messages:
@@ -166,27 +151,27 @@ def test_episode_commands_at_6_hz_and_gives_the_arm_back(bench: Bench, policy_pr
 def test_second_episode_takes_a_new_baseline_and_seq_goes_on(bench: Bench, policy_process):
     for _ in range(2):
         assert bench.result(bench.goal(duration_s=0.5)).completed
-    time.sleep(0.2)
+    wait_until(lambda: bench.gate.owner == "", "the arm given back")
     seqs = [m.seq for _, m in bench.commands]
     assert bench.baselines == 2 and seqs == sorted(set(seqs))
 
 
 def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_process):
     handle = bench.goal(duration_s=20.0)
-    time.sleep(1.5)
+    wait_until(lambda: len(bench.commands) >= 3, "commands")
     start = time.monotonic()
-    wait_for(handle.cancel_goal_async())
+    answer_of(handle.cancel_goal_async())
     result = bench.result(handle)
     assert result.completed and result.error_code == ErrorCode.CANCELLED and time.monotonic() - start < 1.0
     sent = result.commands_sent
-    time.sleep(0.5)
-    assert len(bench.commands) == sent and bench.gate.owner == ""
+    wait_until(lambda: len(bench.commands) == sent and bench.gate.owner == "")
+    stays(lambda: len(bench.commands) == sent, 0.4, "silence")
     bench.answering.clear()
     bench.asked.clear()
     before_the_first_tick = bench.goal(duration_s=20.0)
     assert bench.asked.wait(10.0)
     start = time.monotonic()
-    wait_for(before_the_first_tick.cancel_goal_async())
+    answer_of(before_the_first_tick.cancel_goal_async())
     result = bench.result(before_the_first_tick)
     assert result.error_code == ErrorCode.CANCELLED and time.monotonic() - start < 1.0
     bench.answering.set()
@@ -213,10 +198,10 @@ def test_cancelled_episode_ends_at_once_and_sends_no_more(bench: Bench, policy_p
 def test_episode_ends_with_the_gates_stop_and_with_another_owner(bench: Bench, policy_process, state, code, words):
     bench.gate.say(mode=GateState.LATCHED, stop_code=41, stop_reason="from before")
     handle = bench.goal(duration_s=20.0)
-    while not bench.commands:
-        time.sleep(0.05)
+    wait_until(lambda: bench.commands)
     bench.gate.say(mode=GateState.MOVING, owner="policy")
-    time.sleep(0.4)
+    before = len(bench.commands)
+    wait_until(lambda: len(bench.commands) >= before + 2, "commands that go on")
     bench.gate.say(**state)
     result = bench.result(handle)
     assert not result.completed and result.error_code == code and words in result.message
@@ -225,7 +210,7 @@ def test_episode_ends_with_the_gates_stop_and_with_another_owner(bench: Bench, p
 
 def test_sensors_that_stall_for_a_second_give_no_command_and_end_the_episode(bench: Bench, policy_process):
     handle = bench.goal(duration_s=20.0)
-    until(lambda: bench.commands)
+    wait_until(lambda: bench.commands)
     bench.sensing = False
     start = time.monotonic()
     result = bench.result(handle)
@@ -234,17 +219,17 @@ def test_sensors_that_stall_for_a_second_give_no_command_and_end_the_episode(ben
     assert result.observations_refused >= 6 and "in a row" in result.message
     refused = [s for s in bench.states if not s.commanded]
     assert refused and all(s.error_code == ErrorCode.STALE_OBSERVATION for s in refused)
-    until(lambda: bench.gate.owner == "")
+    wait_until(lambda: bench.gate.owner == "")
 
 
 def test_an_episode_outlives_a_short_stall_and_ends_with_the_gates_heartbeat(bench: Bench, policy_process):
     handle = bench.goal(duration_s=20.0)
-    until(lambda: bench.commands)
+    wait_until(lambda: bench.commands)
     bench.sensing = False
-    until(lambda: any(not s.commanded for s in bench.states))
+    wait_until(lambda: any(not s.commanded for s in bench.states))
     bench.sensing = True
     sent = len(bench.commands)
-    until(lambda: len(bench.commands) > sent + 2)
+    wait_until(lambda: len(bench.commands) > sent + 2)
     assert any(not s.commanded for s in bench.states)
     silent_gate_ends_it(bench, handle)
 
@@ -288,22 +273,21 @@ def test_goals_that_cannot_be_taken_are_refused_with_their_code(bench: Bench, po
     bench.gate.grants = True
     running = bench.goal(duration_s=20.0)
     assert bench.result(bench.goal()).error_code == ErrorCode.BUSY
-    wait_for(running.cancel_goal_async())
+    answer_of(running.cancel_goal_async())
     assert bench.result(running).completed
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_node_cleanly_in_the_middle_of_an_episode(bench: Bench, policy_process, number):
     bench.goal(duration_s=20.0)
-    until(lambda: bench.commands)
+    wait_until(lambda: bench.commands)
     policy_process.send_signal(number)
     start = time.monotonic()
     assert policy_process.wait(10.0) == 0
     assert time.monotonic() - start < 4.0
     sent = len(bench.commands)
-    until(lambda: bench.gate.owner == "")
-    time.sleep(0.4)
-    assert sent > 0 and len(bench.commands) == sent
+    wait_until(lambda: bench.gate.owner == "")
+    stays(lambda: 0 < len(bench.commands) == sent, 0.4, "silence")
 
 
 @pytest.mark.parametrize(

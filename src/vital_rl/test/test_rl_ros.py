@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from geometry_msgs.msg import Point
-from rig import HOME, Processes, noisy_step, request_of, rig, until
+from rig import HOME, Processes, noisy_step, request_of, rig
 from slide import Slide, small_config, still
+from waiting import rest_of, stays, wait_until
 
 from vital_core import pose as pose_of
 from vital_core.arm.kinematics import forward
@@ -78,6 +79,11 @@ def some_step(value=0):
     return ReplayStep(np.full((128, 128, 3), value % 256, np.uint8), *numbers)
 
 
+def settled(count):
+    """What a count comes to that does not grow any more."""
+    return int(rest_of(lambda: np.array([count()]))[0])
+
+
 def store_episode(robot, steps=5, seed=1):
     episode = robot.ask("open", task="usb_insertion", seed=seed).episode
     for index in range(steps):
@@ -96,9 +102,8 @@ def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpo
     start_replay(nodes, tmp_path)
     start_policy(nodes, base)
     robot.send_weights(message_of(residual))
-    until(lambda: robot.replay is not None, "the replay")
-    until(lambda: robot.client.server_is_ready(), "the policy")
-    time.sleep(1.0)
+    wait_until(lambda: robot.replay is not None, "the replay")
+    robot.wait_for_policy()
     for episode in range(4):
         result = robot.play(7)
         assert result.replay_episode == episode and result.commands_sent == robot.commands, nodes.said()
@@ -119,15 +124,14 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     start_replay(nodes, tmp_path)
     start_policy(nodes, base)
     robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
-    until(lambda: robot.client.server_is_ready() and robot.replay, "the nodes")
-    time.sleep(1.0)
+    wait_until(lambda: robot.replay, "the replay")
+    robot.wait_for_policy()
     robot.place(1)
     x, y, z = forward(HOME)[:3, 3].tolist()
     handle = robot.goal(seed=1, finish=[Point(x=x, y=y, z=z)])
-    until(lambda: robot.commands >= 2, "the policy's commands")
+    wait_until(lambda: robot.commands >= 2, "the policy's commands")
     robot.gate.give_to("teleop")
-    time.sleep(0.3)
-    sent = robot.commands
+    sent = settled(lambda: robot.commands)
     moved = HOME.copy()
     for _ in range(40):
         moved[1] += 0.002
@@ -135,7 +139,7 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
         time.sleep(0.02)
     assert robot.commands == sent, "the policy spoke while a person had the arm"
     robot.gate.give_to("")
-    until(lambda: robot.commands >= sent + 2, "the policy after the person")
+    wait_until(lambda: robot.commands >= sent + 2, "the policy after the person")
     handle.cancel_goal_async()
     result = robot.result(handle)
     assert result.interventions >= 4
@@ -156,11 +160,11 @@ def test_a_killed_policy_leaves_an_interrupted_episode_that_nobody_learns_from(
     start_replay(nodes, tmp_path)
     start_policy(nodes, base)
     robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
-    until(lambda: robot.client.server_is_ready() and robot.replay, "the nodes")
-    time.sleep(1.0)
+    wait_until(lambda: robot.replay, "the replay")
+    robot.wait_for_policy()
     robot.place(1)
     robot.goal(seed=1)
-    until(lambda: robot.commands >= 5, "the policy's commands")
+    wait_until(lambda: robot.commands >= 5, "the policy's commands")
     nodes.kill(POLICY)
     episode = store_episode(robot)
     assert episode == 1
@@ -173,18 +177,18 @@ def test_a_replay_that_dies_ends_the_episode_and_keeps_what_it_acknowledged(tmp_
     start_replay(nodes, tmp_path)
     start_policy(nodes, base)
     robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
-    until(lambda: robot.client.server_is_ready() and robot.replay, "the nodes")
-    time.sleep(1.0)
+    wait_until(lambda: robot.replay, "the replay")
+    robot.wait_for_policy()
     robot.place(1)
     handle = robot.goal(seed=1)
-    until(lambda: robot.commands >= 4, "the policy's commands")
+    wait_until(lambda: robot.commands >= 4, "the policy's commands")
     nodes.kill(REPLAY)
     result = robot.result(handle)
     assert not result.completed and result.error_code in (ErrorCode.NODE_LOST, ErrorCode.TIMEOUT)
     assert robot.gate.owner == ""
     robot.replay = None
     start_replay(nodes, tmp_path)
-    until(lambda: robot.replay is not None, "the replay again")
+    wait_until(lambda: robot.replay is not None, "the replay again")
     assert robot.replay.steps >= 3 and robot.replay.unlabelled == 0
 
 
@@ -212,7 +216,7 @@ def test_steps_out_of_order_or_for_no_open_episode_are_refused(tmp_path, robot, 
     assert not late.success and "expected 1" in late.message
     other = robot.ask("append", **request_of(99, 0, some_step()))
     assert not other.success and "is unknown" in other.message
-    until(lambda: robot.replay.error_code == ErrorCode.BAD_PARAMETER, "the refusal in the replay's state")
+    wait_until(lambda: robot.replay.error_code == ErrorCode.BAD_PARAMETER, "the refusal")
 
 
 def test_a_full_disk_is_said_and_costs_nothing_that_was_kept(tmp_path, robot, nodes):
@@ -226,7 +230,7 @@ def test_a_full_disk_is_said_and_costs_nothing_that_was_kept(tmp_path, robot, no
     nodes.kill(REPLAY)
     start_replay(nodes, tmp_path)
     robot.replay = None
-    until(lambda: robot.replay is not None, "the replay again")
+    wait_until(lambda: robot.replay is not None, "the replay again")
     assert robot.replay.steps == kept
 
 
@@ -239,7 +243,9 @@ def test_a_replay_whose_disk_was_full_goes_on_when_there_is_room(small_disk, rob
     (folder / "filler").write_bytes(bytes(free))
     for _ in range(2):
         assert robot.ask("append", **request_of(episode, 1, noisy_step(1))).error_code == ErrorCode.DISK_FULL
-    until(lambda: robot.replay and robot.replay.error_code == ErrorCode.DISK_FULL, "the refusal in the replay's state")
+    wait_until(
+        lambda: robot.replay and robot.replay.error_code == ErrorCode.DISK_FULL, "the refusal in the replay's state"
+    )
     (folder / "filler").unlink()
     assert robot.ask("append", **request_of(episode, 1, noisy_step(1))).success
     assert robot.ask("close", episode=episode, reason="done", terminated=True).success
@@ -251,19 +257,19 @@ def test_weights_that_do_not_fit_change_nothing_and_are_said(tmp_path, base, che
     start_replay(nodes, tmp_path)
     start_policy(nodes, base)
     good = drawn_residual(checkpoint)
-    until(lambda: robot.client.server_is_ready() and robot.replay, "the nodes")
+    wait_until(lambda: robot.client.server_is_ready() and robot.replay, "the nodes")
     handle = robot.goal(seed=1)
     assert "no learner has sent weights" in robot.result(handle).message
     robot.send_weights(message_of(good))
-    time.sleep(0.5)
+    robot.wait_for_policy()
     wrong_hash, other_size = message_of(good), message_of(good)
     wrong_hash.sha256 = "0" * 64
     actor = type(good.actor)(type(good.actor.config)(features=9, hidden=4))
     data = to_bytes(type(good)(actor, good.task, good.base_sha256, good.scale, version=5))
     other_size.weights, other_size.sha256 = data, hashlib.sha256(data).hexdigest()
-    for bad in (wrong_hash, other_size):
+    for refused, bad in enumerate((wrong_hash, other_size), start=1):
         robot.send_weights(bad)
-        time.sleep(0.3)
+        robot.wait_for_policy(refused)
     result = robot.play(7)
     assert result.commands_sent > 0
     said = nodes.said()
@@ -279,20 +285,21 @@ def test_learner_learns_what_is_labelled_dies_and_goes_on(tmp_path, base, checkp
     )
     start_replay(nodes, tmp_path)
     nodes.start(LEARNER, *options)
-    until(lambda: robot.weights, "the first weights", 60.0)
+    wait_until(lambda: robot.weights, "the first weights", 60.0)
     first = store_episode(robot)
-    time.sleep(0.5)
-    assert robot.learner is None or robot.learner.episodes == 0, "an episode without a label was learned from"
+    stays(lambda: robot.learner is None or robot.learner.episodes == 0, 0.5, "not learning from what has no label")
     robot.ask("label", episode=first, succeeded=True, source="test")
-    until(lambda: robot.learner and robot.learner.updates == 16 and robot.learner.owed == 0, "sixteen updates", 60.0)
-    until(lambda: robot.weights[-1].version == 16, "their weights")
-    until(lambda: list((tmp_path / "learner").glob("state_*")), "the state")
+    wait_until(
+        lambda: robot.learner and robot.learner.updates == 16 and robot.learner.owed == 0, "sixteen updates", 60.0
+    )
+    wait_until(lambda: robot.weights[-1].version == 16, "their weights")
+    wait_until(lambda: list((tmp_path / "learner").glob("state_*")), "the state")
     nodes.kill(LEARNER)
     second = store_episode(robot, seed=2)
     robot.ask("label", episode=second, succeeded=False, source="test")
     robot.learner = None
     nodes.start(LEARNER, *options)
-    until(lambda: robot.learner and robot.learner.updates == 32, "the updates of both", 60.0)
+    wait_until(lambda: robot.learner and robot.learner.updates == 32, "the updates of both", 60.0)
     assert robot.learner.episodes == 2 and robot.learner.steps == 8
 
 

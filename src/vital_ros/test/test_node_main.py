@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 PATIENCE_S = 60.0
 SHELL = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
@@ -20,6 +21,7 @@ from rclpy.action import ActionClient, ActionServer
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
+from waiting import wait_until
 from vital_core.errors import ErrorCode, VitalError
 from vital_ros.process.node_main import exit_with, run_node
 from vital_interfaces.action import ExecuteTrajectory
@@ -108,13 +110,6 @@ class Running:
         except OSError:
             return False
         return state != "Z"
-
-
-def wait_until(true: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.01)
 
 
 @pytest.fixture

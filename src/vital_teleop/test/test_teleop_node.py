@@ -15,6 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
+from waiting import rest_of, stays, wait_until
 
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import JOINT_NAMES
@@ -35,7 +36,7 @@ class Hand(Node):
         self.velocity_m_s = np.zeros(3)
         self.alive = True
         self.gate, self.teleop, self.events = GateState(), TeleopState(), []
-        self.tcp = []
+        self.tcp, self.moves = [], 0
         self._input = self.create_publisher(OperatorInput, "/vital/operator_input", 10)
         self.create_subscription(GateState, "/vital/gate_state", self.on_gate, LATCHED)
         self.create_subscription(TeleopState, "/vital/teleop_state", self.on_teleop, 10)
@@ -55,6 +56,7 @@ class Hand(Node):
         self.tcp.append((time.monotonic(), kinematics.forward(joints)[:3, 3]))
 
     def move(self):
+        self.moves += 1
         if self.alive:
             p = self.sample.pose.position
             p.x, p.y, p.z = (np.array([p.x, p.y, p.z]) + self.velocity_m_s / 30).tolist()
@@ -62,11 +64,14 @@ class Hand(Node):
             self._input.publish(self.sample)
             self.sample.event = 0
 
-    def wait(self, condition, timeout_s=30.0):
-        end = time.monotonic() + timeout_s
-        while not condition() and time.monotonic() < end:
-            time.sleep(0.01)
-        assert condition(), f"gate {self.gate}, teleop {self.teleop}"
+    def tcp_m(self):
+        return self.tcp[-1][1]
+
+    def open_clutch(self):
+        """Until the node has seen it open: several of the device's samples."""
+        self.sample.clutch = False
+        heard = self.moves
+        wait_until(lambda: self.moves >= heard + 5, "samples with an open clutch")
 
     def moved_m(self, since_s):
         places = np.array([place for t, place in list(self.tcp) if t >= since_s])
@@ -102,8 +107,8 @@ def hand():
     thread = threading.Thread(target=spin, daemon=True)
     thread.start()
     try:
-        node.wait(lambda: len(node.tcp) > 20 and 0.0 <= node.gate.joint_state_age_s < 0.5, 60.0)
-        node.wait(lambda: node.teleop.device == "remote" and node.teleop.mode == TeleopState.IDLE, 60.0)
+        wait_until(lambda: len(node.tcp) > 20 and 0.0 <= node.gate.joint_state_age_s < 0.5, 60.0)
+        wait_until(lambda: node.teleop.device == "remote" and node.teleop.mode == TeleopState.IDLE, 60.0)
         node.gate_process = processes[1]
         yield node
     finally:
@@ -120,77 +125,73 @@ def hand():
 def test_hand_over_moves_nothing_and_the_arm_follows(hand):
     start_s = time.monotonic()
     hand.sample.clutch = True
-    hand.wait(lambda: hand.teleop.mode == TeleopState.ENGAGED)
-    time.sleep(0.7)
+    wait_until(lambda: hand.teleop.mode == TeleopState.ENGAGED)
+    rest_of(hand.tcp_m, 0.5, atol=1e-5)
     jump_m = hand.moved_m(start_s)
     print(f"hand-over jump {1000 * jump_m:.3f} mm")
     assert jump_m < 0.0005
     hand.velocity_m_s = np.array([0.0, 0.03, -0.02])
     moving_s = time.monotonic()
-    time.sleep(1.5)
+    wait_until(lambda: time.monotonic() - moving_s > 1.5)
     hand.velocity_m_s = np.zeros(3)
-    time.sleep(0.7)
+    rest_of(hand.tcp_m, atol=1e-5)
     went = hand.tcp[-1][1] - next(place for t, place in hand.tcp if t >= moving_s)
     p = hand.sample.pose.position
     np.testing.assert_allclose(went, [p.x, p.y, p.z], atol=0.003)
     assert hand.gate.owner == "teleop" and hand.gate.rejected == 0
     back_s = time.monotonic()
     hand.sample.clutch = False
-    hand.wait(lambda: hand.gate.owner == "")
-    time.sleep(0.5)
+    wait_until(lambda: hand.gate.owner == "")
+    rest_of(hand.tcp_m, atol=1e-5)
     print(f"hand-back jump {1000 * hand.moved_m(back_s):.3f} mm")
     assert hand.moved_m(back_s) < 0.0005
 
 
 def test_lost_device_gives_the_arm_back_and_needs_an_open_clutch(hand):
     hand.sample.clutch = True
-    hand.wait(lambda: hand.gate.owner == "teleop")
+    wait_until(lambda: hand.gate.owner == "teleop")
     hand.alive = False
-    hand.wait(lambda: hand.teleop.mode == TeleopState.LOST and hand.gate.owner == "")
+    wait_until(lambda: hand.teleop.mode == TeleopState.LOST and hand.gate.owner == "")
     hand.alive = True
-    hand.wait(lambda: hand.teleop.mode == TeleopState.IDLE)
-    time.sleep(0.5)
-    assert hand.gate.owner == ""
-    hand.sample.clutch = False
-    time.sleep(0.3)
+    wait_until(lambda: hand.teleop.mode == TeleopState.IDLE)
+    stays(lambda: hand.gate.owner == "", 0.5, "the arm without an owner")
+    hand.open_clutch()
     hand.sample.clutch = True
-    hand.wait(lambda: hand.gate.owner == "teleop")
+    wait_until(lambda: hand.gate.owner == "teleop")
     hand.sample.clutch = False
-    hand.wait(lambda: hand.gate.owner == "")
+    wait_until(lambda: hand.gate.owner == "")
 
 
 def test_a_frozen_gate_is_noticed_and_the_clutch_must_open_before_the_arm_follows_again(hand):
     hand.sample.clutch = True
-    hand.wait(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
+    wait_until(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
     hand.gate_process.send_signal(signal.SIGSTOP)
     try:
         start_s = time.monotonic()
-        hand.wait(lambda: "the command gate does not answer for 1" in hand.teleop.message)
+        wait_until(lambda: "the command gate does not answer for 1" in hand.teleop.message)
         assert 0.8 < time.monotonic() - start_s < 4.0
-        hand.wait(lambda: hand.teleop.mode == TeleopState.IDLE)
+        wait_until(lambda: hand.teleop.mode == TeleopState.IDLE)
         sent = hand.teleop.commands_sent
     finally:
         hand.gate_process.send_signal(signal.SIGCONT)
-    hand.wait(lambda: hand.gate.owner == "")
+    wait_until(lambda: hand.gate.owner == "")
     assert hand.teleop.mode == TeleopState.IDLE and hand.teleop.commands_sent == sent
-    hand.sample.clutch = False
-    time.sleep(0.3)
+    hand.open_clutch()
     hand.sample.clutch = True
-    hand.wait(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
+    wait_until(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
     hand.sample.clutch = False
-    hand.wait(lambda: hand.gate.owner == "")
+    wait_until(lambda: hand.gate.owner == "")
 
 
 def test_buttons_speak_once_and_stop_stops(hand):
     hand.events.clear()
     hand.sample.event = TeleopEvent.SUCCESS
-    hand.wait(lambda: TeleopEvent.SUCCESS in hand.events)
+    wait_until(lambda: TeleopEvent.SUCCESS in hand.events)
     hand.sample.clutch = True
-    hand.wait(lambda: hand.gate.owner == "teleop")
+    wait_until(lambda: hand.gate.owner == "teleop")
     hand.sample.event = TeleopEvent.STOP
-    hand.wait(lambda: hand.gate.mode == GateState.LATCHED)
+    wait_until(lambda: hand.gate.mode == GateState.LATCHED)
     assert "STOP on the remote" in hand.gate.stop_reason
-    hand.wait(lambda: hand.teleop.mode == TeleopState.IDLE)
-    hand.sample.clutch = False
-    time.sleep(0.3)
+    wait_until(lambda: hand.teleop.mode == TeleopState.IDLE)
+    hand.open_clutch()
     assert hand.events.count(TeleopEvent.SUCCESS) == 1

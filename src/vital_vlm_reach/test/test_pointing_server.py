@@ -24,6 +24,7 @@ from pointing_server import (
     silent,
     torn,
 )
+from waiting import wait_until
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.pointing.http_exchange import Endpoint
@@ -142,14 +143,7 @@ def test_a_slow_server_costs_the_time_out_and_no_more(server, fault):
     told = refused(server, fault, code=ErrorCode.TIMEOUT, timeout_s=0.5)
     assert 0.4 < time.monotonic() - began < 1.5 and "0.5 s" in told
     assert len(server.questions()) == 1
-    assert _settles(lambda: threading.active_count() <= before + 1)
-
-
-def _settles(condition, within_s=2.0):
-    end = time.monotonic() + within_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+    wait_until(lambda: threading.active_count() <= before + 1, "the end of threads", 2.0)
 
 
 def test_a_second_try_has_what_is_left_of_the_time(server):

@@ -27,6 +27,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
+from waiting import answer_of, rest_of, wait_until
 
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
@@ -38,7 +39,7 @@ from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
 from vital_ros.qos import IMAGES, LATCHED, as_offered
-from vital_vlm_reach.reach_messages import motion_of, point_message
+from vital_vlm_reach.reach_messages import motion_of, stamped_point_message
 
 OPTICAL = "camera_color_optical_frame"
 SOCKET = np.array([0.46, -0.02, 0.035])
@@ -90,7 +91,7 @@ class Bench(Node):
         super().__init__("bench", context=context)
         self.joints = HOME_RAD.copy()
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
-        self.image_age_s, self.stalls, self.depth_frame = 0.0, 0, OPTICAL
+        self.image_age_s, self.stalls, self.images, self.depth_frame = 0.0, 0, 0, OPTICAL
         self.trajectories = []
         group = ReentrantCallbackGroup()
         self._images = {
@@ -146,6 +147,12 @@ class Bench(Node):
         depth_header = Header(frame_id=self.depth_frame, stamp=header.stamp)
         self._images["depth"].publish(to_message(self.depth_mm, "16UC1", depth_header))
         self._info.publish(CameraInfo(header=header, width=640, height=480, k=K.flatten()))
+        self.images += 1
+
+    def wait_for_images(self) -> None:
+        """Until what is seen now has been shown twice."""
+        shown = self.images
+        wait_until(lambda: self.images >= shown + 2, "images")
 
     def _feel(self) -> None:
         if self.moving:
@@ -187,13 +194,6 @@ class Bench(Node):
         return result
 
 
-def wait(future, timeout_s: float):
-    done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
-    assert done.wait(timeout_s), "no answer in time"
-    return future.result()
-
-
 class Session:
     """The bench, spinning, and the node's process."""
 
@@ -215,21 +215,23 @@ class Session:
         assert self.bench.reach.wait_for_server(timeout_sec=10.0)
 
     def ask(self, prompt: str = "insert the USB stick into the USB port") -> LocalizeTarget.Response:
-        return wait(self.bench.localize.call_async(LocalizeTarget.Request(prompt=prompt)), 10.0)
+        return answer_of(self.bench.localize.call_async(LocalizeTarget.Request(prompt=prompt)), 10.0)
 
     def start_reach(
         self, point=SOCKET, seed: int = 7, task: str = "usb_insertion", feedback=lambda _: None, valid_s: float = 0.0
     ):
         now = self.bench.get_clock().now()
-        goal = ReachTarget.Goal(task=task, seed=seed, point=point_message(np.asarray(point, float), now.to_msg()))
+        goal = ReachTarget.Goal(
+            task=task, seed=seed, point=stamped_point_message(np.asarray(point, float), now.to_msg())
+        )
         if valid_s:
             goal.valid_until = (now + Duration(seconds=valid_s)).to_msg()
-        handle = wait(self.bench.reach.send_goal_async(goal, feedback), 5.0)
+        handle = answer_of(self.bench.reach.send_goal_async(goal, feedback), 5.0)
         assert handle.accepted
         return handle
 
     def reach(self, **request) -> ReachTarget.Result:
-        return wait(self.start_reach(**request).get_result_async(), 25.0).result
+        return answer_of(self.start_reach(**request).get_result_async(), 25.0).result
 
     def reset(self) -> None:
         bench = self.bench
@@ -291,9 +293,7 @@ def fresh(request) -> None:
 def test_images_are_asked_for_again_where_every_camera_offers_it(session, offered, asked):
     node, topic = session.bench, f"/offered_{len(offered)}"
     publishers = [node.create_publisher(Image, topic, qos) for qos in offered]
-    deadline = time.monotonic() + 5.0
-    while node.count_publishers(topic) < len(offered) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: node.count_publishers(topic) == len(offered), "the publishers")
     assert as_offered(node, topic) is asked
     for publisher in publishers:
         node.destroy_publisher(publisher)
@@ -325,11 +325,10 @@ def test_what_cannot_be_pointed_at_is_refused(session, prompt, code, told):
 
 def test_no_depth_and_no_camera_are_refused(session):
     session.bench.depth_mm = np.zeros((480, 640), np.uint16)
-    time.sleep(0.3)
+    session.bench.wait_for_images()
     answer = session.ask()
     assert answer.error_code == int(ErrorCode.NO_DEPTH) and "0 of 289" in answer.message
     session.bench.seeing = False
-    time.sleep(0.3)
     answer = session.ask()
     assert answer.error_code == int(ErrorCode.NO_CAMERA)
     assert "/camera/camera/color/image_raw" in answer.message and "1.5 s" in answer.message
@@ -337,7 +336,7 @@ def test_no_depth_and_no_camera_are_refused(session):
 
 def test_depth_from_another_frame_than_the_colours_is_refused(session):
     session.bench.depth_frame = "camera_depth_optical_frame"
-    time.sleep(0.3)
+    session.bench.wait_for_images()
     answer = session.ask()
     assert answer.error_code == int(ErrorCode.BAD_OBSERVATION)
     assert "camera_depth_optical_frame" in answer.message and "align_depth" in answer.message
@@ -356,11 +355,10 @@ def test_images_of_the_past_are_waited_out_and_then_named(session):
 def test_a_gate_that_falls_silent_ends_the_reach_and_the_next_goal_takes_up_again(session):
     session.bench.mode = "hang"
     handle = session.start_reach()
-    while not session.bench.trajectories:
-        time.sleep(0.01)
+    wait_until(lambda: session.bench.trajectories, "a trajectory")
     session.bench.owning.beating = False
     start = time.monotonic()
-    result = wait(handle.get_result_async(), 10.0).result
+    result = answer_of(handle.get_result_async(), 10.0).result
     assert result.error_code == int(ErrorCode.NODE_LOST) and "the command gate does not answer" in result.message
     assert 0.8 < time.monotonic() - start < 3.0
     session.reset()
@@ -370,15 +368,14 @@ def test_a_gate_that_falls_silent_ends_the_reach_and_the_next_goal_takes_up_agai
 def test_the_arm_is_brought_above_the_target_and_given_back(session):
     phases = []
     handle = session.start_reach(feedback=lambda m: phases.append((m.feedback.phase, m.feedback.progress)))
-    result = wait(handle.get_result_async(), 20.0).result
+    result = answer_of(handle.get_result_async(), 20.0).result
     assert result.success, result.message
     assert result.error_m < 0.0005 and 0.0 < result.planning_s < 5.0
     tcp = kinematics.forward(session.bench.joints)[:3, 3]
     hover = SOCKET + np.array(load_task("usb_insertion").start_centre_m)
     assert (np.abs(tcp - hover) <= (0.0305, 0.0305, 0.0055)).all()
     assert result.goal.header.frame_id == "link_base"
-    time.sleep(0.3)
-    assert session.bench.owning.owners == ["reach", ""]
+    wait_until(lambda: session.bench.owning.owners == ["reach", ""], "the arm given back")
     assert phases[0][0] == "planning" and phases[-1][0] == "moving" and phases[-1][1] > 0.5
     np.testing.assert_allclose(session.bench.trajectories[0].positions_rad[0], HOME_RAD, atol=1e-6)
 
@@ -390,9 +387,7 @@ def test_who_comes_late_is_shown_the_last_target_and_the_last_planned_motion(ses
         session.bench.create_subscription(kind, topic, lambda m, topic=topic: shown.update({topic: m}), LATCHED)
         for kind, topic in ((PointStamped, "/vital/target"), (JointTrajectory, "/vital/planned_motion"))
     ]
-    deadline = time.monotonic() + 5.0
-    while len(shown) < len(heard) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(shown) == len(heard), "target and motion")
     for subscription in heard:
         session.bench.destroy_subscription(subscription)
     point = shown["/vital/target"].point
@@ -419,8 +414,7 @@ def test_a_reach_that_cannot_be_done_ends_with_its_code_and_the_arm_given_back(s
     result = session.reach(**request_)
     assert (result.success, result.error_code) == (False, int(code)), result.message
     assert result.message
-    time.sleep(0.2)
-    assert session.bench.owning.owner == ""
+    wait_until(lambda: session.bench.owning.owner == "", "the arm given back")
 
 
 def test_a_sensor_that_stalls_for_a_moment_is_waited_for_and_one_that_stays_silent_is_told(session):
@@ -434,32 +428,27 @@ def test_a_sensor_that_stalls_for_a_moment_is_waited_for_and_one_that_stays_sile
 
 def test_a_reach_without_joint_states_is_refused(session):
     session.bench.moving = False
-    time.sleep(0.1)
     result = session.reach()
     assert result.error_code == int(ErrorCode.SENSOR_FAULT) and "/joint_states" in result.message
 
 
 def test_a_cancel_stops_the_arm_and_gives_it_back(session):
     handle = session.start_reach()
-    while not session.bench.trajectories:
-        time.sleep(0.01)
-    wait(handle.cancel_goal_async(), 5.0)
-    answer = wait(handle.get_result_async(), 10.0)
+    wait_until(lambda: session.bench.trajectories, "a trajectory")
+    answer_of(handle.cancel_goal_async(), 5.0)
+    answer = answer_of(handle.get_result_async(), 10.0)
     assert answer.result.error_code == int(ErrorCode.CANCELLED), answer.result.message
-    stopped = session.bench.joints.copy()
-    time.sleep(0.3)
-    np.testing.assert_array_equal(stopped, session.bench.joints)
+    rest_of(lambda: session.bench.joints, timeout_s=1.5)
     assert session.bench.owning.owner == ""
     assert session.reach().success
 
 
 def test_a_cancel_while_planning_is_answered_at_once_and_the_plan_is_dropped(session):
     handle = session.start_reach(seed=99)
-    while "thinking" not in session.log.read_text():
-        time.sleep(0.01)
+    wait_until(lambda: "thinking" in session.log.read_text(), "planning")
     start = time.monotonic()
-    wait(handle.cancel_goal_async(), 5.0)
-    answer = wait(handle.get_result_async(), 10.0)
+    answer_of(handle.cancel_goal_async(), 5.0)
+    answer = answer_of(handle.get_result_async(), 10.0)
     assert time.monotonic() - start < 1.0
     assert answer.status == GoalStatus.STATUS_CANCELED
     assert answer.result.error_code == int(ErrorCode.CANCELLED), answer.result.message
@@ -468,29 +457,32 @@ def test_a_cancel_while_planning_is_answered_at_once_and_the_plan_is_dropped(ses
 
 
 def test_a_goal_after_its_valid_until_is_refused_and_one_before_it_is_not(session):
-    result = wait(session.start_reach(valid_s=-8.2).get_result_async(), 10.0).result
+    result = answer_of(session.start_reach(valid_s=-8.2).get_result_async(), 10.0).result
     assert (result.success, result.error_code) == (False, int(ErrorCode.TIMEOUT))
     assert "came 8.2 s after its valid_until" in result.message or "came 8.3 s" in result.message
     assert not session.bench.trajectories
-    assert wait(session.start_reach(valid_s=60.0).get_result_async(), 25.0).result.success
+    assert answer_of(session.start_reach(valid_s=60.0).get_result_async(), 25.0).result.success
 
 
 def test_a_second_reach_waits_its_turn_and_localisation_goes_on_meanwhile(session):
     session.bench.mode = "hang"
     first = session.start_reach()
-    while not session.bench.trajectories:
-        time.sleep(0.01)
+    wait_until(lambda: session.bench.trajectories, "a trajectory")
     assert session.ask().success
     second = session.reach()
     assert second.error_code == int(ErrorCode.BUSY)
     assert session.bench.owning.owner == "reach", "the end of the second one is not the first one's"
-    wait(first.cancel_goal_async(), 5.0)
-    assert wait(first.get_result_async(), 10.0).result.error_code == int(ErrorCode.CANCELLED)
+    answer_of(first.cancel_goal_async(), 5.0)
+    assert answer_of(first.get_result_async(), 10.0).result.error_code == int(ErrorCode.CANCELLED)
 
 
 def test_the_state_of_the_node_is_in_the_diagnostics(session):
-    time.sleep(1.2)
-    mine = [s for m in session.bench.diagnostics for s in m.status if s.name.endswith("vlm_reach_node")]
+    def mine_of(messages):
+        return [s for m in messages for s in m.status if s.name.endswith("vlm_reach_node")]
+
+    session.bench.diagnostics.clear()
+    wait_until(lambda: mine_of(session.bench.diagnostics), "diagnostics")
+    mine = mine_of(session.bench.diagnostics)
     values = {v.key: v.value for v in mine[-1].values}
     assert int(values["localized"]) >= 1 and "reached" in values
 
@@ -498,14 +490,10 @@ def test_the_state_of_the_node_is_in_the_diagnostics(session):
 def test_an_interrupt_during_a_reach_stops_the_arm_and_leaves_no_traceback(session):
     """The last one: it ends the node."""
     session.start_reach()
-    while not session.bench.trajectories:
-        time.sleep(0.01)
+    wait_until(lambda: session.bench.trajectories, "a trajectory")
     session.process.send_signal(signal.SIGINT)
     assert session.process.wait(10.0) == 0
-    time.sleep(0.3)
-    stopped = session.bench.joints.copy()
-    time.sleep(0.3)
-    np.testing.assert_array_equal(stopped, session.bench.joints)
+    rest_of(lambda: session.bench.joints, timeout_s=1.5)
     log = session.log.read_text()
     assert "Traceback" not in log, log
     assert "RuntimeError: the model broke" in log

@@ -13,7 +13,7 @@ from vital_vlm_reach.localisation.frames import FixedFrames
 from vital_vlm_reach.localisation.localization import Located, localize
 from vital_vlm_reach.pointing import PointingModel
 from vital_vlm_reach.reach_journal import ReachJournal
-from vital_vlm_reach.reach_messages import point_message
+from vital_vlm_reach.reach_messages import stamped_point_message
 from vital_vlm_reach.reach_parameters import ReachParameters
 
 Answer: TypeAlias = LocalizeTarget.Response
@@ -57,4 +57,4 @@ def fill_located(response: LocalizeTarget.Response, located: Located, stamp: Tim
     response.success, response.message = True, located.message
     response.pixel_u, response.pixel_v = map(float, located.pixel_uv)
     response.confidence = float(located.confidence)
-    response.point = point_message(located.point.point_m, stamp)
+    response.point = stamped_point_message(located.point.point_m, stamp)

@@ -5,7 +5,7 @@ from rclpy.action.server import ServerGoalHandle
 
 from vital_core.errors import ErrorCode
 from vital_interfaces.action import ReachTarget
-from vital_vlm_reach.reach_messages import pose_message
+from vital_ros.conversions import base_pose_message
 from vital_vlm_reach.reach_outcome import ReachOutcome
 
 
@@ -14,7 +14,7 @@ def reach_result(outcome: ReachOutcome, stamp: Time) -> ReachTarget.Result:
     succeeded = outcome.code is ErrorCode.OK
     result = ReachTarget.Result(success=succeeded, error_code=int(outcome.code), message=outcome.message)
     if outcome.t_base_tcp_goal is not None:
-        result.goal = pose_message(outcome.t_base_tcp_goal, stamp)
+        result.goal = base_pose_message(outcome.t_base_tcp_goal, stamp)
     result.error_m, result.planning_s = outcome.error_m, outcome.planning_s
     return result
 

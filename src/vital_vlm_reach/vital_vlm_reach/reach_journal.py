@@ -12,7 +12,7 @@ from trajectory_msgs.msg import JointTrajectory
 from vital_ros.diagnostics import OK, WARN, Health
 from vital_ros.qos import LATCHED
 from vital_vlm_reach.planning.motion import JointMotion
-from vital_vlm_reach.reach_messages import point_message, trajectory_message
+from vital_vlm_reach.reach_messages import stamped_point_message, trajectory_message
 
 
 class ReachJournal:
@@ -27,7 +27,7 @@ class ReachJournal:
 
     def found(self, point_m: NDArray[np.float64]) -> None:
         """Show where the target (3,) was found, in `link_base`, m."""
-        self._target.publish(point_message(point_m, self._clock.now().to_msg()))
+        self._target.publish(stamped_point_message(point_m, self._clock.now().to_msg()))
 
     def planned(self, motion: JointMotion) -> None:
         """Show the motion that the gate is about to be asked for; from any thread."""

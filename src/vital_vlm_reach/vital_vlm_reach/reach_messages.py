@@ -1,16 +1,17 @@
 """Messages of the reach to and from its own types."""
 
 import numpy as np
-from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import PointStamped, PoseStamped, TransformStamped
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PointStamped, TransformStamped
 from numpy.typing import NDArray
+from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
+from vital_ros.conversions import array_of, duration_message, point_message, seconds
 from vital_ros.message_check import FARTHEST_M, no_longer, rigid_pose
 from vital_vlm_reach.planning.motion import JointMotion, at_rest
 
@@ -23,13 +24,12 @@ def trajectory_message(motion: JointMotion) -> JointTrajectory:
     for t, q, v, a in zip(
         motion.times_s, motion.positions_rad, motion.velocities_rad_s, motion.accelerations_rad_s2, strict=True
     ):
-        nanoseconds = round(float(t) * 1e9)
         message.points.append(
             JointTrajectoryPoint(
                 positions=q.tolist(),
                 velocities=v.tolist(),
                 accelerations=a.tolist(),
-                time_from_start=Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9),
+                time_from_start=duration_message(float(t)),
             )
         )
     return message
@@ -42,7 +42,7 @@ def motion_of(message: JointTrajectory) -> JointMotion:
     """
     try:
         order = [list(message.joint_names).index(name) for name in JOINT_NAMES]
-        times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in message.points]
+        times = [seconds(p.time_from_start) for p in message.points]
         columns = [[getattr(p, field) for p in message.points] for field in ("positions", "velocities")]
         positions, velocities = (np.array(rows, dtype=float)[:, order] for rows in columns)
     except (ValueError, IndexError) as error:
@@ -61,12 +61,9 @@ def motion_of(message: JointTrajectory) -> JointMotion:
     return JointMotion(np.array(times), positions, velocities, np.gradient(velocities, times, axis=0))
 
 
-def point_message(point_m: NDArray[np.float64], stamp: Time) -> PointStamped:
+def stamped_point_message(point_m: NDArray[np.float64], stamp: Time) -> PointStamped:
     """A point (3,) in `link_base`."""
-    message = PointStamped()
-    message.header.frame_id, message.header.stamp = BASE_FRAME, stamp
-    message.point.x, message.point.y, message.point.z = map(float, point_m)
-    return message
+    return PointStamped(header=Header(frame_id=BASE_FRAME, stamp=stamp), point=point_message(point_m))
 
 
 def point_of(message: PointStamped) -> NDArray[np.float64]:
@@ -75,22 +72,12 @@ def point_of(message: PointStamped) -> NDArray[np.float64]:
         raise VitalError(
             ErrorCode.BAD_PARAMETER, f"the point is in '{message.header.frame_id}', expected '{BASE_FRAME}'"
         )
-    point = np.array([message.point.x, message.point.y, message.point.z])
+    point = array_of(message.point)
     if not (np.abs(point) <= FARTHEST_M).all():
         raise VitalError(
             ErrorCode.BAD_PARAMETER, f"the point is {point} m, expected finite values of at most {FARTHEST_M:g} in size"
         )
     return point
-
-
-def pose_message(t_base: Pose, stamp: Time) -> PoseStamped:
-    """A pose in `link_base`."""
-    message = PoseStamped()
-    message.header.frame_id, message.header.stamp = BASE_FRAME, stamp
-    p, o = message.pose.position, message.pose.orientation
-    p.x, p.y, p.z = map(float, t_base[:3, 3])
-    o.x, o.y, o.z, o.w = map(float, pose_of.to_quaternion(t_base))
-    return message
 
 
 def transform_of(message: TransformStamped) -> tuple[str, str, Pose]:

@@ -10,8 +10,9 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
 from vital_core.clock import steady_s
-from vital_data.convert.messages import JOINT_TOPIC, messages_of, time_message
+from vital_data.convert.messages import JOINT_TOPIC, messages_of
 from vital_data.dataset import synthetic
+from vital_ros.conversions import time_message
 from vital_ros.process.node_main import exit_with, run_node
 
 SENSORS = ("/wrist_camera/image_raw", "/anyskin/tactile", JOINT_TOPIC)

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point, PointStamped
+from geometry_msgs.msg import PointStamped
 from numpy.typing import NDArray
 from rclpy.action import ActionClient
 from rclpy.duration import Duration
@@ -25,6 +25,7 @@ from vital_interfaces.msg import GateState, SimTruth
 from vital_interfaces.srv import LocalizeTarget, Stop
 from vital_ros.boundary import subscribe
 from vital_ros.calls import Question, call, never, run_action
+from vital_ros.conversions import array_of, point_message
 from vital_ros.gate_watch import GateWatch
 
 # Success must last this long before a label is given, so that a plug bouncing in the opening is none.
@@ -131,8 +132,7 @@ class RosSkills:
         """
         task = load_task(name)
         self.label.clear()
-        x, y, z = (located.point_m + task.finish_m).tolist()
-        finish = [Point(x=x, y=y, z=z)]
+        finish = [point_message(located.point_m + task.finish_m)]
         goal = RunPolicy.Goal(task=name, duration_s=task.episode_s, learn=True, seed=seed, finish=finish)
         return self._carry_out(self._policy, goal, task.episode_s + 10.0, over)
 
@@ -236,15 +236,11 @@ class RosSkills:
 
     def true_target_m(self) -> NDArray[np.float64] | None:
         """As in `task_run.Skills`."""
-        return None if self._truth is None else _position(self._truth.target)
+        return None if self._truth is None else array_of(self._truth.target.position)
 
     def true_tcp_m(self) -> NDArray[np.float64] | None:
         """As in `task_run.Skills`."""
-        return None if self._truth is None else _position(self._truth.tcp)
-
-
-def _position(pose: Any) -> NDArray[np.float64]:
-    return np.array([pose.position.x, pose.position.y, pose.position.z])
+        return None if self._truth is None else array_of(self._truth.tcp.position)
 
 
 def _grown(before: GateState | None, after: GateState | None, counter: str) -> int:

@@ -13,7 +13,7 @@ from rclpy.task import Future
 from trajectory_msgs.msg import JointTrajectory
 
 from vital_control.gripper.gripper_relay import GripperRelay
-from vital_core.arm.urdf import GRIPPER_CLOSED_RAD
+from vital_core.arm.xarm7 import GRIPPER_CLOSED_RAD, GRIPPER_JOINT
 from vital_core.errors import ErrorCode, VitalError
 from vital_ros.boundary import subscribe
 from vital_ros.diagnostics import ERROR, OK, Diagnostics, Health
@@ -22,7 +22,6 @@ from vital_ros.process.node_main import exit_with, run_node
 
 TOPIC = "/xarm_gripper_traj_controller/joint_trajectory"
 ACTION = "/xarm_gripper/gripper_action"
-JOINT = "drive_joint"
 
 
 def gripper_command_type() -> Any:
@@ -39,8 +38,10 @@ def gripper_command_type() -> Any:
 def position_of(message: JointTrajectory) -> float:
     """drive_joint's last position in rad, within its stroke. Raises VitalError when there is none."""
     names, points = list(message.joint_names), message.points
-    if names != [JOINT] or not points or len(points[-1].positions) != 1 or math.isnan(points[-1].positions[0]):
-        raise refusal(f"gripper trajectory of {len(points)} points for {names[:7]}, expected one position of {JOINT}")
+    if names != [GRIPPER_JOINT] or not points or len(points[-1].positions) != 1 or math.isnan(points[-1].positions[0]):
+        raise refusal(
+            f"gripper trajectory of {len(points)} points for {names[:7]}, expected one position of {GRIPPER_JOINT}"
+        )
     return min(max(points[-1].positions[0], 0.0), GRIPPER_CLOSED_RAD)
 
 

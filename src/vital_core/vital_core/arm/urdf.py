@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from vital_core.arm.xarm7 import (
     BASE_FRAME,
     FLANGE_TO_TCP_M,
+    GRIPPER_CLOSED_RAD,
+    GRIPPER_JOINT,
     HOME_RAD,
     JOINTS,
     MAX_JOINT_SPEED_RAD_S,
@@ -27,7 +29,6 @@ Vector = ArrayLike
 
 GRIPPER_FRAME = "xarm_gripper_base_link"
 WRIST_CAMERA_FRAME = "wrist_camera_optical_frame"
-GRIPPER_CLOSED_RAD = 0.85
 # Nominal mount of the wrist camera beside the gripper, in link_tcp: m, and URDF roll, pitch, yaw in rad.
 WRIST_CAMERA_XYZ_M = (0.060, 0.0, -0.060)
 WRIST_CAMERA_RPY_RAD = (float(np.deg2rad(21.5)), 0.0, float(-np.pi / 2))
@@ -83,7 +84,7 @@ BODIES: Mapping[str, Body] = {
 
 # (joint, parent, child, origin, axis about x): the first drives, the others follow it one to one.
 _GRIPPER_JOINTS = (
-    ("drive_joint", GRIPPER_FRAME, "left_outer_knuckle", (0, 0.035, 0.059098), 1),
+    (GRIPPER_JOINT, GRIPPER_FRAME, "left_outer_knuckle", (0, 0.035, 0.059098), 1),
     ("left_finger_joint", "left_outer_knuckle", "left_finger", (0, 0.035465, 0.042039), -1),
     ("left_inner_knuckle_joint", GRIPPER_FRAME, "left_inner_knuckle", (0, 0.02, 0.074098), 1),
     ("right_outer_knuckle_joint", GRIPPER_FRAME, "right_outer_knuckle", (0, -0.035, 0.059098), -1),
@@ -166,8 +167,8 @@ def _add_gripper(robot: ET.Element) -> None:
         _origin(joint, origin)
         ET.SubElement(joint, "axis", xyz=f"{axis} 0 0")
         _limit(joint, 0.0, GRIPPER_CLOSED_RAD, 50.0, 2.0)
-        if name != "drive_joint":
-            ET.SubElement(joint, "mimic", joint="drive_joint", multiplier="1", offset="0")
+        if name != GRIPPER_JOINT:
+            ET.SubElement(joint, "mimic", joint=GRIPPER_JOINT, multiplier="1", offset="0")
 
 
 def _add_body(link: ET.Element, body: Body) -> None:
@@ -240,7 +241,7 @@ def _add_ros2_control(robot: ET.Element, hardware: str, parameters: Mapping[str,
     for joint, home in zip(JOINTS, HOME_RAD, strict=True):
         _add_interfaces(system, joint.name, ("position", "velocity"), float(home))
     if hardware == "mock":
-        _add_interfaces(system, "drive_joint", ("position",), GRIPPER_CLOSED_RAD)
+        _add_interfaces(system, GRIPPER_JOINT, ("position",), GRIPPER_CLOSED_RAD)
 
 
 def _add_interfaces(system: ET.Element, name: str, commands: Sequence[str], initial: float) -> None:

@@ -12,6 +12,9 @@ JOINT_NAMES = tuple(f"joint{i}" for i in range(1, 8))
 BASE_FRAME = "link_base"
 TCP_FRAME = "link_tcp"
 FLANGE_TO_TCP_M = 0.172
+# The joint that drives the gripper, and where it is when the gripper is closed; 0 is open.
+GRIPPER_JOINT = "drive_joint"
+GRIPPER_CLOSED_RAD = 0.85
 MAX_JOINT_SPEED_RAD_S = 3.14
 # MoveIt's limits in the vendor's configuration; planning stays below them.
 PLANNING_JOINT_SPEED_RAD_S = 2.14

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped, Vector3
-from numpy.typing import NDArray
+from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
@@ -16,6 +14,7 @@ from vital_data.files import streams as topics
 from vital_data.files.streams import JOINT_TOPIC, NS_PER_S, Stream
 from vital_interfaces.msg import EndEffectorDelta, TactileArray
 from vital_ros import image_message
+from vital_ros.conversions import quaternion_pose_message, time_message, vector_message
 
 WRIST_FRAME = "wrist_camera_optical_frame"
 # A command of a converted data set that says nothing of its duration is taken to last one frame.
@@ -25,18 +24,8 @@ VALID_S = 0.2
 Fields = Mapping[str, Any]
 
 
-def time_message(stamp_ns: int) -> Time:
-    """builtin_interfaces/Time of a stamp in ns."""
-    return Time(sec=int(stamp_ns // NS_PER_S), nanosec=int(stamp_ns % NS_PER_S))
-
-
 def _header(frame: str, stamp_ns: int) -> Header:
     return Header(frame_id=frame, stamp=time_message(stamp_ns))
-
-
-def _vector(values: NDArray) -> Vector3:
-    x, y, z = map(float, values)
-    return Vector3(x=x, y=y, z=z)
 
 
 def _image(fields: Fields, stamp_ns: int, _: int) -> Any:
@@ -63,11 +52,8 @@ def _joints(fields: Fields, stamp_ns: int, _: int) -> JointState:
 
 
 def _pose(fields: Fields, stamp_ns: int, _: int) -> PoseStamped:
-    message = PoseStamped(header=_header(BASE_FRAME, stamp_ns))
-    p, q = message.pose.position, message.pose.orientation
-    p.x, p.y, p.z = map(float, fields["position_m"])
-    q.x, q.y, q.z, q.w = map(float, fields["quaternion_xyzw"])
-    return message
+    pose = quaternion_pose_message(fields["position_m"], fields["quaternion_xyzw"])
+    return PoseStamped(header=_header(BASE_FRAME, stamp_ns), pose=pose)
 
 
 def _command(fields: Fields, stamp_ns: int, number: int) -> EndEffectorDelta:
@@ -77,8 +63,8 @@ def _command(fields: Fields, stamp_ns: int, number: int) -> EndEffectorDelta:
         seq=int(fields.get("seq", number)),
         valid_until=time_message(stamp_ns + round(VALID_S * NS_PER_S)),
         duration_s=float(fields.get("duration_s", FRAME_S)),
-        translation_m=_vector(fields["translation_m"]),
-        rotation_rad=_vector(fields["rotation_rad"]),
+        translation_m=vector_message(fields["translation_m"]),
+        rotation_rad=vector_message(fields["rotation_rad"]),
         gripper=float(fields["gripper"]),
     )
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import rclpy
 from mcap.records import Message
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rich.console import Console
 from rich.progress import Progress
 
@@ -21,14 +20,13 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_data.files.mcap_file import OpenRecording, open_recording
 from vital_data.files.session import EpisodeEntry, Session
 from vital_ros.process.network import apply_network_settings
+from vital_ros.qos import LAST_TEN
 
 # Played only when asked for: these would move an arm, or speak for the gate.
 ACTING = ("/vital/command", "/vital/gate_state")
 # A listener is found within this; after the first one there is a moment for the others.
 DISCOVERY_S, SETTLE_S = 5.0, 1.0
 COMPANY_EVERY = 50
-# Whoever listens, reliably or not, to what is new or to the last word as well, is served by this.
-FOR_ALL = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -101,7 +99,8 @@ def _play(node: Any, recording: OpenRecording, options: argparse.Namespace, cons
     for channel in summary.channels.values():
         if options.acting or channel.topic not in ACTING:
             kind = _message_class(summary.schemas[channel.schema_id].name)
-            publishers[channel.topic] = node.create_publisher(kind, channel.topic, FOR_ALL)
+            # Serves whoever listens, reliably or not, to what is new or to the last word as well.
+            publishers[channel.topic] = node.create_publisher(kind, channel.topic, LAST_TEN)
     if not _wait_for_listener(publishers.values()):
         console.print("nobody listens yet", style="yellow")
     first_ns, start_s = summary.statistics.message_start_time, time.monotonic()

@@ -6,29 +6,27 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Header
 
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
-from vital_core.arm.xarm7 import BASE_FRAME
 from vital_core.pose import Pose
 from vital_interfaces.msg import EndEffectorDelta, GateState, TactileArray, TeleopState
+from vital_ros.conversions import array_of, base_pose_message
 from vital_ros.message_check import FARTHEST_M, refusal, sound, within
+from vital_ros.qos import EVERY, LAST_TEN
 
-LATCHED = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-RELIABLE = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 JOINTS, COMMAND, POSE, TARGET = "/joint_states", "/vital/command", "/vital/tcp_pose", "/vital/tcp_target"
 TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     ("/wrist_camera/image_raw", Image, qos_profile_sensor_data),
     ("/anyskin/tactile", TactileArray, qos_profile_sensor_data),
     (JOINTS, JointState, qos_profile_sensor_data),
-    (COMMAND, EndEffectorDelta, RELIABLE),
-    ("/vital/gate_state", GateState, LATCHED),
-    ("/vital/teleop_state", TeleopState, RELIABLE),
-    ("/vital/tcp_intended", PoseStamped, RELIABLE),
+    (COMMAND, EndEffectorDelta, EVERY),
+    ("/vital/gate_state", GateState, LAST_TEN),
+    ("/vital/teleop_state", TeleopState, EVERY),
+    ("/vital/tcp_intended", PoseStamped, EVERY),
     ("/sim/wrist_foreground", Image, qos_profile_sensor_data),
 )
 
@@ -55,9 +53,9 @@ def whole_message(data: bytes, kind: type) -> Any:
 
 def delta_of(message: EndEffectorDelta) -> Pose:
     """A command's target in the measured TCP frame."""
-    t, r = message.translation_m, message.rotation_rad
     return pose_of.from_vector(
-        within("translation, m,", (t.x, t.y, t.z), FARTHEST_M), within("rotation, rad,", (r.x, r.y, r.z), 2 * np.pi)
+        within("translation, m,", array_of(message.translation_m), FARTHEST_M),
+        within("rotation, rad,", array_of(message.rotation_rad), 2 * np.pi),
     )
 
 
@@ -95,8 +93,4 @@ class TcpPoses:
 
 def pose_bytes(pose: Pose, stamp: Any) -> bytes:
     """A TCP pose in the base frame as a PoseStamped's bytes."""
-    message = PoseStamped(header=Header(frame_id=BASE_FRAME, stamp=stamp))
-    p, q = message.pose.position, message.pose.orientation
-    p.x, p.y, p.z = map(float, pose[:3, 3])
-    q.x, q.y, q.z, q.w = map(float, pose_of.to_quaternion(pose))
-    return bytes(serialize_message(message))
+    return bytes(serialize_message(base_pose_message(pose, stamp)))

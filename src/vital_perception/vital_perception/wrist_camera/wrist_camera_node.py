@@ -16,6 +16,7 @@ from vital_perception.wrist_camera.image_source import CameraSettings, make_sour
 from vital_perception.wrist_camera.image_watch import ImageWatch, WatchConfig
 from vital_perception.wrist_camera.wrist_camera_parameters import WristCameraParameters
 from vital_ros import image_message
+from vital_ros.conversions import camera_info_message
 from vital_ros.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
@@ -55,15 +56,8 @@ class WristCameraNode(Node):
         stamp = Time(nanoseconds=now.nanoseconds - int((steady_s() - stamp_s) * 1e9), clock_type=now.clock_type)
         header = Header(frame_id=FRAME, stamp=stamp.to_msg())
         self._image.publish(image_message.to_message(small, "rgb8", header))
-        self._info.publish(self._camera_info(header))
-
-    def _camera_info(self, header: Header) -> CameraInfo:
-        info = CameraInfo(header=header, width=IMAGE_SIZE_PX, height=IMAGE_SIZE_PX, distortion_model="equidistant")
-        info.d = self._distortion
-        info.k = [float(v) for v in self._matrix.ravel()]
-        info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-        info.p = [float(v) for v in np.hstack([self._matrix, np.zeros((3, 1))]).ravel()]
-        return info
+        size_px = (IMAGE_SIZE_PX, IMAGE_SIZE_PX)
+        self._info.publish(camera_info_message(self._matrix, size_px, "equidistant", header, self._distortion))
 
     def _health(self) -> Health:
         if self._reader.failure is not None:

@@ -3,10 +3,6 @@
 import math
 
 import numpy as np
-from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Vector3
-from numpy.typing import NDArray
-from rclpy.time import Time as RosTime
 from std_msgs.msg import Header
 
 from vital_core.arm.xarm7 import TCP_FRAME
@@ -17,30 +13,22 @@ from vital_interfaces.msg import EndEffectorDelta, PolicyState
 from vital_rl.acting.episode import EpisodeEnd, TickTimes
 from vital_rl.acting.episode_services import OWNER
 from vital_rl.acting.tick import EpisodeFigures, TickResult
+from vital_ros.conversions import time_message, vector_message
 
 _NOTHING = np.full(ACTION_VALUES, math.nan)
-
-
-def _time(nanoseconds: int) -> Time:
-    return RosTime(nanoseconds=nanoseconds).to_msg()
-
-
-def _vector(values: NDArray[np.float64]) -> Vector3:
-    x, y, z = (float(v) for v in values)
-    return Vector3(x=x, y=y, z=z)
 
 
 def command(action: Action, token: int, seq: int, observed_ns: int, now_ns: int, period_s: float) -> EndEffectorDelta:
     """The command of one tick, valid for one period from ``now_ns`` (ROS time). token: of the arm's acquisition."""
     return EndEffectorDelta(
-        header=Header(stamp=_time(observed_ns), frame_id=TCP_FRAME),
+        header=Header(stamp=time_message(observed_ns), frame_id=TCP_FRAME),
         owner=OWNER,
         token=token,
         seq=seq,
-        valid_until=_time(now_ns + int(period_s * 1e9)),
+        valid_until=time_message(now_ns + int(period_s * 1e9)),
         duration_s=period_s,
-        translation_m=_vector(action.translation_m),
-        rotation_rad=_vector(action.rotation_rad),
+        translation_m=vector_message(action.translation_m),
+        rotation_rad=vector_message(action.rotation_rad),
         gripper=action.gripper,
     )
 
@@ -50,7 +38,7 @@ def state(task: str, seq: int, now_ns: int, sha256: str, result: TickResult, tim
     base = _NOTHING if result.base is None else result.base.to_array()
     executed = _NOTHING if result.action is None else result.action.to_array()
     return PolicyState(
-        header=Header(stamp=_time(now_ns), frame_id=TCP_FRAME),
+        header=Header(stamp=time_message(now_ns), frame_id=TCP_FRAME),
         task=task,
         phase="running",
         seq=seq,

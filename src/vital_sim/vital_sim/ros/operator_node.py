@@ -9,13 +9,14 @@ from vital_core.clock import steady_s
 from vital_core.task import load_task
 from vital_interfaces.msg import OperatorInput, SessionState, SimTruth, TeleopEvent
 from vital_ros.boundary import subscribe
+from vital_ros.conversions import pose_message
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.message_check import one_of, refusal
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import LATCHED
 from vital_sim.demonstrator.operator import Button, Gesture, ScriptedOperator
 from vital_sim.demonstrator.rollout import PERIOD_S
-from vital_sim.ros import sim_messages
+from vital_sim.ros.sim_messages import seeded_truth
 from vital_sim.world.truth import Truth
 
 DEVICE = "scripted"
@@ -44,7 +45,7 @@ class OperatorNode(Node):
         self._shown = 0
         self._input = self.create_publisher(OperatorInput, "/vital/operator_input", 10)
         self._intended = self.create_publisher(PoseStamped, "/vital/tcp_intended", 10)
-        subscribe(self, SimTruth, "/sim/truth", self._on_truth, 1, read=sim_messages.seeded_truth)
+        subscribe(self, SimTruth, "/sim/truth", self._on_truth, 1, read=seeded_truth)
         subscribe(self, SessionState, "/vital/session_state", self._on_session, LATCHED, read=known_session)
         self.create_timer(PERIOD_S, self._tick)
         self._diagnostics = Diagnostics(self, self._health)
@@ -64,11 +65,11 @@ class OperatorNode(Node):
             message.kind, message.gripper = OperatorInput.NONE, 1.0
         else:
             message.kind, message.clutch = OperatorInput.POSE, gesture.clutch
-            message.pose = sim_messages.pose_message(gesture.t_base_hand)
+            message.pose = pose_message(gesture.t_base_hand)
             message.event, message.gripper = EVENTS[gesture.button], gesture.gripper
             if gesture.intended is not None:
                 header = Header(frame_id=BASE_FRAME, stamp=stamp)
-                self._intended.publish(PoseStamped(header=header, pose=sim_messages.pose_message(gesture.intended)))
+                self._intended.publish(PoseStamped(header=header, pose=pose_message(gesture.intended)))
         self._input.publish(message)
 
     def _gesture(self) -> Gesture | None:

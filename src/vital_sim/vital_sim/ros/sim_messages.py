@@ -4,42 +4,18 @@ from typing import Any
 
 import numpy as np
 from control_msgs.msg import JointTrajectoryControllerState
-from geometry_msgs.msg import Pose as PoseMessage
-from geometry_msgs.msg import TransformStamped
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_core import pose as pose_of
-from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_core.arm.xarm7 import BASE_FRAME, GRIPPER_JOINT, JOINT_NAMES, TCP_FRAME
 from vital_core.observation import MAGNETOMETERS
-from vital_core.pose import Pose
 from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
+from vital_ros.conversions import pose_message, seconds
 from vital_ros.message_check import pose_in, refusal, within
 from vital_sim.ros.joint_trajectory import Points, read_points
 from vital_sim.world.truth import Truth
-
-GRIPPER_JOINT = "drive_joint"
-GRIPPER_CLOSED_RAD = 0.85
-
-
-def pose_message(pose: Pose) -> PoseMessage:
-    """geometry_msgs/Pose of a 4x4 pose."""
-    message = PoseMessage()
-    message.position.x, message.position.y, message.position.z = map(float, pose[:3, 3])
-    q = message.orientation
-    q.x, q.y, q.z, q.w = map(float, pose_of.to_quaternion(pose))
-    return message
-
-
-def transform_message(parent: str, child: str, pose: Pose, stamp: Any) -> TransformStamped:
-    """Transform of the pose of ``child`` in ``parent``."""
-    message = TransformStamped(header=Header(frame_id=parent, stamp=stamp), child_frame_id=child)
-    t, r = message.transform.translation, message.transform.rotation
-    t.x, t.y, t.z = map(float, pose[:3, 3])
-    r.x, r.y, r.z, r.w = map(float, pose_of.to_quaternion(pose))
-    return message
 
 
 def joint_message(positions: NDArray, velocities: NDArray, gripper_rad: float, stamp: Any) -> JointState:
@@ -82,17 +58,6 @@ def tactile_message(field_ut: NDArray, valid: bool, baseline_ut: NDArray, baseli
         baseline_ut=baseline_ut.tolist(),
         baseline_id=baseline_id,
     )
-
-
-def camera_info(matrix: NDArray, width: int, height: int, model: str, frame: str, stamp: Any) -> CameraInfo:
-    """Calibration of a camera without distortion beyond its model ('plumb_bob' or 'equidistant')."""
-    info = CameraInfo(header=Header(frame_id=frame, stamp=stamp), width=width, height=height)
-    info.distortion_model = model
-    info.d = [0.0] * (5 if model == "plumb_bob" else 4)
-    info.k = [float(v) for v in matrix.ravel()]
-    info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    info.p = [float(v) for v in np.hstack([matrix, np.zeros((3, 1))]).ravel()]
-    return info
 
 
 def truth_message(truth: Truth, task: str, seed: int, episode: int, stamp: Any) -> SimTruth:
@@ -139,7 +104,7 @@ def points_of(message: JointTrajectory, expected: tuple[str, ...]) -> Points:
         message.joint_names,
         [list(p.positions) for p in message.points],
         [list(p.velocities) for p in message.points],
-        [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points],
+        [seconds(p.time_from_start) for p in message.points],
         expected,
     )
     if isinstance(points, str):

@@ -10,7 +10,7 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
-from vital_core.arm.xarm7 import JOINT_NAMES
+from vital_core.arm.xarm7 import GRIPPER_CLOSED_RAD, GRIPPER_JOINT, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_ros.boundary import serve, subscribe
@@ -52,7 +52,7 @@ class SimNode(Node):
         self.session = SimSession(given.task, given.seed, given.background, publishers.sinks())
         publishers.session = self.session
         self._listen(ARM_TOPIC, JOINT_NAMES, self.session.follow)
-        self._listen("/xarm_gripper_traj_controller/joint_trajectory", (to.GRIPPER_JOINT,), self._on_gripper)
+        self._listen("/xarm_gripper_traj_controller/joint_trajectory", (GRIPPER_JOINT,), self._on_gripper)
         serve(self, TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
         serve(self, ResetScene, "/vital/reset_scene", self._on_reset)
         self._diagnostics = Diagnostics(self, self._health)
@@ -61,7 +61,7 @@ class SimNode(Node):
         subscribe(self, JointTrajectory, topic, follow, 1, read=lambda message: to.points_of(message, joints))
 
     def _on_gripper(self, points: Points) -> None:
-        self.session.grip(float(points.positions[-1, 0]) / to.GRIPPER_CLOSED_RAD)
+        self.session.grip(float(points.positions[-1, 0]) / GRIPPER_CLOSED_RAD)
 
     def _on_baseline(self, request: TakeBaseline.Request, response: TakeBaseline.Response) -> TakeBaseline.Response:
         if request.samples > MOST_BASELINE_SAMPLES:

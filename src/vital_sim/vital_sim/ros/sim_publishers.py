@@ -12,9 +12,10 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
+from vital_core.arm.xarm7 import BASE_FRAME, GRIPPER_CLOSED_RAD, TCP_FRAME
 from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
 from vital_ros import image_message
+from vital_ros.conversions import camera_info_message, transform_messages
 from vital_ros.qos import IMAGES, LATCHED
 from vital_sim.cameras.cameras import SceneCamera, WristCamera
 from vital_sim.ros import sim_messages as to
@@ -95,7 +96,7 @@ class SimPublishers:
         if not self._frames_sent:
             self._send_frames()
         self._joints.publish(
-            to.joint_message(positions, velocities, self.session.gripper_closed * to.GRIPPER_CLOSED_RAD, self._now())
+            to.joint_message(positions, velocities, self.session.gripper_closed * GRIPPER_CLOSED_RAD, self._now())
         )
 
     def _announce_reset(self, positions) -> None:
@@ -105,9 +106,9 @@ class SimPublishers:
     def _send_frames(self) -> None:
         session, stamp = self.session, self._now()
         scene = session.scene_camera
-        wrist = to.transform_message(TCP_FRAME, session.wrist_camera.frame_id, session.wrist_camera.t_tcp_camera, stamp)
-        base = to.transform_message(BASE_FRAME, scene.frame_id, scene.t_base_camera, stamp)
-        self._static.publish(TFMessage(transforms=[wrist, base]))
+        children = (session.wrist_camera.frame_id, scene.frame_id)
+        poses = np.stack([session.wrist_camera.t_tcp_camera, scene.t_base_camera])
+        self._static.publish(TFMessage(transforms=transform_messages((TCP_FRAME, BASE_FRAME), children, poses, stamp)))
         self._frames_sent = True
 
     def _send_tactile(self, field_ut, valid: bool) -> None:
@@ -121,18 +122,14 @@ class SimPublishers:
         if foreground is not None:
             self._foreground.publish(image_message.to_message(255 * foreground.astype(np.uint8), "mono8", header))
         self._wrist.publish(image_message.to_message(image, "rgb8", header))
-        height, width = image.shape[:2]
-        self._wrist_info.publish(
-            to.camera_info(camera.camera_matrix, width, height, "equidistant", camera.frame_id, stamp)
-        )
+        size_px = (image.shape[1], image.shape[0])
+        self._wrist_info.publish(camera_info_message(camera.camera_matrix, size_px, "equidistant", header))
 
     def _send_scene(self, images, stamp) -> None:
         camera = self.session.scene_camera
         colour, depth_mm = images
         header = Header(frame_id=camera.frame_id, stamp=stamp)
-        height, width = depth_mm.shape
-        self._colour_info.publish(
-            to.camera_info(camera.camera_matrix, width, height, "plumb_bob", camera.frame_id, stamp)
-        )
+        size_px = (depth_mm.shape[1], depth_mm.shape[0])
+        self._colour_info.publish(camera_info_message(camera.camera_matrix, size_px, "plumb_bob", header))
         self._depth.publish(image_message.to_message(depth_mm, "16UC1", header))
         self._colour.publish(image_message.to_message(colour, "rgb8", header))

@@ -16,7 +16,7 @@ from tf2_msgs.msg import TFMessage
 
 from vital_bringup.chaos.driver import LIE
 from vital_bringup.chaos.faults.kind import Expect, Injected, Scene
-from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.arm.xarm7 import GRIPPER_JOINT, HOME_RAD
 from vital_core.clock import steady_s
 from vital_interfaces.msg import TactileArray
 from vital_ros.qos import LATCHED
@@ -48,7 +48,7 @@ def publish_for(
 
 def joints_message(scene: Scene, positions: list[float]) -> JointState:
     """A made-up joint state of the arm."""
-    message = JointState(name=[*(f"joint{i}" for i in range(1, 8)), "drive_joint", LIE])
+    message = JointState(name=[*(f"joint{i}" for i in range(1, 8)), GRIPPER_JOINT, LIE])
     message.header.stamp = scene.driver.node.get_clock().now().to_msg()
     message.header.frame_id = "link_base"
     message.position, message.velocity = [*positions, 0.85, 0.0], [0.0] * 9

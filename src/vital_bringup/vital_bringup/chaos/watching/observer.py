@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TextIO
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -24,7 +23,9 @@ from vital_bringup.chaos.watching.recording import JOINTS, RESET, SENT
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.clock import steady_s
 from vital_interfaces.msg import SceneReset
+from vital_ros.conversions import seconds
 from vital_ros.process.node_main import exit_with, run_node
+from vital_ros.qos import EVERY, EVERY_OF_A_SENSOR
 
 BELIEVED_S = 0.5  # on its way
 
@@ -35,12 +36,10 @@ class Observer(Node):
     def __init__(self, file: TextIO) -> None:
         super().__init__("chaos_observer")
         self._file = file
-        heard = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self.create_subscription(JointState, "/joint_states", self._on_joints, heard)  # type: ignore[arg-type]
-        reliable = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
+        self.create_subscription(JointState, "/joint_states", self._on_joints, EVERY_OF_A_SENSOR)  # type: ignore[arg-type]
         topic = "/xarm7_traj_controller/joint_trajectory"
-        self.create_subscription(JointTrajectory, topic, self._on_sent, reliable)  # type: ignore[arg-type]
-        self.create_subscription(SceneReset, "/vital/scene_reset", self._on_reset, reliable)  # type: ignore[arg-type]
+        self.create_subscription(JointTrajectory, topic, self._on_sent, EVERY)  # type: ignore[arg-type]
+        self.create_subscription(SceneReset, "/vital/scene_reset", self._on_reset, EVERY)  # type: ignore[arg-type]
 
     def _on_reset(self, message: SceneReset, about: Mapping[str, int]) -> None:
         self._write(RESET, about, episode=message.episode)
@@ -69,7 +68,7 @@ class Observer(Node):
             SENT,
             about,
             names=list(message.joint_names),
-            times_s=[p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in points],
+            times_s=[seconds(p.time_from_start) for p in points],
             positions=[list(p.positions) for p in points],
             speeds=[list(p.velocities) for p in points],
         )
