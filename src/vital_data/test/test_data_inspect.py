@@ -1,5 +1,6 @@
 """`vital_data info`, `list`, `check`, `repair` and `play`, as an operator calls them."""
 
+import io
 import os
 import subprocess
 import sys
@@ -9,13 +10,19 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 
 from vital_data import cli
-from vital_data.convert.session_writer import SessionWriter
+from vital_data.convert.messages import messages_of
+from vital_data.convert.session_writer import SessionWriter, episode_bytes
 from vital_data.dataset import synthetic
 from vital_data.files import layout
+from vital_data.files.episode_writer import McapFile, Message
+from vital_data.files.ros_messages import type_name
 from vital_data.files.session import Session
+from vital_data.files.streams import IMAGE_TOPIC, TYPES, Stream
 from vital_interfaces.msg import EndEffectorDelta
 
 TASK = "usb_insertion"
@@ -76,6 +83,42 @@ def test_check_misses_a_file_and_finds_changed_bytes(session, capsys):
     assert vital_data("check", session) == 1
     words = capsys.readouterr().err
     assert "episode_0002.mcap is gone" in words and "episode_0000.mcap" in words
+
+
+OTHERS = (String(data="x"), Image(encoding="rgb8"))
+SWAPPED = [(topic, message) for topic in TYPES for message in OTHERS if type_name(type(message)) != TYPES[topic]]
+
+
+@pytest.mark.parametrize(("topic", "message"), SWAPPED, ids=lambda value: getattr(type(value), "__name__", value))
+def test_topic_of_another_type_is_named_by_check_and_refused_by_plot(session, topic, message, capsys):
+    kind = type_name(type(message))
+    streams = {name: stream for name, stream in synthetic.streams(FRAMES, 0).items() if name != topic}
+    buffer = io.BytesIO()
+    mcap = McapFile(buffer, library="another program")
+    for name, stamp_ns, own in messages_of(streams):
+        mcap.add(Message(name, type_name(type(own)), bytes(serialize_message(own)), stamp_ns, stamp_ns))
+    mcap.add(Message(topic, kind, bytes(serialize_message(message)), synthetic.START_NS, synthetic.START_NS))
+    mcap.finish({"episode": 0, "task": TASK, "outcome": "success", "faults": []})
+    layout.episode_path(session, 0).write_bytes(buffer.getvalue())
+    assert vital_data("check", session) == 1
+    assert f"{topic} holds {kind}, expected {TYPES[topic]}" in capsys.readouterr().err
+    assert vital_data("plot", session, "--episode", 0) == 2
+    assert "BAD_RECORDING" in capsys.readouterr().err
+    assert vital_data("repair", session) == 0 and layout.episode_path(session, 0).read_bytes() == buffer.getvalue()
+
+
+def test_check_marks_in_the_index_what_it_found_only_when_asked(session, capsys):
+    streams = synthetic.streams(FRAMES, 0)
+    dark = streams[IMAGE_TOPIC].values["image"] // 40
+    spoilt = streams | {IMAGE_TOPIC: Stream(streams[IMAGE_TOPIC].stamps_ns, {"image": dark})}
+    layout.episode_path(session, 0).write_bytes(episode_bytes(spoilt, {"episode": 0, "task": TASK}))
+    assert vital_data("check", session) == 1
+    assert "episode_0000.mcap is meant for training and has CAMERA_DARK" in capsys.readouterr().err
+    assert Session.open(session).episodes()[0].usable
+    assert vital_data("check", session, "--mark") == 1
+    marked = Session.open(session).episodes()[0]
+    assert not marked.usable and marked.faults[0].startswith("CAMERA_DARK")
+    assert vital_data("check", session) == 0, "what is out of training is no problem any more"
 
 
 def test_folder_without_a_session_is_refused(tmp_path, capsys):

@@ -16,14 +16,14 @@ from mcap.records import Schema
 from mcap.summary import Summary
 from msgspec import Meta
 
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.errors import ErrorCode, VitalError, shortened
 from vital_core.files import schema
 from vital_core.files.schema import Name, Source
 from vital_data.files import layout
 from vital_data.files.mcap_file import RECORD, Budget, OpenRecording, open_recording, reading, refuse
 from vital_data.files.ros_messages import parse_definition, read_rows
 from vital_data.files.stream_values import stream_values
-from vital_data.files.streams import NS_PER_S, Stream
+from vital_data.files.streams import NS_PER_S, TYPES, Stream
 
 # A message begins with channel, sequence, log and publish time.
 MESSAGE = struct.Struct("<HIQQ")
@@ -119,8 +119,11 @@ def _streams(recording: OpenRecording, summary: Summary, topics: Collection[str]
     for number, messages in _collect(recording, summary, channels).items():
         channel = channels[number]
         if messages.data:
+            kind = summary.schemas[channel.schema_id]
+            if kind.name != (expected := TYPES.get(channel.topic, kind.name)):
+                raise refuse(recording.path, f"{channel.topic} holds {shortened(kind.name, 80)}, expected {expected}")
             try:
-                streams[channel.topic] = _stream(summary.schemas[channel.schema_id], messages)
+                streams[channel.topic] = _stream(kind, messages)
             except VitalError as error:
                 raise refuse(recording.path, f"{channel.topic}: {error.message}") from error
             except UNFITTING as error:

@@ -19,6 +19,15 @@ GATE_TOPIC = "/vital/gate_state"
 FOREGROUND_TOPIC = "/sim/wrist_foreground"
 # Frame in which the numbers of a topic are given.
 FRAMES = {POSE_TOPIC: BASE_FRAME, TARGET_TOPIC: BASE_FRAME, INTENDED_TOPIC: BASE_FRAME, COMMAND_TOPIC: TCP_FRAME}
+# Type that the messages of a topic are of.
+TYPES = {
+    **dict.fromkeys((IMAGE_TOPIC, FOREGROUND_TOPIC), "sensor_msgs/msg/Image"),
+    TACTILE_TOPIC: "vital_interfaces/msg/TactileArray",
+    JOINT_TOPIC: "sensor_msgs/msg/JointState",
+    **dict.fromkeys((POSE_TOPIC, TARGET_TOPIC, INTENDED_TOPIC), "geometry_msgs/msg/PoseStamped"),
+    COMMAND_TOPIC: "vital_interfaces/msg/EndEffectorDelta",
+    GATE_TOPIC: "vital_interfaces/msg/GateState",
+}
 
 FRAME_RATE_HZ = 30.0
 RATE_TOLERANCE = 0.1
