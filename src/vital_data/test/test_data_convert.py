@@ -164,6 +164,39 @@ def test_statistics_are_in_their_order(values):
     assert found["count"].tolist() == [len(values)]
 
 
+@settings(max_examples=25)
+@given(VALUES)
+def test_statistics_are_numpys_whatever_the_type_that_is_stored(values):
+    for stored in (values, values.astype(np.float32), np.rint(values).astype(np.int64), values > 0.0):
+        found = column_statistics(stored)
+        exact = stored.astype(np.float64)
+        for name, quantile in {"min": 0.0, "q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "max": 1.0}.items():
+            np.testing.assert_allclose(found[name], np.percentile(exact, 100 * quantile, axis=0), atol=1e-9)
+        spread = np.sqrt(np.mean((exact - exact.mean(0)) ** 2, axis=0))
+        np.testing.assert_allclose(found["std"], spread, atol=1e-7)
+
+
+def test_statistics_of_a_whole_set_are_those_of_all_its_frames_and_each_episode_has_its_own(tmp_path, features):
+    parts = [frames_of(synthetic.streams(count, seed), features) for seed, count in enumerate((12, 30))]
+    write_lerobot(tmp_path / "set", features, [SourceEpisode("Insert.", part) for part in parts])
+    whole = json.loads((tmp_path / "set" / "meta" / "stats.json").read_text())
+    rows = pq.read_table(tmp_path / "set" / "meta" / "episodes").to_pylist()
+    assert len(rows) == len(parts)
+    for name in parts[0].columns:
+        everything = np.concatenate([part.columns[name] for part in parts]).astype(float)
+        np.testing.assert_allclose(whole[name]["mean"], everything.mean(0), atol=1e-9)
+        np.testing.assert_allclose(whole[name]["std"], everything.std(0), atol=1e-9)
+        assert whole[name]["count"] == [len(everything)]
+        for row, part in zip(rows, parts, strict=True):
+            np.testing.assert_allclose(row[f"stats/{name}/max"], part.columns[name].astype(float).max(0))
+            assert row[f"stats/{name}/count"] == [len(part)]
+    for name in parts[0].videos:
+        seen = np.concatenate([part.videos[name][:, ::2, ::2] for part in parts]).reshape(-1, 3) / 255.0
+        for statistic, expected in (("mean", seen.mean(0)), ("std", seen.std(0)), ("max", seen.max(0))):
+            np.testing.assert_allclose(np.ravel(whole[name][statistic]), expected, atol=1e-9)
+        assert whole[name]["count"] == [sum(map(len, parts))]
+
+
 def test_video_statistics_are_in_the_unit_interval_by_channel():
     images = np.zeros((5, 8, 8, 3), np.uint8)
     images[..., 1], images[..., 2] = 51, 255
