@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from std_msgs.msg import Header
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task, task_names
+from vital_ros.conversions import camera_info_message
 from vital_sim.cameras.cameras import SceneCamera, WristCamera
-from vital_sim.ros.sim_messages import camera_info
 from vital_sim.world.mounts import (
     SCENE_HEIGHT_PX,
     SCENE_LOOKS_AT_M,
@@ -51,7 +52,7 @@ def scene(world):
 
 def published(camera, width, height, model):
     """Matrix and distortion out of the message that a listener calibrates itself by."""
-    info = camera_info(camera.camera_matrix, width, height, model, camera.frame_id, None)
+    info = camera_info_message(camera.camera_matrix, (width, height), model, Header(frame_id=camera.frame_id))
     return np.reshape(info.k, (3, 3)), np.array(info.d)
 
 

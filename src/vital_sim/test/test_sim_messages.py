@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from vital_core import pose as pose_of
-from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES, TCP_FRAME
+from vital_core.arm.xarm7 import BASE_FRAME, GRIPPER_CLOSED_RAD, GRIPPER_JOINT, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
-from vital_ros.message_check import pose_in, rigid_pose, sound, whole_tactile
+from vital_ros.message_check import sound, whole_tactile
 from vital_sim.ros import sim_messages as to
 from vital_sim.world.truth import Truth
 
@@ -46,21 +46,6 @@ def refused(work, *arguments):
     return refusal.value.message
 
 
-@given(poses)
-@settings(max_examples=40, deadline=None)
-def test_pose_survives_its_message(pose):
-    np.testing.assert_allclose(pose_in("pose", to.pose_message(pose)), pose, atol=1e-12)
-
-
-@given(poses)
-@settings(max_examples=40, deadline=None)
-def test_transform_tells_the_childs_pose_in_its_parent(pose):
-    message = to.transform_message(TCP_FRAME, "camera", pose, STAMP)
-    assert (message.header.frame_id, message.child_frame_id, message.header.stamp) == (TCP_FRAME, "camera", STAMP)
-    told = rigid_pose("frame", message.transform.translation, message.transform.rotation)
-    np.testing.assert_allclose(told, pose, atol=1e-12)
-
-
 @given(truths, st.integers(0, 2**53), st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
 def test_truth_comes_back_with_its_seed(truth, seed, episode):
@@ -92,11 +77,11 @@ def test_truth_with_a_pose_that_is_none_is_refused_by_its_name(pose, broken):
     assert f"of {pose}" in refused(to.truth_of, message)
 
 
-@given(joints, joints, st.floats(0.0, to.GRIPPER_CLOSED_RAD))
+@given(joints, joints, st.floats(0.0, GRIPPER_CLOSED_RAD))
 @settings(max_examples=40, deadline=None)
 def test_joint_states_have_one_value_of_each_kind_a_joint(positions, speeds, gripper_rad):
     message = to.joint_message(positions, speeds, gripper_rad, STAMP)
-    assert message.name == [*JOINT_NAMES, to.GRIPPER_JOINT] and message.header.stamp == STAMP
+    assert message.name == [*JOINT_NAMES, GRIPPER_JOINT] and message.header.stamp == STAMP
     assert list(message.position) == [*positions, gripper_rad]
     assert list(message.velocity) == [*speeds, 0.0]
 
@@ -121,18 +106,6 @@ def test_tactile_reading_is_one_that_every_listener_takes(field_ut, valid, measu
     assert whole_tactile(message) is message
     assert message.magnetometers == 5 and list(message.valid) == [valid] * 5
     assert list(message.field_ut) == field_ut and list(message.baseline_ut) == baseline_ut.tolist()
-
-
-@pytest.mark.parametrize(("model", "coefficients"), [("plumb_bob", 5), ("equidistant", 4)])
-def test_camera_info_is_one_that_ros_reads(model, coefficients):
-    matrix = np.array([[610.0, 0, 320], [0, 605.0, 240], [0, 0, 1]])
-    info = to.camera_info(matrix, 640, 480, model, "camera_frame", STAMP)
-    assert (info.width, info.height, info.header.frame_id, info.distortion_model) == (640, 480, "camera_frame", model)
-    assert list(info.d) == [0.0] * coefficients
-    np.testing.assert_array_equal(np.reshape(info.k, (3, 3)), matrix)
-    np.testing.assert_array_equal(np.reshape(info.r, (3, 3)), np.eye(3))
-    np.testing.assert_array_equal(np.reshape(info.p, (3, 4))[:, :3], matrix)
-    assert not np.reshape(info.p, (3, 4))[:, 3].any()
 
 
 @given(joints, joints, st.integers(0, 100), st.integers(0, 999_999_999), st.randoms(use_true_random=False))

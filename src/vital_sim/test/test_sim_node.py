@@ -15,12 +15,11 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
+from vital_core.arm.xarm7 import GRIPPER_CLOSED_RAD, GRIPPER_JOINT, HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
 from vital_interfaces.msg import SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_ros.message_check import stamp_ns
-from vital_sim.ros.sim_messages import GRIPPER_CLOSED_RAD, GRIPPER_JOINT
 
 DOMAIN = "76"
 ENVIRONMENT = {**os.environ, "ROS_DOMAIN_ID": DOMAIN}

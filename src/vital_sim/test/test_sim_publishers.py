@@ -15,12 +15,11 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from tf2_msgs.msg import TFMessage
 
 from vital_core import pose as pose_of
-from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
+from vital_core.arm.xarm7 import BASE_FRAME, GRIPPER_CLOSED_RAD, GRIPPER_JOINT, TCP_FRAME
 from vital_interfaces.msg import SceneReset, SimTruth, TactileArray
 from vital_ros.image_message import from_message
 from vital_ros.message_check import rigid_pose, whole_tactile
 from vital_ros.qos import IMAGES, LATCHED
-from vital_sim.ros.sim_messages import GRIPPER_CLOSED_RAD, GRIPPER_JOINT
 from vital_sim.ros.sim_publishers import SimPublishers
 from vital_sim.world.truth import Truth
 
