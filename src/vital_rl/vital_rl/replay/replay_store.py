@@ -99,7 +99,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Evicted:
-    """Record of an episode that went to make room: how many have gone, and their transitions."""
+    """Record of an episode that went to make room: places before the cursor that have gone, and transitions."""
 
     episode: EpisodeNumber
     evicted: Count
@@ -128,6 +128,7 @@ class ReplayStore:
     def __init__(self, folder: Path, capacity: int = DEFAULT_CAPACITY, **log_options: Any) -> None:
         self._log, self._capacity = ReplayLog(folder, **log_options), capacity
         self._episodes: dict[int, StoredEpisode] = {}
+        # Numbers in the order in which they became readable, and the complement of one that a dispute has taken back.
         self._released: list[int] = []
         self._evicted = self._evicted_transitions = 0
         self._next = 0
@@ -174,7 +175,7 @@ class ReplayStore:
             self._released.append(episode.number)
         elif not episode.readable and episode.number in self._released:
             # A dispute takes it back; who has read it already is told by its absence from later reads.
-            self._released[self._released.index(episode.number)] = -1
+            self._released[self._released.index(episode.number)] = ~episode.number
 
     def _write(self, kind: int, values: Mapping[str, Any]) -> Place:
         return self._log.append(kind, json.dumps(values).encode())
@@ -307,23 +308,21 @@ class ReplayStore:
                 self._log.forget(chunk)
 
     def _after(self, oldest: StoredEpisode) -> tuple[int, int]:
-        """How many released episodes and transitions have gone once ``oldest`` has."""
-        gone = [number == oldest.number or number == -1 for number in self._released]
-        first = gone.index(False) if False in gone else len(gone)
+        """How many places before the cursor and how many transitions have gone once ``oldest`` has.
+
+        What was released before it moves up by a place: a reader may see that twice, and misses nothing.
+        """
+        places = sum(number in (oldest.number, ~oldest.number) for number in self._released)
         transitions = max(0, len(oldest.steps) - 1) if oldest.readable else 0
-        return self._evicted + first, self._evicted_transitions + transitions
+        return self._evicted + places, self._evicted_transitions + transitions
 
     def _drop(self, number: int) -> None:
         episode = self._episodes.get(number)
         if episode is None:
             return
-        _, self._evicted_transitions = self._after(episode)
+        self._evicted, self._evicted_transitions = self._after(episode)
         del self._episodes[number]
-        if number in self._released:
-            self._released[self._released.index(number)] = -1
-        while self._released and self._released[0] == -1:
-            self._released.pop(0)
-            self._evicted += 1
+        self._released = [other for other in self._released if other not in (number, ~number)]
 
     def close(self) -> None:
         """Let go of the files."""

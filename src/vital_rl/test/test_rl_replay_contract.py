@@ -1,0 +1,153 @@
+"""The replay against a plain list of what it was told, in any order of steps, labels, reads, evictions and restarts."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from test_rl_replay import filled, some_step
+
+from vital_rl.replay.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
+from vital_rl.replay.step import ReplayStep, to_record
+
+CAPACITY, CHUNK_BYTES = 9, 1500
+BLANK = ReplayStep(np.zeros((128, 128, 3), np.uint8), *(np.zeros(n, np.float32) for n in (15, 7, 7, 7)))
+
+
+@dataclasses.dataclass
+class Told:
+    """What a store was told of an episode."""
+
+    records: list[bytes] = dataclasses.field(default_factory=list)
+    reason: str = ""
+    success: bool | None = None
+    disputed: bool = False
+
+    @property
+    def readable(self) -> bool:
+        return bool(self.reason) and self.success is not None and not self.disputed and len(self.records) > 1
+
+
+class Replay(RuleBasedStateMachine):
+    """A store with a reader that keeps its cursor, whatever becomes of the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = self._opened()
+        self.told: dict[int, Told] = {}
+        self.cursor, self.seen = 0, set()
+
+    def _opened(self) -> ReplayStore:
+        return ReplayStore(Path(self.folder.name), CAPACITY, chunk_bytes=CHUNK_BYTES)
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+    @property
+    def open_numbers(self) -> list[int]:
+        return [number for number, told in self.told.items() if not told.reason]
+
+    @precondition(lambda self: not self.open_numbers)
+    @rule(steps=st.integers(0, 4))
+    def begin(self, steps):
+        number = self.store.open_episode({"seed": len(self.told)})
+        assert number == len(self.told)
+        self.told[number] = Told()
+        for _ in range(steps):
+            self.append()
+
+    @precondition(lambda self: self.open_numbers)
+    @rule()
+    def append(self):
+        (number,) = self.open_numbers
+        told = self.told[number]
+        record = to_record(number, len(told.records), dataclasses.replace(BLANK, stamp_ns=len(told.records)))
+        assert self.store.append_record(record)
+        assert not self.store.append_record(record)
+        told.records.append(record)
+
+    @precondition(lambda self: self.open_numbers)
+    @rule(reason=st.sampled_from(["success", "time"]))
+    def close(self, reason):
+        (number,) = self.open_numbers
+        self.store.close_episode(number, reason)
+        self.told[number].reason = reason
+
+    @precondition(lambda self: self.told)
+    @rule(back=st.integers(0, 5), success=st.booleans(), relabel=st.booleans())
+    def label(self, back, success, relabel):
+        number = max(0, len(self.told) - 1 - back)
+        told, verdict = self.told[number], self.store.label(number, success, "test", relabel=relabel)
+        if self.store.episode(number) is None:
+            assert verdict is LabelVerdict.UNKNOWN_EPISODE
+        elif not told.reason:
+            assert verdict is LabelVerdict.STILL_OPEN
+        elif told.success == success and not told.disputed:
+            assert verdict is LabelVerdict.SAME
+        elif told.success is None or relabel:
+            assert verdict is (LabelVerdict.TAKEN if told.success is None else LabelVerdict.REPLACED)
+            told.success, told.disputed = success, False
+        else:
+            assert verdict is LabelVerdict.DISAGREES
+            told.disputed = True
+
+    @rule(limit=st.integers(1, 3))
+    def read_everything(self, limit):
+        while self.cursor < self.store.cursor:
+            released = self.store.read_since(self.cursor, limit)
+            assert self.cursor < released.cursor <= self.store.cursor and len(released.episodes) <= limit
+            self.cursor = released.cursor
+            self.seen |= {episode.number for episode in released.episodes}
+        assert {episode.number for episode in self.store.episodes if episode.readable} <= self.seen
+
+    @rule()
+    def restart(self):
+        for number in self.open_numbers:
+            self.told[number].reason = INTERRUPTED
+        before = self.store.cursor, self.store.transitions
+        self.store.close()
+        self.store = self._opened()
+        assert self.store.lost_bytes == 0 and (self.store.cursor, self.store.transitions) == before
+
+    @invariant()
+    def the_newest_episodes_are_kept_as_they_were_told(self):
+        kept = [episode.number for episode in self.store.episodes]
+        assert kept == list(range(len(self.told) - len(kept), len(self.told)))
+        for episode in self.store.episodes:
+            told = self.told[episode.number]
+            assert self.store.read_records(episode.number) == told.records
+            assert (episode.reason, episode.success, episode.disputed) == (told.reason, told.success, told.disputed)
+            assert episode.readable == told.readable
+        if not self.open_numbers:
+            assert self.store.steps <= CAPACITY or len(kept) == 1
+
+
+Replay.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+TestReplay = Replay.TestCase
+
+
+def labelled_late(folder: Path) -> ReplayStore:
+    """Two episodes of four steps, a chunk each, labelled in the other order; a third one drives the first out."""
+    store = filled(folder, episodes=2, label=False, capacity=8, chunk_bytes=1)
+    store.label(1, True, "test")
+    store.label(0, True, "test")
+    number = store.open_episode({})
+    for index in range(2):
+        store.append(number, some_step(index))
+    store.close_episode(number, "success", terminated=True)
+    return store
+
+
+def test_a_reader_misses_nothing_after_a_restart_though_an_episode_labelled_late_went_to_make_room(tmp_path):
+    store = labelled_late(tmp_path)
+    cursor = store.cursor
+    store.close()
+    again = ReplayStore(tmp_path, 8, chunk_bytes=1)
+    assert [e.number for e in again.episodes] == [1, 2] and again.cursor == cursor
+    again.label(2, True, "test")
+    assert [e.number for e in again.read_since(cursor).episodes] == [2]
