@@ -5,12 +5,17 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from std_msgs.msg import Header
 from test_rl_replay import filled, some_step
 
-from vital_rl.replay.replay_store import INTERRUPTED, LabelVerdict, ReplayStore
+from vital_core.errors import ErrorCode, VitalError
+from vital_rl.replay.replay_log import records_of
+from vital_rl.replay.replay_requests import NO_EPISODE, state_message
+from vital_rl.replay.replay_store import INTERRUPTED, STEP, LabelVerdict, ReplayStore
 from vital_rl.replay.step import ReplayStep, to_record
 
 CAPACITY, CHUNK_BYTES = 9, 1500
@@ -151,3 +156,39 @@ def test_a_reader_misses_nothing_after_a_restart_though_an_episode_labelled_late
     assert [e.number for e in again.episodes] == [1, 2] and again.cursor == cursor
     again.label(2, True, "test")
     assert [e.number for e in again.read_since(cursor).episodes] == [2]
+
+
+def flip_a_bit(path: Path, kind: int, which: int) -> None:
+    """In the payload of one of a chunk's records of this kind."""
+    data = bytearray(path.read_bytes())
+    place = [record for record in records_of(bytes(data), 0) if record.kind == kind][which].place
+    data[place.offset + place.length // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("which", [0, -1], ids=["steps in its middle", "its last steps"])
+def test_an_episode_that_has_lost_steps_is_not_learned_from(tmp_path, caplog, which):
+    # Ten steps and their end take more than two chunks: what follows the damaged one is whole.
+    filled(tmp_path, episodes=2, steps=10, chunk_bytes=20_000).close()
+    flip_a_bit(sorted(tmp_path.glob("chunk_*.log"))[1], STEP, which)
+    store = ReplayStore(tmp_path, chunk_bytes=20_000)
+    lost, whole = store.episodes
+    assert store.lost_bytes > 0 and lost.incomplete and lost.closed and lost.success and not lost.readable
+    steps = store.read_steps(lost.number)
+    assert 0 < len(steps) < 10 and [step.stamp_ns for step in steps] == list(range(len(steps)))
+    assert "episode 0 has lost what a damaged chunk held" in caplog.text
+    assert [e.number for e in store.read_since(0).episodes] == [whole.number] and store.transitions == 9
+    store.close()
+    assert [e.readable for e in ReplayStore(tmp_path, chunk_bytes=20_000).episodes] == [False, True]
+
+
+def test_an_episode_whose_label_could_not_be_learned_from_asks_for_none(tmp_path):
+    filled(tmp_path, episodes=1, steps=10, label=False, chunk_bytes=20_000).close()
+    store = ReplayStore(tmp_path, chunk_bytes=20_000)
+    nothing = VitalError(ErrorCode.OK, "")
+    assert state_message(store, NO_EPISODE, nothing, Header()).unlabelled == 0
+    store.close()
+    flip_a_bit(sorted(tmp_path.glob("chunk_*.log"))[1], STEP, 0)
+    store = ReplayStore(tmp_path, chunk_bytes=20_000)
+    told = state_message(store, NO_EPISODE, nothing, Header())
+    assert (told.unlabelled, told.episodes, told.steps_ever) == (NO_EPISODE, 1, 0)

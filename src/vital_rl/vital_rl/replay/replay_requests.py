@@ -59,7 +59,7 @@ def answering(work: Callable[[Any, Any], None], failed: Callable[[VitalError], N
 
 def state_message(store: ReplayStore, open_episode: int, problem: VitalError, header: Header) -> ReplayState:
     """What the replay holds, and the newest episode that waits for a label."""
-    unlabelled = [e.number for e in store.episodes if e.closed and e.success is None and len(e.steps) > 1]
+    unlabelled = [e.number for e in store.episodes if e.closed and e.success is None and e.worth_a_label]
     return ReplayState(
         header=header,
         cursor=store.cursor,

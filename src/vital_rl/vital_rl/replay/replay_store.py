@@ -50,6 +50,8 @@ class StoredEpisode:
     terminated: bool = False
     success: bool | None = None
     disputed: bool = False
+    incomplete: bool = False
+    """Whether the disk has lost something of it: what stands in its place is not what was done."""
 
     @property
     def closed(self) -> bool:
@@ -58,8 +60,13 @@ class StoredEpisode:
 
     @property
     def readable(self) -> bool:
-        """Whether a learner may see it: closed, labelled by nobody else otherwise, and at least one step long."""
-        return self.closed and self.success is not None and not self.disputed and len(self.steps) > 1
+        """Whether a learner may see it: closed, labelled by nobody else otherwise, whole and at least one step long."""
+        return self.closed and self.success is not None and self.worth_a_label and not self.disputed
+
+    @property
+    def worth_a_label(self) -> bool:
+        """Whether a label would let a learner see it once it is closed."""
+        return not self.incomplete and len(self.steps) > 1
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,11 @@ class ReplayStore:
         self._released: list[int] = []
         self._evicted = self._evicted_transitions = 0
         self._next = 0
+        lost_bytes = 0
         for record in self._log.recover():
+            if self._log.lost_bytes > lost_bytes:
+                lost_bytes = self._log.lost_bytes
+                self._give_up_open_episodes()
             self._replay(record)
         for episode in [e for e in self._episodes.values() if not e.closed]:
             self._interrupt(episode.number)
@@ -147,11 +158,18 @@ class ReplayStore:
             episode.reason = INTERRUPTED
             self._release(episode)
 
+    def _give_up_open_episodes(self) -> None:
+        """A chunk has lost its rest: nobody knows which steps of an episode that goes on behind it are missing."""
+        for episode in self._episodes.values():
+            if not episode.closed and not episode.incomplete:
+                episode.incomplete = True
+                log.warning("episode %d has lost what a damaged chunk held: it is not learned from", episode.number)
+
     def _replay(self, record: Record) -> None:
         if record.kind == STEP:
             number, _ = place_of(record.payload)
-            if number in self._episodes:
-                self._episodes[number].steps.append(record.place)
+            if (episode := self._episodes.get(number)) is not None and not episode.incomplete:
+                episode.steps.append(record.place)
             return
         if (kind := RECORDS.get(record.kind)) is None:
             return
