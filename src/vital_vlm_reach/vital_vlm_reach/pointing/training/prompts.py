@@ -96,8 +96,8 @@ LEARNED = Grammar(
 )  # fmt: skip
 KEPT_BACK = Grammar(
     names={
-        "USB port": ("usb-port", "usb plug hole", "usb receptacle", "open usb slot", "usb  prot", "usb hole"),
-        "socket": ("power point socket", "mains outlet", "electricity outlet", "wall power outlet", "scoket",
+        "USB port": ("usb-port", "usb plug hole", "open usb slot", "usb  prot", "usb hole"),
+        "socket": ("power point socket", "electricity outlet", "wall power outlet", "scoket",
                    "electrical wall socket"),
         "lock": ("key slot of the lock", "steel lock", "the lock's keyhole"),
         "card reader": ("card swipe machine", "bank card reader", "swipe card slot"),
