@@ -7,7 +7,10 @@ import mujoco
 import numpy as np
 import pytest
 
+from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.errors import ErrorCode, VitalError
 from vital_sim.cameras.camera_worker import CameraWorker
+from vital_sim.ros.joint_trajectory import Points
 from vital_sim.ros.sim_session import SimSession
 from vital_sim.ros.sim_sinks import Sinks
 
@@ -93,6 +96,123 @@ def test_failing_camera_ends_the_session(session):
     session._wrist.failure = RuntimeError("no light")
     session._thread.join(30.0)
     assert "no light" in str(session.failure)
+
+
+@pytest.fixture(scope="module")
+def blind_session():
+    """Nobody looks through its cameras; each event is told with the simulated time and the scene."""
+    journal = Journal()
+
+    def note(name):
+        return lambda *values: journal.note(name, (made.world.time_s, made.seed, values))
+
+    sinks = Sinks(
+        **{name: note(name) for name in ("joints", "tactile", "wrist", "scene", "truth", "reference", "reset")},
+        wants_wrist=lambda: False,
+        wants_foreground=lambda: False,
+        wants_scene=lambda: False,
+        stamp=lambda: None,
+    )
+    made = SimSession("usb_insertion", 0, "plain", sinks)
+    made.journal = journal
+    journal.until(lambda: journal.count("truth") > 1)
+    yield made
+    made.close()
+
+
+def told_since(session, seed):
+    """Lay a scene of the seed and wait until it has been told for a while: its events as (name, time, values)."""
+    session.reset("", seed).result(60.0)
+    events = session.journal.events
+    begin = max(i for i, (name, value) in enumerate(events) if name == "reset" and value[1] == seed)
+    session.journal.until(lambda: sum(name == "truth" for name, _ in events[begin:]) >= 12)
+    return [(name, time_s, values) for name, (time_s, _, values) in events[begin:]]
+
+
+def test_new_scene_is_announced_before_anything_else_is_sent_of_it(blind_session):
+    names = [name for name, _, _ in told_since(blind_session, 31)]
+    assert names[:5] == ["reset", "reference", "joints", "tactile", "truth"] and names.count("reset") == 1
+
+
+def test_each_sensor_keeps_its_period_in_simulated_time(blind_session):
+    """However busy the machine is: a late message is one of a later moment, not one of a wrong moment."""
+    events = told_since(blind_session, 32)
+    periods_s = {"joints": 0.01, "tactile": 0.01, "reference": 0.02, "truth": 0.02}
+    for name, period_s in periods_s.items():
+        times_s = [time_s for found, time_s, _ in events if found == name][2:]
+        assert len(times_s) > 5
+        np.testing.assert_allclose(np.diff(times_s), period_s, atol=1e-6)
+
+
+def test_same_seed_tells_the_same_scene_and_counts_on(blind_session):
+    first, again = (told_since(blind_session, 33) for _ in range(2))
+    truths = [next(values for name, _, values in events if name == "truth") for events in (first, again)]
+    assert truths[1][2] == truths[0][2] + 1  # the episode
+    for name, value in vars(truths[0][0]).items():
+        np.testing.assert_array_equal(getattr(truths[1][0], name), value)
+
+
+def test_cameras_that_nobody_looks_through_take_no_image(blind_session):
+    told_since(blind_session, 34)
+    assert (blind_session.frames_sent["wrist"], blind_session.frames_sent["scene"]) == (0, 0)
+    assert blind_session.frames_sent["joints"] > 0
+
+
+def way_of(aside_rad, seconds):
+    return Points((HOME_RAD + aside_rad)[None], np.array([seconds]))
+
+
+def test_arm_follows_a_trajectory_and_is_at_rest_at_its_end(blind_session):
+    session, journal = blind_session, blind_session.journal
+    session.reset("", 35).result(60.0)
+    session.follow(way_of(0.05, 0.3)).result(30.0)
+    journal.until(lambda: np.abs(session.world.joints_rad - HOME_RAD - 0.05).max() < 1e-3)
+    journal.until(lambda: session.at_rest)
+    assert np.abs(session.request(lambda: session.world.joints_rad).result(30.0) - HOME_RAD - 0.05).max() < 1e-3
+
+
+def test_halted_arm_stands_short_of_where_it_was_sent(blind_session):
+    session, journal = blind_session, blind_session.journal
+    session.reset("", 36).result(60.0)
+    session.follow(way_of(2.0, 60.0)).result(30.0)
+    journal.until(lambda: not session.at_rest)
+    session.halt().result(30.0)
+    journal.until(lambda: session.at_rest)
+    moved = session.request(lambda: session.world.joints_rad - HOME_RAD).result(30.0)
+    assert (moved > 0.0).all() and (moved < 1.9).all()
+
+
+def test_refused_scene_leaves_the_present_one(blind_session):
+    session = blind_session
+    session.reset("", 37).result(60.0)
+    before = session.task, session.seed, session.episode
+    with pytest.raises(VitalError) as refusal:
+        session.reset("make_coffee", 1).result(60.0)
+    assert refusal.value.code is ErrorCode.UNKNOWN_TASK
+    told = session.journal.count("truth")
+    session.journal.until(lambda: session.journal.count("truth") > told + 2)
+    assert (session.task, session.seed, session.episode) == before and session.failure is None
+
+
+def test_baseline_is_the_median_at_rest_and_has_a_number_of_its_own(blind_session):
+    session = blind_session
+    session.reset("", 38).result(60.0)
+    numbers = []
+    for _ in range(2):
+        baseline_ut = session.take_baseline(5).result(30.0)
+        numbers.append(session.baseline_id)
+        reading_ut = session.request(session.world.tactile_ut).result(30.0)
+        assert baseline_ut.shape == (15,) and np.abs(reading_ut - baseline_ut).max() < 30.0
+        np.testing.assert_array_equal(session.baseline, baseline_ut)
+    assert numbers[1] == numbers[0] + 1
+
+
+@pytest.mark.parametrize(("task", "background"), [("make_coffee", "green"), ("usb_insertion", "marmalade")])
+def test_session_of_what_there_is_not_is_refused_before_a_thread_starts(task, background):
+    before = threading.active_count()
+    with pytest.raises(VitalError):
+        SimSession(task, 0, background, sinks=None)
+    assert threading.active_count() == before
 
 
 class Still:
