@@ -44,8 +44,11 @@ def sound(message: Any) -> None:
 
 
 def message_type(name: str) -> type:
-    """The class of a field's type, as in `std_msgs/Header`."""
+    """The class of a field's type, as in `std_msgs/Header`, or as in `vital_interfaces/RunTask_Feedback`."""
     package, kind = name.split("/")
+    action, _, part = kind.partition("_")
+    if part in ("Goal", "Feedback", "Result"):
+        return getattr(getattr(importlib.import_module(f"{package}.action"), action), part)
     return getattr(importlib.import_module(f"{package}.msg"), kind)
 
 
