@@ -98,7 +98,7 @@ def setup(context: LaunchContext) -> list:
     if directory := video_folder(context):
         nodes.append(project_node("run_video", parameters={"directory": directory}))
     # Handlers come first: a process that ends at once must find them in place.
-    actions = [*parts.network_actions(context), *parts.required_nodes(nodes), *nodes, parts.viewer()]
+    actions = [*parts.network_actions(context), *parts.required_nodes(nodes), *nodes, *parts.viewers(context)]
     if text("trials", context) != "0":
         trials = deploy_node(context)
         actions += [parts.ends_launch(trials, "the deployment"), trials]

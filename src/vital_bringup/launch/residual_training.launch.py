@@ -133,7 +133,7 @@ def setup(context: LaunchContext) -> list:
         *parts.network_actions(context),
         *parts.required_nodes(nodes),
         *nodes,
-        parts.viewer(),
+        *parts.viewers(context),
         parts.ends_launch(session, "the training"),
         session,
     ]

@@ -174,6 +174,19 @@ def gripper(_folder: Path) -> Node:
     return XarmGripper(action_type=action.RunTask)
 
 
+def monitor(_folder: Path) -> Node:
+    from vital_monitor.monitor_node import MonitorNode
+
+    return MonitorNode()
+
+
+def watched(node: Any) -> list[Any]:
+    """What the monitor hears only while somebody looks."""
+    node.hearing.open_senses()
+    node.hearing.want_depth(True)
+    return []
+
+
 def run_video(folder: Path) -> Node:
     from vital_bringup.sessions.run_video_node import RunVideo
 
@@ -307,6 +320,7 @@ NODES: dict[str, Fuzzed] = {
     "frames": Fuzzed(frames),
     "command_gate": Fuzzed(gate),
     "xarm_gripper": Fuzzed(gripper),
+    "monitor": Fuzzed(monitor, lambda _: {"port": 0}, watched),
     "run_video": Fuzzed(run_video, lambda folder: {"directory": folder / "video"}, scene_camera),
     "task_server": Fuzzed(task_server, lambda _: {"labeller": str(Labeller.SIM_TRUTH)}),
     "deploy": Fuzzed(deploy),

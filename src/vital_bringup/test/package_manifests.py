@@ -43,6 +43,7 @@ KEYS = {
     "scipy": "python3-scipy",
     "serial": "python3-serial",
     "torch": "python3-torch-pip",
+    "viser": "python3-viser-pip",
     "websockets": "python3-websockets",
     "yaml": "python3-yaml",
     "zstandard": "python3-zstandard-pip",

@@ -12,7 +12,7 @@ FLOORS = (
     ("vital_ros",),
     ("vital_perception", "vital_control", "vital_teleop", "vital_data", "vital_augment", "vital_sim"),
     ("vital_policy",),
-    ("vital_rl", "vital_vlm_reach"),
+    ("vital_rl", "vital_vlm_reach", "vital_monitor"),
     ("vital_bringup",),
 )
 # The training command of the pointing network renders; what finds a target does not.

@@ -25,6 +25,12 @@ from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.task import load_task, task_names
 from vital_ros.process.network import NETWORK, Network, chosen_network, network_settings
 
+
+def has_display(environment: Mapping[str, str]) -> bool:
+    """Whether somebody sits before this machine who could look."""
+    return any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
 # Each is a parameter of the same name of the reach node.
 POINTING_ARGUMENTS: tuple[Argument, ...] = (
     (
@@ -49,6 +55,12 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     ),
     ("task", "usb_insertion", f"one of {', '.join(task_names())}", None),
     ("rviz", "false", "open rviz2 (needs a ROS installation)", ("true", "false")),
+    (
+        "monitor",
+        "true" if has_display(os.environ) else "false",
+        "a page in the browser that shows everything and steers; by default where there is a display",
+        ("true", "false"),
+    ),
     (
         "background",
         "green",
@@ -181,8 +193,16 @@ def gate_parameters(context: LaunchContext) -> dict[str, str]:
     return {"hardware": hardware, "tactile": tactile}
 
 
-def viewer() -> Node:
-    """rviz2, where it was asked for."""
+def viewers(context: LaunchContext) -> list[Node]:
+    """What shows the stack, where it is wanted. Nothing depends on it: the launch goes on when it ends."""
+    nodes = [_rviz()]
+    if text("monitor", context) == "true":
+        parameters = {"task": text("task", context)}
+        nodes.append(project_node("monitor_node", "vital_monitor", parameters, speaks=True))
+    return nodes
+
+
+def _rviz() -> Node:
     rviz = PathJoinSubstitution([FindPackageShare("vital_bringup"), "rviz", "vital.rviz"])
     return Node(
         package="rviz2",

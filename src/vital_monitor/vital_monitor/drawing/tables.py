@@ -1,0 +1,160 @@
+"""Words and figures as HTML: rows of name and value, badges, lines that were said. Every text is escaped."""
+
+from collections.abc import Iterable
+from html import escape
+
+import numpy as np
+
+from vital_core.errors import ErrorCode, shortened
+from vital_monitor.drawing.ink import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, RED, block
+from vital_monitor.state.heard import Gate, Kind, Said, Session
+from vital_monitor.state.picture import Picture
+
+LONGEST = 200
+MODES = {"idle": GREY, "moving": GREEN, "holding": ORANGE, "stopped": RED}
+Row = tuple[str, str]
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Names and values, aligned."""
+    cells = "".join(
+        f"<tr><td style='color:{GREY};padding:1px 10px 1px 0;white-space:nowrap;vertical-align:top'>{escape(name)}</td>"
+        f"<td style='padding:1px 0;overflow-wrap:anywhere'>{escape(shortened(value, LONGEST))}</td></tr>"
+        for name, value in rows
+    )
+    return f"<table style='border-collapse:collapse;width:100%'>{cells}</table>"
+
+
+def badge(words: str, colour: str) -> str:
+    """A word that is seen from afar."""
+    return (
+        f"<span style='background:{colour};color:#fff;border-radius:4px;padding:2px 9px;font-weight:600'>"
+        f"{escape(shortened(words, LONGEST))}</span>"
+    )
+
+
+def amount(value: float, unit: str, digits: int = 1) -> str:
+    """A number with its unit, a dash where there is none."""
+    return f"{value:.{digits}f} {unit}" if np.isfinite(value) else "–"
+
+
+def duration(seconds: float) -> str:
+    """A time for people."""
+    if not np.isfinite(seconds):
+        return "–"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def gate_status(picture: Picture, now_s: float) -> str:
+    """Who has the arm, and why it stands where it stands."""
+    gate = picture.gate
+    if gate is None or not picture.fresh("gate", now_s):
+        silent = "is not heard" if gate is None else f"is silent for {duration(picture.age_s('gate', now_s))}"
+        return block(badge("NO GATE", GREY) + table([("", f"the command gate {silent}: is a stack running?")]))
+    rows = [("owner", gate.owner or "nobody")]
+    if gate.stopped:
+        rows.append(("stop", f"{_code(gate.stop_code)}: {gate.stop_reason}"))
+    elif gate.hold_reason:
+        rows.append(("last hold", gate.hold_reason))
+    rows.append(("commands", f"{gate.accepted} taken, {gate.rejected} refused, {gate.holds} holds"))
+    rows.append(("joints, touch", f"{_age(gate.joint_state_age_s)}, {_age(gate.tactile_age_s)} old"))
+    return block(badge(gate.mode.upper(), MODES.get(gate.mode, GREY)) + table(rows))
+
+
+def _code(code: int) -> str:
+    return ErrorCode.told(code, ErrorCode.INTERNAL).name if code else "stop"
+
+
+def _age(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if 0.0 <= seconds < 10.0 else "unknown"
+
+
+def what_is_wanted(picture: Picture, now_s: float) -> str:
+    """The one sentence for the person: what the session or the run says."""
+    if picture.session is not None:
+        return block(_wanted(picture.session))
+    if picture.run is not None and picture.fresh("run", now_s):
+        run = picture.run
+        return block(badge(run.phase.upper() or "RUN", BLUE) + f" {_words(run.message)} {run.elapsed_s:.0f} s")
+    return block(f"<span style='color:{GREY}'>no session and no run is under way</span>")
+
+
+def _wanted(session: Session) -> str:
+    asks = session.phase in ("ready", "labelling", "paused", "recording")
+    unit = "demonstrations" if session.kind is Kind.RECORD else "steps"
+    words = _words(session.message)
+    return (
+        f"{badge(session.phase.upper(), ORANGE if asks else BLUE)} "
+        f"<span style='color:{GREY}'>{escape(session.task)}, {session.done} of {session.wanted} {unit}</span>"
+        f"<div style='font-size:15px;font-weight:600;margin-top:4px'>{words}</div>"
+    )
+
+
+def _words(message: str) -> str:
+    return escape(shortened(message, LONGEST))
+
+
+def policy_table(picture: Picture, now_s: float) -> str:
+    """What acts, how punctually, and how old what it sees is."""
+    tick = picture.tick
+    if tick is None:
+        return block(f"<span style='color:{GREY}'>no policy has been heard</span>")
+    live = picture.fresh("policy", now_s)
+    version, age = tick.weights_version, duration(picture.weights_age_s(now_s))
+    state = tick.phase if live else f"silent for {duration(picture.age_s('policy', now_s))}"
+    rows = [
+        ("policy", f"{tick.task}, {state}"),
+        ("weights", f"residual {version}, {age} old" if version else "base alone"),
+        ("checkpoint", tick.checkpoint_sha256[:12] or "–"),
+        ("tick", f"{tick.seq}, {amount(1000 * tick.inference_s, 'ms')} to think"),
+        ("lateness p99", amount(1000 * picture.jitter_p99_s, "ms")),
+        ("image, touch", f"{_age(tick.image_age_s)}, {_age(tick.tactile_age_s)} old"),
+    ]
+    if not tick.commanded and tick.message:
+        rows.append(("no command", tick.message))
+    return block(table(rows))
+
+
+def training_table(picture: Picture, now_s: float) -> str:
+    """How learning goes."""
+    learner, session = picture.learner, picture.session
+    if learner is None:
+        return block(f"<span style='color:{GREY}'>no learner has been heard</span>")
+    steps = (
+        f"{learner.steps}"
+        if session is None or session.kind is not Kind.TRAINING
+        else f"{learner.steps} of {session.wanted}"
+    )
+    rows = [
+        ("last twenty", "–" if not np.isfinite(learner.success_20) else f"{100 * learner.success_20:.0f} % succeeded"),
+        ("episodes, steps", f"{learner.episodes}, {steps}"),
+        ("updates", f"{learner.updates}, {learner.updates_per_s:.0f} a second"),
+        ("owed", f"{learner.owed} updates"),
+        ("weights", f"{learner.weights_version}, {duration(picture.weights_age_s(now_s))} old"),
+    ]
+    if learner.message:
+        rows.append(("learner", learner.message))
+    return block(table(rows))
+
+
+def touch_line(picture: Picture, gate: Gate | None) -> str:
+    """The baseline, and how near the limit is."""
+    touch = picture.touch
+    if touch is None:
+        return block(f"<span style='color:{GREY}'>no reading of the pad has come</span>")
+    baseline = f"baseline {touch.baseline_id}" if touch.baseline_id else "no baseline: take one at rest"
+    bad = int((~touch.valid).sum())
+    words = f"{baseline}, largest change {touch.sizes_ut.max(initial=0.0):.0f} µT"
+    if gate is not None and gate.tactile_limit_ut > 0.0:
+        words += f" of {gate.tactile_limit_ut:.0f} allowed"
+    return block(escape(words) + (f" {badge(f'{bad} not read', RED)}" if bad else ""))
+
+
+def lines_said(said: Iterable[Said], now_s: float) -> str:
+    """What was done and answered, newest first."""
+    rows = "".join(
+        f"<div style='color:{RED if one.is_bad else INK};border-top:1px solid {LIGHT};padding:2px 0'>"
+        f"<span style='color:{GREY}'>{duration(now_s - one.steady_s)} ago</span> {_words(one.text)}</div>"
+        for one in reversed(list(said))
+    )
+    return block(rows or f"<span style='color:{GREY}'>nothing was done from this page yet</span>")
