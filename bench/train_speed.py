@@ -1,6 +1,6 @@
 """Measures behaviour cloning's throughput on synthetic images: iterations per second of a preset.
 
-    ./vital shell -c "python bench/train_speed.py [--plain]"
+    ./vital shell -c "python bench/train_speed.py [--precision float32] [--plain]"
 
 `--plain` leaves out the fused kernels and the allocator's setting, for comparison.
 """
@@ -9,6 +9,7 @@ import argparse
 import os
 import resource
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from vital_data.dataset.normalisation import Normaliser
 from vital_policy.cloning.train_bc import keep_memory
 from vital_policy.cloning.trainer import PRESETS, Trainer
 from vital_policy.network import fused_norm
+from vital_policy.precision import PRECISIONS, fastest_precision
 
 FRAMES = 512
 WARM_UP = 5
@@ -39,13 +41,16 @@ def demonstrations() -> Demonstrations:
     )
 
 
-def iterations(preset: str, steps: int, threads: int, *, plain: bool = False) -> tuple[list[float], int, float]:
+def iterations(
+    preset: str, steps: int, threads: int, precision: str, *, plain: bool = False
+) -> tuple[list[float], int, float]:
     """Seconds of each of so many iterations, their batch, and page faults an iteration."""
     torch.set_num_threads(threads)
     if not plain:
         keep_memory()
-        fused_norm.enable()
-    trainer = Trainer(PRESETS[preset], demonstrations())
+        if precision == "bfloat16":
+            fused_norm.enable()
+    trainer = Trainer(replace(PRESETS[preset], precision=precision), demonstrations())
     for _ in range(WARM_UP):
         trainer.step()
     faults, times = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, []
@@ -63,12 +68,16 @@ def main() -> None:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", choices=PRECISIONS, default=fastest_precision())
     parser.add_argument("--plain", action="store_true")
     options = parser.parse_args()
-    times, batch, faults = iterations(options.preset, options.steps, options.threads, plain=options.plain)
+    times, batch, faults = iterations(
+        options.preset, options.steps, options.threads, options.precision, plain=options.plain
+    )
     median, least = np.median(times), min(times)
+    what = f"{options.preset}, {options.precision}, batch {batch}, {options.threads} threads"
     print(
-        f"{options.preset}, batch {batch}, {options.threads} threads: median {1000 * median:.0f} ms an iteration, "
+        f"{what}: median {1000 * median:.0f} ms an iteration, "
         f"least {1000 * least:.0f} ms; {1 / median:.2f} it/s, {batch / median:.0f} images/s, "
         f"{faults:.0f} page faults an iteration"
     )

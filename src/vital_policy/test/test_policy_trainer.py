@@ -14,17 +14,8 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_data.dataset.dataset import Demonstrations, load_demonstrations
 from vital_policy.cloning import train_bc
 from vital_policy.cloning.engine import engine
-from vital_policy.cloning.trainer import (
-    METHODS,
-    PRESETS,
-    TrainConfig,
-    Trainer,
-    action_groups,
-    action_weights,
-    chunk_loss,
-    learning_rate,
-    split_holdout,
-)
+from vital_policy.cloning.loss import action_groups, chunk_loss, relative_weights
+from vital_policy.cloning.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate, split_holdout
 from vital_policy.network.transformer import TransformerConfig
 
 GROUPS = ((0, 1), (2,), (3, 4, 5), (6,))
@@ -72,11 +63,12 @@ def test_loss_is_the_mean_over_the_actions_that_exist(shape):
 @settings(max_examples=60, deadline=None)
 def test_weights_are_one_over_the_mean_square_of_each_group(shape, floor):
     _, target, mask = chunks(shape)
-    weights = action_weights(target, mask, floor, GROUPS)
+    still = torch.linspace(-0.5, 0.5, 7)
+    weights = relative_weights(target, mask, still, floor, GROUPS)
     assert weights.shape == (len(mask), 1, 7) and weights.max() <= 1.0 / floor**2 * 1.001
     for sample, there in enumerate(mask):
         for group in GROUPS:
-            squares = target[sample, there][:, list(group)].square()
+            squares = (target[sample, there] - still)[:, list(group)].square()
             mean = squares.mean().item() if squares.numel() else 0.0
             for column in group:
                 assert weights[sample, 0, column].item() == pytest.approx(1.0 / (mean + floor**2), rel=1e-3)
@@ -188,15 +180,15 @@ def test_looking_at_the_held_out_episodes_changes_nothing_of_the_training(demos,
     told, losses = [], []
     for _ in range(2):
         losses.append((looked.step(), blind.step()))
-        told.append(looked.validation_loss(batch=3))
+        told.append(looked.validate(frames=3)[0])
     assert all(one == other for one, other in losses)
-    assert np.isfinite(told).all() and told[-1] == looked.validation_loss(batch=3)
+    assert np.isfinite(told).all() and told[-1] == looked.validate(frames=3)[0]
     for name, value in blind.state().items():
         assert torch.equal(value, looked.state()[name]), name
 
 
 def test_without_held_out_episodes_there_is_no_validation_loss(demos, tiny):
-    assert math.isnan(Trainer(dataclasses.replace(tiny, holdout_episodes=0), demos).validation_loss())
+    assert math.isnan(Trainer(dataclasses.replace(tiny, holdout_episodes=0), demos).validate()[0])
 
 
 def test_state_holds_copies_of_all_that_moves_and_none_may_be_missing(demos, tiny):

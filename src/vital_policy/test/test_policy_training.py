@@ -22,15 +22,7 @@ from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.cloning import train_bc
-from vital_policy.cloning.trainer import (
-    PRESETS,
-    TrainConfig,
-    Trainer,
-    action_groups,
-    action_weights,
-    chunk_loss,
-    learning_rate,
-)
+from vital_policy.cloning.trainer import PRESETS, TrainConfig, Trainer, learning_rate
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import main
 from vital_policy.network.augmentation import Augmentation, to_network
@@ -101,50 +93,6 @@ def test_paper_preset_is_the_papers():
     assert paper.policy.transformer.dropout == 0.1
 
 
-INSERTION = ((0, 1), (2,), (3, 4, 5), (6,))
-
-
-def test_loss_leaves_out_what_is_masked():
-    target, predicted = torch.zeros(2, 3, 7), torch.zeros(2, 3, 7)
-    predicted[:, 2] = 100.0
-    predicted[0, 0] = 1.0
-    mask = torch.tensor([[True, True, False], [True, True, False]])
-    assert chunk_loss(predicted, target, mask).item() == pytest.approx(0.25)
-
-
-def test_relative_loss_counts_a_small_motion_like_a_large_one():
-    target = torch.zeros(2, 3, 7)
-    target[0, :, :2], target[1, :, :2] = 0.8, 0.08
-    mask = torch.ones(2, 3, dtype=torch.bool)
-    half = [target.clone(), target.clone()]
-    for sample, predicted in enumerate(half):
-        predicted[sample] *= 0.5
-    plain = [chunk_loss(predicted, target, mask).item() for predicted in half]
-    weights = action_weights(target, mask, 0.01, INSERTION)
-    relative = [chunk_loss(predicted, target, mask, weights).item() for predicted in half]
-    assert plain[0] == pytest.approx(100 * plain[1])
-    assert relative[0] == pytest.approx(relative[1], rel=0.02)
-
-
-def test_relative_weights_know_no_padding_and_have_a_limit():
-    target = torch.zeros(1, 2, 7)
-    target[0, 1] = 1.0
-    weights = action_weights(target, torch.tensor([[True, False]]), 0.1, INSERTION)
-    assert weights.shape == (1, 1, 7)
-    assert torch.allclose(weights, torch.tensor(100.0))
-
-
-def test_the_direction_of_most_motion_is_weighed_by_itself():
-    actions = torch.full((4, 3, 7), 0.001)
-    mask = torch.ones(4, 3, dtype=torch.bool)
-    actions[:, :2, 0] = 0.007
-    assert action_groups(actions, mask) == ((1, 2), (0,), (3, 4, 5), (6,))
-    actions[:, 2, 2] = 0.05
-    assert action_groups(actions, mask) == INSERTION
-    mask[:, 2] = False
-    assert action_groups(actions, mask) == ((1, 2), (0,), (3, 4, 5), (6,))
-
-
 def test_images_of_an_open_hand_are_hardly_shifted_and_the_paper_s_preset_stays_as_it_is():
     closed, opened = load_task("usb_insertion"), load_task("pick_block")
     cpu, paper = PRESETS["cpu"], PRESETS["paper"]
@@ -164,7 +112,7 @@ def test_trainer_learns(demos: Path, tiny: TrainConfig):
     trainer = Trainer(config, load_demonstrations(demos, "usb_insertion", 10))
     losses = [trainer.step() for _ in range(60)]
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
-    assert trainer.validation_loss() < np.mean(losses[:5])
+    assert trainer.validate()[0] < np.mean(losses[:5])
 
 
 def test_resumed_trainer_repeats_the_losses_exactly(demos: Path, tiny: TrainConfig):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from vital_core.errors import VitalError
 from vital_data.dataset.normalisation import Normaliser
+from vital_policy.precision import PRECISIONS, fastest_precision
 from vital_rl.residual.batches import Batch, EpisodeSteps, n_step, rewards
-from vital_rl.residual.ddpg import PRECISIONS, DDPGConfig, Learner, fastest_precision
+from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.networks import (
     GRIPPER,
     ActorConfig,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PATIENCE_S = 60.0  # that even a loaded machine keeps
+PATIENCE_S = 120.0  # that even a loaded machine keeps
 LOOK_S = 0.005
 
 

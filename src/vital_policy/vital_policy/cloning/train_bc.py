@@ -28,10 +28,13 @@ from vital_core.task import load_task
 from vital_data.dataset.actions import ActionSource
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.checkpoint import Checkpoint, Provenance, load_checkpoint, save_checkpoint
-from vital_policy.cloning.engine import DEVICES, engine
+from vital_policy.cloning.engine import DEVICES, device_of, engine
+from vital_policy.cloning.held_out import line_of
+from vital_policy.cloning.loss import Loss
 from vital_policy.cloning.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate
 from vital_policy.model_card import write_model_card
 from vital_policy.network import fused_norm
+from vital_policy.precision import PRECISIONS, fastest_precision
 
 LOG_EVERY = 50
 VALIDATE_EVERY = 250
@@ -106,6 +109,9 @@ class Run:
         for name in ("loss", "validation_loss", "learning_rate", "iterations_per_s"):
             if record[name] is not None:
                 self._writer.add_scalar(f"{self.task}/{name}", record[name], record["iteration"])
+        for phase, by_dimension in (record["r_squared"] or {}).items():
+            told = {name: value for name, value in by_dimension.items() if value is not None}
+            self._writer.add_scalars(f"{self.task}/r_squared_{phase}", told, record["iteration"])
         self._writer.flush()
 
     def train(self, save_every_s: float) -> None:
@@ -134,21 +140,22 @@ class Run:
     def _report(self, losses: list[float], elapsed_s: float) -> None:
         trainer, total = self.trainer, self.trainer.config.iterations
         rate = len(losses) / elapsed_s
-        validation = math.nan
+        validation, found = math.nan, None
         if trainer.iteration % VALIDATE_EVERY == 0 or trainer.iteration == total:
-            validation = trainer.validation_loss()
+            validation, found = trainer.validate()
         mean = sum(losses) / len(losses)
         record = {
             "iteration": trainer.iteration,
             "loss": mean,
             "validation_loss": None if math.isnan(validation) else validation,
+            "r_squared": found,
             "learning_rate": learning_rate(trainer.config, trainer.iteration - 1),
             "iterations_per_s": rate,
             "losses": losses,
         }
         self.append(record)
         self._board(record)
-        held_out = "" if math.isnan(validation) else f"  held out {validation:.5f}"
+        held_out = "" if found is None else f"  held out {validation:.5f} {line_of(found)}"
         remaining_min = (total - trainer.iteration) / rate / 60
         log.info(
             "%6d / %d  loss %.5f%s  %.2f it/s  %.0f min to go",
@@ -183,6 +190,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--coarse-iterations", type=int, help="of them, the first ones on images of half the size")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--loss", choices=[loss.value for loss in Loss], help="how errors are weighed")
+    parser.add_argument("--motion-share", type=float, help="of a batch, drawn by motion across the main direction")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products; cpu: the fastest here")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--holdout", type=int, help="episodes kept for validation (default 2)")
     parser.add_argument(
@@ -213,7 +223,12 @@ def configure(options: argparse.Namespace) -> TrainConfig:
         "learning_rate": options.learning_rate,
         "seed": options.seed,
         "holdout_episodes": options.holdout,
+        "loss": None if options.loss is None else Loss(options.loss),
+        "motion_share": options.motion_share,
+        "precision": options.precision,
     }
+    if options.preset == "cpu" and options.precision is None:
+        given["precision"] = fastest_precision(device_of(options.device))
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         config = config.with_method(options.method).with_task(load_task(options.task))
@@ -246,8 +261,8 @@ def train(options: argparse.Namespace, command: str) -> None:
     config = configure(options)
     torch.set_num_threads(options.threads)
     keep_memory()
-    fabric = engine(options.device, bf16=config.bf16, processes=options.processes or joined_processes())
-    if config.bf16 and fabric.device.type == "cpu":
+    fabric = engine(options.device, precision=config.precision, processes=options.processes or joined_processes())
+    if config.precision == "bfloat16" and fabric.device.type == "cpu":
         fused_norm.enable()
     source = ActionSource(options.actions) if options.actions else None
     foreground = config.background_share > 0.0

@@ -19,53 +19,74 @@ from vital_core.task import Task
 from vital_data.dataset.dataset import Demonstrations
 from vital_data.dataset.normalisation import Normaliser
 from vital_policy.cloning.engine import engine
+from vital_policy.cloning.held_out import Scores, phases_of, scores
+from vital_policy.cloning.loss import (
+    Loss,
+    action_groups,
+    chunk_loss,
+    no_motion,
+    relative_weights,
+    variance_weights,
+)
+from vital_policy.cloning.sampling import draw_frames, motion_odds
 from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.network.augmentation import Augmentation, augment, to_network
 from vital_policy.network.policy import Policy, PolicyConfig
+from vital_policy.precision import PRECISIONS
 
+VALIDATION_BATCH = 256
 # name in the paper -> (touch, share of the images whose background is replaced).
 METHODS: dict[str, tuple[bool, float]] = {"baku": (False, 0.0), "visk": (True, 0.0), "vital_bc": (True, 0.75)}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a policy is trained. The defaults are the paper's (A1); ``preset('cpu')`` fits two cores.
-
-    ema_decay: 0 ships the last weights, otherwise their running average. cosine: the rate falls to a
-    twentieth along half a cosine after warmup iterations. bf16: matrix products in bfloat16. relative_floor: 0
-    for the mean squared error; otherwise errors count relative to the size of the motion that is imitated, down
-    to this share of the largest action, because a demonstrator is slow where precision counts. ensemble_decay:
-    for whoever runs the policy, see `TemporalEnsemble`. background_share: of the images that get another background,
-    drawn from this many ``backgrounds``; 0 leaves them as they are. coarse_iterations: how many of the first ones see
-    images of half the size, at a quarter of the cost: the network has no size of its own, and what to look for is
-    learned before where exactly it is. open_hand_pad_px: how far images are shifted in a task that begins with an
-    open hand, None for as far as elsewhere: nothing in view then tells where the hand is but the image's own frame.
-    """
+    """How a policy is trained. The defaults are the paper's (A1); ``preset('cpu')`` fits two cores."""
 
     iterations: int = 20_000
     batch: int = 256
     learning_rate: float = 1e-4
     warmup: int = 0
+    """Iterations in which the rate rises from nothing."""
     cosine: bool = False
+    """The rate falls to a twentieth along half a cosine after the warm-up."""
     ema_decay: float = 0.0
-    bf16: bool = False
-    relative_floor: float = 0.0
+    """0 ships the last weights, otherwise their running average."""
+    precision: str = "float32"
+    """Of the matrix products."""
+    loss: Loss = Loss.SQUARE
+    relative_floor: float = 0.08
+    """Of `Loss.RELATIVE`: the share of the largest action below which all motion counts alike."""
+    motion_share: float = 0.0
+    """Of a batch's frames, drawn by their motion across the main direction: `draw_frames`."""
     ensemble_decay: float = PAPER_DECAY
+    """For whoever runs the policy: `TemporalEnsemble`."""
     seed: int = 0
     holdout_episodes: int = 2
     background_share: float = 0.0
+    """Of the images that get another background; 0 leaves them as they are."""
     backgrounds: int = 2000
+    """That are drawn from."""
     coarse_iterations: int = 0
+    """How many of the first ones see images of half the size, at a quarter of the cost: the network has no size of its
+    own, and what to look for is learned before where exactly it is."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     open_hand_pad_px: int | None = None
+    """How far images are shifted in a task that begins with an open hand, None for as far as elsewhere: nothing in view
+    then tells where the hand is but the image's own frame."""
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
-        if not 0.0 <= self.background_share <= 1.0:
-            raise ValueError(f"background_share is {self.background_share}, expected 0 to 1")
+        for name in ("background_share", "motion_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is '{self.precision}', expected one of {', '.join(PRECISIONS)}")
+        if not self.relative_floor > 0.0:
+            raise ValueError(f"relative_floor is {self.relative_floor}, expected more than 0")
         if not 0 <= self.coarse_iterations <= self.iterations:
             raise ValueError(f"coarse_iterations is {self.coarse_iterations}, expected 0 to {self.iterations}")
         if not self.learning_rate > 0.0:
@@ -96,8 +117,7 @@ PRESETS: dict[str, TrainConfig] = {
         warmup=200,
         cosine=True,
         ema_decay=0.998,
-        bf16=True,
-        relative_floor=0.08,
+        loss=Loss.VARIANCE,
         ensemble_decay=-0.7,
         augmentation=Augmentation(pad_px=10),
         open_hand_pad_px=1,
@@ -120,37 +140,6 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
     return config.learning_rate * (0.05 + 0.95 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, fraction))))
 
 
-Groups = tuple[tuple[int, ...], ...]
-
-
-def action_groups(actions: Tensor, mask: Tensor) -> Groups:
-    """What is weighed by its size together, of (N, K, 7) actions in m, rad, gripper: the direction in which most motion
-    goes (down to a socket, along a card reader), the two across it, rotation, gripper."""
-    size = (actions[..., :3].square() * mask[..., None]).sum((0, 1))
-    along = int(size.argmax())
-    across = tuple(axis for axis in range(3) if axis != along)
-    return (across, (along,), (3, 4, 5), (6,))
-
-
-def action_weights(target: Tensor, mask: Tensor, floor: float, groups: Groups) -> Tensor:
-    """(B, 1, 7) weights of squared errors: one over the mean square of a chunk's actions by group, plus floor^2."""
-    there = mask[..., None].float()
-    square = (target.square() * there).sum(1) / there.sum(1).clamp(min=1)  # (B, 7)
-    weights = torch.empty_like(square)
-    for group in groups:
-        columns = list(group)
-        weights[:, columns] = 1.0 / (square[:, columns].mean(-1, keepdim=True) + floor**2)
-    return weights[:, None]
-
-
-def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean squared error of (B, K, 7) chunks over the actions (B, K) that exist, weighed by (B, 1, 7) ``weights``."""
-    error = (predicted.float() - target).square()
-    if weights is not None:
-        error = error * weights
-    return (error.mean(-1) * mask).sum() / mask.sum().clamp(min=1)
-
-
 def split_holdout(demos: Demonstrations, episodes: int) -> tuple[Demonstrations, Demonstrations | None]:
     """Training and validation parts: the last ``episodes`` recordings are held out."""
     if episodes == 0:
@@ -167,7 +156,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, demos: Demonstrations, fabric: Fabric | None = None) -> None:
         """``fabric``: where to run, see `engine`; several processes share each batch. Raises ValueError."""
         self.config, self.iteration = config, 0
-        self.fabric = fabric = fabric or engine("cpu", bf16=config.bf16)
+        self.fabric = fabric = fabric or engine("cpu", precision=config.precision)
         if config.batch % fabric.world_size:
             raise ValueError(f"batch {config.batch} cannot be shared by {fabric.world_size} processes")
         self.demos, self.validation = split_holdout(demos, config.holdout_episodes)
@@ -184,7 +173,11 @@ class Trainer:
         self._tactile = self._here(self.normaliser.normalise_tactile(self.demos.tactile_ut))
         self._target = self._here(self.normaliser.normalise_actions(self.demos.actions))
         self._mask = self._here(self.demos.mask)
-        self._groups = action_groups(self._here(self.demos.actions), self._mask)
+        motion = self._here(self.demos.actions)
+        self._groups = action_groups(motion, self._mask)
+        self._still = no_motion(self.normaliser).to(fabric.device)
+        self._variance_weights = variance_weights(self._target, self._mask)
+        self._odds = motion_odds(motion, self._mask, self._groups[0]).cpu()
         self._backgrounds, self._foreground = self._background_bank()
         # Adam's moments exist from the first step on; a state to resume from needs them from the start.
         for parameter in self.policy.parameters():
@@ -247,8 +240,11 @@ class Trainer:
         return loss.item()
 
     def _loss(self, predicted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        floor = self.config.relative_floor
-        weights = action_weights(target, mask, floor, self._groups) if floor > 0.0 else None
+        weights: Tensor | None = None
+        if self.config.loss is Loss.RELATIVE:
+            weights = relative_weights(target, mask, self._still, self.config.relative_floor, self._groups)
+        elif self.config.loss is Loss.VARIANCE:
+            weights = self._variance_weights
         return chunk_loss(predicted, target, mask, weights)
 
     def _draw(self) -> tuple[Tensor, torch.Generator]:
@@ -256,7 +252,7 @@ class Trainer:
         rank, processes = self.fabric.global_rank, self.fabric.world_size
         seed = self.config.seed * 1_000_003 + self.iteration
         generator = torch.Generator().manual_seed(seed)
-        index = torch.randint(len(self.demos), (self.config.batch,), generator=generator)
+        index = draw_frames(self._odds, self.config.batch, self.config.motion_share, generator)
         if rank:
             generator.manual_seed(seed + 999_983 * rank)
         torch.manual_seed(seed + 999_983 * rank)
@@ -277,20 +273,34 @@ class Trainer:
         """The weights that a checkpoint carries: the running average, or the last ones when ema_decay is 0."""
         return self._average
 
-    def validation_loss(self, batch: int = 256) -> float:
-        """Loss of the shipped weights on the held-out episodes, without augmentation; NaN when there are none."""
+    def validate(self, frames: int = 512) -> tuple[float, Scores | None]:
+        """Loss of the shipped weights on at most so many frames of the held-out episodes, without augmentation, and the
+        scores of their first actions; NaN and None when nothing is held out."""
         demos = self.validation
         if demos is None:
-            return math.nan
-        chosen = np.linspace(0, len(demos) - 1, min(len(demos), batch)).astype(int)
+            return math.nan, None
+        chosen = np.linspace(0, len(demos) - 1, min(len(demos), frames)).astype(int)
         tactile = self._here(self.normaliser.normalise_tactile(demos.tactile_ut[chosen]))
         target = self._here(self.normaliser.normalise_actions(demos.actions[chosen]))
-        image = to_network(self._here(demos.image[chosen]))
+        mask = self._here(demos.mask[chosen])
+        predicted = self._predicted(self._here(demos.image[chosen]), tactile)
+        first = mask[:, 0].cpu().numpy()
+        found = scores(
+            self.normaliser.restore_actions(predicted[:, 0].cpu().numpy())[first],
+            demos.actions[chosen][first, 0],
+            phases_of(demos.episode)[chosen][first],
+        )
+        return self._loss(predicted, target, mask).item(), found
+
+    def _predicted(self, image: Tensor, tactile: Tensor) -> Tensor:
+        """(N, K, 7) of the shipped weights, in single precision."""
         self.policy.eval()
         with torch.inference_mode(), self.fabric.autocast():
-            predicted = torch.func.functional_call(self.policy, self._average, (image, tactile))
-        mask = self._here(demos.mask[chosen])
-        return self._loss(predicted, target, mask).item()
+            parts = [
+                torch.func.functional_call(self.policy, self._average, (to_network(image[at]), tactile[at]))
+                for at in torch.arange(len(image)).split(VALIDATION_BATCH)
+            ]
+        return torch.cat(parts).float()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that moves during training, by name."""

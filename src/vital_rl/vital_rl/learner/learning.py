@@ -20,12 +20,13 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_data.dataset.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
+from vital_policy.precision import fastest_precision
 from vital_rl.learner.episode_log import EpisodeLine, EpisodeLog, none_for_nan
 from vital_rl.learner.state_file import Counts, StateHeader, read_state, write_state
 from vital_rl.replay.replay_store import StoredEpisode
 from vital_rl.replay.step import POLICY, ReplayStep, foreground_of
 from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, offsets_of, rewards
-from vital_rl.residual.ddpg import DDPGConfig, Learner, fastest_precision
+from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.features import FeatureCache
 from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, CriticConfig, Exploration, ResidualActor
 from vital_rl.residual.prior import add_demonstrations, demonstrated

@@ -13,17 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vital_policy.precision import PRECISIONS
 from vital_rl.residual.batches import Batch
 from vital_rl.residual.networks import ActorConfig, CriticConfig, Critics, Exploration, ResidualActor
-
-PRECISIONS = ("float32", "bfloat16")
-
-
-def fastest_precision() -> str:
-    """What this processor multiplies matrices in: bfloat16 where it has instructions for it (more than twice as fast),
-    else float32."""
-    capabilities = torch.cpu.get_capabilities()
-    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 
 
 @dataclass(frozen=True)
