@@ -112,6 +112,48 @@ def test_pixel_of_the_wrist_image_comes_back_through_the_published_calibration(w
     np.testing.assert_allclose(back, pixel, atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def lone_ball():
+    """A world in which nothing is seen but a red ball of 3 mm; put it somewhere in `link_base`."""
+    made = World(load_task("usb_insertion"))
+    made.begin(0)
+    geom, body = made.model.geom("prop_ball_0_free"), made.model.body("prop_ball")
+    made.model.geom_rgba[:, 3] = 0.0
+    made.model.geom_rgba[geom.id] = [1.0, 0.0, 0.0, 1.0]
+    made.model.geom_size[geom.id, 0] = 0.003
+    made.model.geom_pos[geom.id] = 0.0
+
+    def put(point_m):
+        made.model.body_pos[body.id] = point_m
+        mujoco.mj_forward(made.model, made.data)
+        return made
+
+    put.world = made
+    return put
+
+
+@pytest.fixture(scope="module")
+def ball_camera(lone_ball):
+    made = WristCamera(lone_ball.world.model, lone_ball.world.task)
+    yield made
+    made.close()
+
+
+@given(st.floats(0.1, 0.9), st.floats(0.1, 0.9), st.floats(0.08, 0.2))
+@settings(max_examples=25, deadline=None)
+def test_ball_is_in_the_wrist_image_where_its_projection_is(lone_ball, ball_camera, x, y, distance_m):
+    """From the edge to the middle, to a pixel: mount, window, pinhole and fisheye together."""
+    across_rad = (np.array([x, y]) - 0.5) * lone_ball.world.task.wrist_window_rad
+    angle_rad = np.linalg.norm(across_rad) + 1e-12
+    ray = np.append(across_rad / angle_rad * np.sin(angle_rad), np.cos(angle_rad))
+    point_tcp = ball_camera.t_tcp_camera @ [*(distance_m * ray), 1.0]
+    np.testing.assert_allclose(ball_camera.project(point_tcp[:3]), [128 * x, 128 * y], atol=1e-6)
+    world = lone_ball((lone_ball.world.site_pose("tcp") @ point_tcp)[:3])
+    red = ball_camera.render(world.data)[..., 0] > 40
+    rows, columns = np.nonzero(red)
+    assert [columns.mean() + 0.5, rows.mean() + 0.5] == pytest.approx([128 * x, 128 * y], abs=1.0)
+
+
 @given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(0.05, 0.5))
 @settings(max_examples=50, deadline=None)
 def test_wrist_projection_is_opencvs_with_the_published_calibration(wrist, x, y, z):

@@ -92,6 +92,13 @@ def test_lifted_block_hangs_on_both_pads_by_friction_alone(gripped):
     assert left_n == pytest.approx(CONTACT.grip_force_n, rel=0.1)
 
 
+def test_squeeze_is_no_contact_force_what_is_carried_is(gripped):
+    """The fingers press from both sides with the grip's force; of both together the weight is left."""
+    pressed_n = np.abs(forces_on(gripped, "target") @ gripped.site_pose("tcp")[:3, 1]).sum()
+    assert pressed_n > 20.0
+    assert gripped.truth().contact_force_n == pytest.approx(BLOCK.object_mass_kg * GRAVITY_M_S2, abs=0.02)
+
+
 def test_pads_share_the_blocks_weight(gripped):
     forces = forces_on(gripped, "target")
     pressed = forces @ gripped.site_pose("tcp")[:3, 1]
