@@ -6,17 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from std_msgs.msg import Header
 from test_rl_replay import filled, some_step
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_rl.replay.replay_log import records_of
+from vital_rl.replay import episode_message
+from vital_rl.replay.replay_log import ReplayLog, chunk_path, records_of
 from vital_rl.replay.replay_requests import NO_EPISODE, state_message
 from vital_rl.replay.replay_store import INTERRUPTED, STEP, LabelVerdict, ReplayStore
-from vital_rl.replay.step import ReplayStep, to_record
+from vital_rl.replay.step import ReplayStep, place_of, to_record
 
 CAPACITY, CHUNK_BYTES = 9, 1500
 BLANK = ReplayStep(np.zeros((128, 128, 3), np.uint8), *(np.zeros(n, np.float32) for n in (15, 7, 7, 7)))
@@ -192,3 +194,66 @@ def test_an_episode_whose_label_could_not_be_learned_from_asks_for_none(tmp_path
     store = ReplayStore(tmp_path, chunk_bytes=20_000)
     told = state_message(store, NO_EPISODE, nothing, Header())
     assert (told.unlabelled, told.episodes, told.steps_ever) == (NO_EPISODE, 1, 0)
+
+
+def floats(count: int) -> st.SearchStrategy[np.ndarray]:
+    return hnp.arrays(np.float32, count, elements=st.floats(-1e6, 1e6, width=32))
+
+
+def pictures(shape: tuple[int, ...]) -> st.SearchStrategy[np.ndarray]:
+    return st.integers(0, 2**31).map(lambda seed: np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+STEPS = st.builds(
+    ReplayStep, pictures((128, 128, 3)), floats(15), floats(7), floats(7), floats(7), owner=st.text(max_size=20),
+    weights_version=INT64, stamp_ns=INT64, steady_ns=INT64,
+    distance_m=st.just(float("nan")) | st.floats(0.0, 10.0, width=32), foreground=st.none() | pictures((128, 16)),
+)  # fmt: skip
+
+
+@given(st.lists(STEPS, min_size=2, max_size=3), st.booleans(), st.text(min_size=1, max_size=20), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_an_episode_comes_back_to_the_last_bit_from_disk_and_from_a_message(
+    tmp_path_factory, steps, success, reason, terminated
+):
+    folder = tmp_path_factory.mktemp("replay")
+    store = ReplayStore(folder)
+    number = store.open_episode({"seed": 3, "checkpoint": "a" * 64})
+    assert [store.append(number, step) for step in steps] == list(range(len(steps)))
+    store.close_episode(number, reason, terminated=terminated)
+    store.label(number, success, "somebody")
+    store.close()
+    again = ReplayStore(folder)
+    kept, records = again.episode(number), again.read_records(number)
+    came, found = episode_message.from_message(episode_message.to_message(kept, records))
+    for name in ("number", "about", "reason", "terminated", "success"):
+        assert getattr(came, name) == getattr(kept, name), name
+    assert (kept.reason, kept.terminated, kept.success) == (reason, terminated, success)
+    assert [place_of(record) for record in records] == [(number, index) for index in range(len(steps))]
+    for step, stored, sent in zip(steps, again.read_steps(number), found, strict=True):
+        for field in dataclasses.fields(ReplayStep):
+            for other in (stored, sent):
+                np.testing.assert_equal(getattr(other, field.name), getattr(step, field.name), field.name)
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=40)), max_size=6), st.data())
+@settings(deadline=None)
+def test_a_damaged_chunk_gives_the_records_before_the_damage_and_nothing_else(tmp_path_factory, written, data):
+    log = ReplayLog(tmp_path_factory.mktemp("log"))
+    assert list(log.recover()) == []
+    places = [log.append(kind, payload) for kind, payload in written]
+    log.close()
+    whole = chunk_path(log.folder, 0).read_bytes()
+    assert [(r.kind, r.payload, r.place) for r in records_of(whole, 0)] == [
+        (*told, place) for told, place in zip(written, places, strict=True)
+    ]
+    cut = data.draw(st.integers(0, len(whole)))
+    found = list(records_of(whole[:cut], 0))
+    assert [r.place for r in found] == [place for place in places if place.offset + place.length <= cut]
+    if whole:
+        bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        found = list(records_of(bytes(changed), 0))
+        assert [r.place for r in found] == [place for place in places if place.offset + place.length <= bit // 8]
