@@ -18,6 +18,7 @@ from slide import still
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Action
+from vital_core.owner import Owner
 from vital_core.task import load_task
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import ResidualWeights
@@ -32,10 +33,9 @@ from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, Readings, Ti
 from vital_rl.acting.weights_inbox import WeightsInbox
 from vital_rl.learner.learner_parameters import LearnerParameters
 from vital_rl.replay.replay_parameters import ReplayParameters
-from vital_rl.replay.step import PERSON, POLICY, ReplayStep
+from vital_rl.replay.step import ReplayStep
 from vital_rl.residual.networks import ActorConfig, ResidualActor
 from vital_rl.residual.residual import Residual, to_bytes
-from vital_ros.qos import LATCHED
 
 IMAGE = np.zeros((128, 128, 3), np.uint8)
 HOME = pose_of.point_down((0.45, 0.0, 0.2))
@@ -62,36 +62,36 @@ def moved(pose: pose_of.Pose, motion: np.ndarray) -> pose_of.Pose:
     return pose @ pose_of.from_vector(motion[:3], motion[3:])
 
 
-@given(st.lists(st.tuples(st.sampled_from([POLICY, PERSON]), MOTIONS), max_size=8))
+@given(st.lists(st.tuples(st.sampled_from([Owner.POLICY, Owner.TELEOP]), MOTIONS), max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_steps_are_stored_in_their_order_and_a_persons_with_where_the_arm_went(ticks):
     stored: list[ReplayStep] = []
     rollout, pose = Rollout(stored.append), HOME
     for number, (owner, motion) in enumerate(ticks):
         rollout.tick(step(number, owner), pose)
-        waiting = owner == PERSON
+        waiting = owner == Owner.TELEOP
         assert len(stored) == number + 1 - waiting, "a step of the policy's is complete at once"
         pose = moved(pose, motion)
-    rollout.end(step(len(ticks), POLICY), pose)
+    rollout.end(step(len(ticks), Owner.POLICY), pose)
     assert [s.stamp_ns for s in stored] == list(range(len(ticks) + 1))
     for found, (owner, motion) in zip(stored, ticks, strict=False):
-        expected = motion if owner == PERSON else 2 * found.base[:6]
+        expected = motion if owner == Owner.TELEOP else 2 * found.base[:6]
         assert found.owner == owner
         np.testing.assert_allclose(found.executed[:6], expected, atol=1e-6)
-        if owner == PERSON:
+        if owner == Owner.TELEOP:
             assert found.executed[6] == found.base[6], "the gripper stays the base policy's"
 
 
 def test_a_persons_step_needs_to_know_where_the_arm_is_and_a_policys_does_not():
     stored: list[ReplayStep] = []
     rollout = Rollout(stored.append)
-    rollout.tick(step(0, POLICY), None)
+    rollout.tick(step(0, Owner.POLICY), None)
     with pytest.raises(VitalError, match="no joint states come") as refused:
-        rollout.tick(step(1, PERSON), None)
+        rollout.tick(step(1, Owner.TELEOP), None)
     assert refused.value.code is ErrorCode.SENSOR_FAULT
-    rollout.tick(step(2, PERSON), HOME)
+    rollout.tick(step(2, Owner.TELEOP), HOME)
     with pytest.raises(VitalError, match="no joint states come"):
-        rollout.end(step(3, POLICY), None)
+        rollout.end(step(3, Owner.POLICY), None)
     assert [s.stamp_ns for s in stored] == [0]
 
 
@@ -146,7 +146,7 @@ def test_what_is_stored_is_what_was_seen_answered_and_sent(residual):
     for number, (stored, result) in enumerate(zip(acting.kept.steps, results, strict=True)):
         np.testing.assert_array_equal(stored.executed, result.tick.executed)
         np.testing.assert_allclose(stored.base + stored.residual, result.action.to_array(), atol=1e-7)
-        assert (stored.stamp_ns, stored.owner, stored.tactile_ut[0]) == (number, POLICY, 10.0 * number)
+        assert (stored.stamp_ns, stored.owner, stored.tactile_ut[0]) == (number, Owner.POLICY, 10.0 * number)
         assert (stored.foreground is None) == bool(number % 2)
         assert stored.distance_m == pytest.approx(0.04)
     acting.episode.finish(EpisodeEnd(True, ErrorCode.OK, "the time is up"))
@@ -171,13 +171,13 @@ def test_nothing_is_explored_while_a_person_has_the_arm_and_the_steps_go_on_coun
     acting.run()
     acting.episode.owned_by("teleop")
     calm = acting.run()
-    acting.episode.owned_by(POLICY)
+    acting.episode.owned_by(Owner.POLICY)
     acting.run()
     assert noises == [3, 5] and acting.noise.after == 6
     z, base = residual[1].predict(IMAGE[None], np.full((1, 15), 10.0, np.float32))[1], calm.tick.base[None]
     normalised = torch.from_numpy(residual[1].checkpoint.normaliser.normalise_actions(base))
     np.testing.assert_allclose(calm.tick.offset, residual[0].offset(z, normalised)[0], atol=1e-5)
-    assert [s.owner for s in acting.kept.steps] == [POLICY, PERSON, POLICY]
+    assert [s.owner for s in acting.kept.steps] == [Owner.POLICY, Owner.TELEOP, Owner.POLICY]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def weights_of(residual: Residual, version: int) -> ResidualWeights:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_weights_in_any_order_leave_the_newest_whole_ones_and_count_the_rest(residual, node, told):
     policy = ResidualPolicy(residual[1])
-    inbox, newest, refused = WeightsInbox(node, policy, LATCHED), -1, 0
+    inbox, newest, refused = WeightsInbox(node, policy), -1, 0
     for version, fault in told:
         message = weights_of(residual[0], version)
         if fault == "torn":
@@ -240,7 +240,7 @@ def test_weights_in_any_order_leave_the_newest_whole_ones_and_count_the_rest(res
 
 
 def test_nobody_may_learn_before_weights_have_come(residual, node):
-    inbox = WeightsInbox(node, ResidualPolicy(residual[1]), LATCHED)
+    inbox = WeightsInbox(node, ResidualPolicy(residual[1]))
     with pytest.raises(VitalError, match="is the learner node running") as refused:
         inbox.check_ready()
     assert refused.value.code is ErrorCode.NO_CHECKPOINT

@@ -15,6 +15,7 @@ from vital_bringup.sessions.session_messages import DEMO_PHASES, OUTCOMES
 from vital_bringup.sessions.session_parameters import RecordParameters
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_core.stall import wait_out_a_stall
 from vital_interfaces.msg import GateState, SessionState, TeleopState
 from vital_interfaces.srv import FinishEpisode, StartEpisode, TakeBaseline
@@ -89,7 +90,7 @@ class RecordSession(OperatorSession[RecordParameters]):
 
     def _wait_until_released(self) -> None:
         deadline_s = steady_s() + RELEASE_TIMEOUT_S
-        while (gate := self.watch.state) is not None and gate.owner == "teleop":
+        while (gate := self.watch.state) is not None and gate.owner == Owner.TELEOP:
             if self.stopping.wait(0.05):
                 raise VitalError(ErrorCode.CANCELLED, "stopped")
             if steady_s() > deadline_s:

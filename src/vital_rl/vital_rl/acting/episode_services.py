@@ -3,18 +3,17 @@
 from rclpy.node import Node
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_interfaces.srv import TakeBaseline
 from vital_ros.arm_control import ANSWER_S, ArmControl
 from vital_ros.calls import Question, call, never
-
-OWNER = "policy"
 
 
 class EpisodeServices(ArmControl):
     """Blocking calls for the episode's thread; the executor runs in another."""
 
     def __init__(self, node: Node) -> None:
-        super().__init__(node, OWNER)
+        super().__init__(node, Owner.POLICY)
         self._baseline = node.create_client(TakeBaseline, "/anyskin/take_baseline")
 
     def take_baseline(self, abandon: Question = never) -> int:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from vital_core import pose as pose_of
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_core.pose import Pose
 from vital_rl.acting.episode import EpisodeEnd
 from vital_rl.acting.replay_client import OpenReplay
 from vital_rl.acting.tick import Noise, PolicyTick, TickResult
-from vital_rl.replay.step import PERSON, POLICY, ReplayStep
+from vital_rl.replay.step import ReplayStep
 
 # Whoever cancels has seen the outcome, and the gate's stop is one: nothing would have followed.
 TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)
@@ -44,7 +45,7 @@ class Rollout:
     def tick(self, step: ReplayStep, t_base_tcp: Pose | None) -> None:
         """One tick; ``t_base_tcp``: where the arm was, needed while a person has it."""
         self._complete(t_base_tcp)
-        if step.owner == POLICY:
+        if step.owner == Owner.POLICY:
             self._append(step)
             return
         self._waiting = (step, _known_pose(t_base_tcp))
@@ -89,7 +90,7 @@ class LearningEpisode:
         self._replay, self._tick, self._noise, self._senses = replay, tick, noise, senses
         self._finish_m = finish_m
         self._rollout = Rollout(replay.append)
-        self.owner = POLICY
+        self.owner = Owner.POLICY
         tick.noise = noise
 
     @property
@@ -99,8 +100,8 @@ class LearningEpisode:
 
     def owned_by(self, owner: str) -> None:
         """The arm changes hands; while it is a person's nothing is explored."""
-        self.owner = POLICY if owner == POLICY else PERSON
-        self._noise.silent = self.owner == PERSON
+        self.owner = Owner.POLICY if owner == Owner.POLICY else Owner.TELEOP
+        self._noise.silent = self.owner == Owner.TELEOP
 
     def note(self, result: TickResult) -> None:
         """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT)."""
@@ -113,7 +114,7 @@ class LearningEpisode:
         """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
         self._noise.silent = True
         t_base_tcp = self._senses.t_base_tcp()
-        last = self._step(self._tick.run(), POLICY, t_base_tcp)
+        last = self._step(self._tick.run(), Owner.POLICY, t_base_tcp)
         self._tick.noise = None
         try:
             if last is not None:

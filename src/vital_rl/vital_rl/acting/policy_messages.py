@@ -8,10 +8,10 @@ from std_msgs.msg import Header
 from vital_core.arm.xarm7 import TCP_FRAME
 from vital_core.errors import VitalError
 from vital_core.observation import ACTION_VALUES, Action
+from vital_core.owner import Owner
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import EndEffectorDelta, PolicyState
 from vital_rl.acting.episode import EpisodeEnd, TickTimes
-from vital_rl.acting.episode_services import OWNER
 from vital_rl.acting.tick import EpisodeFigures, TickResult
 from vital_ros.conversions import time_message, vector_message
 
@@ -22,7 +22,7 @@ def command(action: Action, token: int, seq: int, observed_ns: int, now_ns: int,
     """The command of one tick, valid for one period from ``now_ns`` (ROS time). token: of the arm's acquisition."""
     return EndEffectorDelta(
         header=Header(stamp=time_message(observed_ns), frame_id=TCP_FRAME),
-        owner=OWNER,
+        owner=Owner.POLICY,
         token=token,
         seq=seq,
         valid_until=time_message(now_ns + int(period_s * 1e9)),

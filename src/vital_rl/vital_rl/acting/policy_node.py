@@ -13,6 +13,7 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import GateState
 from vital_policy.inference import LocalPolicy
@@ -20,7 +21,7 @@ from vital_rl.acting import policy_messages
 from vital_rl.acting.episode import EpisodeEnd
 from vital_rl.acting.episode_services import EpisodeServices
 from vital_rl.acting.policy_parameters import PolicyParameters
-from vital_rl.acting.policy_run import NOBODY, PolicyRun, RunCounts, RunParts
+from vital_rl.acting.policy_run import PolicyRun, RunCounts, RunParts
 from vital_rl.acting.policy_sensors import PolicySensors
 from vital_rl.acting.replay_client import ReplayClient
 from vital_rl.acting.residual_policy import ResidualPolicy
@@ -36,7 +37,6 @@ from vital_ros.long_action import GoalEnd, LongAction
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.process.priority import raise_priority
-from vital_ros.qos import LATCHED
 
 JOIN_S = 2.0
 PRIORITY = 1
@@ -55,10 +55,10 @@ class PolicyNode(Node):
         self._policy = ResidualPolicy(LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz))
         if residual is not None:
             self._policy.residual = load_residual(residual, self._policy.checkpoint)
-        self._inbox = WeightsInbox(self, self._policy, LATCHED) if given.learn else None
+        self._inbox = WeightsInbox(self, self._policy) if given.learn else None
         self._run: PolicyRun | None = None
         self._thread: threading.Thread | None = None
-        self._gate_owner, self._counts, self._last = NOBODY, RunCounts(), "no episode yet"
+        self._gate_owner, self._counts, self._last = Owner.NOBODY, RunCounts(), "no episode yet"
         self._parts = self._make_parts(given)
         self._action = LongAction(self, RunPolicy, "/vital/run_policy", self._begin, cancel=self._on_cancel)
         self._diagnostics = Diagnostics(self, self._health)

@@ -6,25 +6,24 @@ from dataclasses import asdict, dataclass
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_core.stall import wait_out_a_stall
 from vital_core.task import Task
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import GateState
 from vital_rl.acting.episode import Episode, EpisodeEnd, TickTimes
-from vital_rl.acting.episode_services import OWNER, EpisodeServices
+from vital_rl.acting.episode_services import EpisodeServices
 from vital_rl.acting.learning_episode import LearningEpisode
 from vital_rl.acting.policy_sensors import PolicySensors
 from vital_rl.acting.replay_client import ReplayClient
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import finish_of
 from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, TickResult
-from vital_rl.replay.step import PERSON
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import stamp_ns
 
 FIRST_READINGS_S = 2.0
 POLL_S = 0.05
-NOBODY = ""
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,9 @@ class PolicyRun:
         if gate.mode == GateState.LATCHED:
             code = ErrorCode.told(gate.stop_code, ErrorCode.STOPPED)
             self.episode.end(EpisodeEnd(False, code, gate.stop_reason))
-        elif learning is not None and gate.owner in (OWNER, PERSON, NOBODY):
+        elif learning is not None and gate.owner in (Owner.POLICY, Owner.TELEOP, Owner.NOBODY):
             learning.owned_by(gate.owner)
-        elif gate.owner != OWNER:
+        elif gate.owner != Owner.POLICY:
             self.episode.end(EpisodeEnd(False, ErrorCode.NOT_OWNER, f"'{gate.owner or 'nobody'}' has the arm now"))
 
     def run(self, duration_s: float, told: Callable[[int], None]) -> tuple[EpisodeEnd, float]:
@@ -154,11 +153,11 @@ class PolicyRun:
     def _carry_out(self, result: TickResult, times: TickTimes) -> bool:
         """Publish a tick and, unless a person has the arm, its command; whether that was sent."""
         learning = self._learning
-        mine = learning is None or learning.owner == OWNER
+        mine = learning is None or learning.owner == Owner.POLICY
         self._parts.publish(result, times, mine)
         if learning is not None:
             learning.note(result)
-            if not mine and self._gate_owner == NOBODY:
+            if not mine and self._gate_owner == Owner.NOBODY:
                 with contextlib.suppress(VitalError):  # the person was quicker; the next tick asks again
                     self._parts.services.acquire(self._parts.task.name)
         return mine

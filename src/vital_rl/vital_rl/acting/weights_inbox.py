@@ -1,7 +1,6 @@
 """Takes the learner's weights as they come, and nothing that does not fit."""
 
 import hashlib
-from typing import Any
 
 from rclpy.node import Node
 
@@ -11,6 +10,7 @@ from vital_interfaces.msg import ResidualWeights
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.residual.residual import from_bytes
 from vital_ros.boundary import subscribe
+from vital_ros.qos import LATCHED
 
 TOPIC = "/vital/residual_weights"
 
@@ -18,11 +18,11 @@ TOPIC = "/vital/residual_weights"
 class WeightsInbox:
     """Gives `policy` each newer residual that comes on `/vital/residual_weights`; what is refused changes nothing."""
 
-    def __init__(self, node: Node, policy: ResidualPolicy, qos: Any) -> None:
+    def __init__(self, node: Node, policy: ResidualPolicy) -> None:
         self._node, self._policy = node, policy
         self.refused, self.problem = 0, ""
         self._taken_s: float | None = None
-        subscribe(node, ResidualWeights, TOPIC, self._on_weights, qos)
+        subscribe(node, ResidualWeights, TOPIC, self._on_weights, LATCHED)
 
     @property
     def ready(self) -> bool:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.owner import Owner
 from vital_data.dataset.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
 from vital_policy.inference import LocalPolicy
@@ -24,7 +25,7 @@ from vital_policy.precision import fastest_precision
 from vital_rl.learner.episode_log import EpisodeLine, EpisodeLog, none_for_nan
 from vital_rl.learner.state_file import Counts, StateHeader, read_state, write_state
 from vital_rl.replay.replay_store import StoredEpisode
-from vital_rl.replay.step import POLICY, ReplayStep, foreground_of
+from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, offsets_of, rewards
 from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.features import FeatureCache
@@ -207,7 +208,7 @@ class ResidualLearner:
                 self.checkpoint.normaliser.normalise_actions(base),
                 offset,
                 rewards(bool(episode.success), distance, len(rows) - 1, dense=self.config.dense),
-                np.array([r.owner != POLICY for r in rows[:-1]]),
+                np.array([r.owner != Owner.POLICY for r in rows[:-1]]),
                 episode.terminated,
             )
         )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import ACTION_VALUES, IMAGE_SIZE_PX, TACTILE_VALUES
+from vital_core.owner import Owner
 
-POLICY, PERSON = "policy", "teleop"
 FOREGROUND_SHAPE = (IMAGE_SIZE_PX, IMAGE_SIZE_PX // 8)
 HEAD = struct.Struct("<IIqqqHf")  # episode, index, ROS and steady stamp, weights version, bytes of the owner, distance
 # A PNG file begins with this; width, height, bits a channel and the kind of colours follow: 2 RGB, 6 with a fourth.
@@ -44,7 +44,7 @@ class ReplayStep:
     base: NDArray[np.float32]
     residual: NDArray[np.float32]
     executed: NDArray[np.float32]
-    owner: str = POLICY
+    owner: str = Owner.POLICY
     weights_version: int = 0
     stamp_ns: int = 0
     steady_ns: int = 0
