@@ -180,7 +180,7 @@ lives = st.lists(
 def test_no_command_without_clutch_arm_and_a_living_hand_and_none_beyond_leash_or_speed(life, twist):
     config = FollowConfig()
     operation, now_s, opened = Operation(config, BOX), 10.0, True
-    fastest = np.concatenate(twist)
+    fastest = 0.1 * np.concatenate(twist)
     for clutch, owner, age_s, measured, seconds, taken in life:
         now_s += seconds
         if taken:

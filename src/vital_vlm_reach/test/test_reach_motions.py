@@ -12,15 +12,15 @@ from trajectory_msgs.msg import JointTrajectory
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
+from vital_ros.conversions import pose_message
 from vital_vlm_reach.planning.joint_path import SAME_POINT_RAD, JointPath, distinct
 from vital_vlm_reach.planning.motion import at_rest
 from vital_vlm_reach.planning.timing import MotionLimits, time_path
 from vital_vlm_reach.reach_messages import (
     MOST_TRANSFORMS,
     motion_of,
-    point_message,
     point_of,
-    pose_message,
+    stamped_point_message,
     trajectory_message,
     transform_of,
     transforms_of,
@@ -196,7 +196,7 @@ def test_a_plan_that_is_none_is_refused_with_what_was_expected(damage):
 
 @given(numbers)
 def test_a_point_survives_its_message_and_is_only_read_in_the_base_frame(point):
-    message = point_message(np.array(point), NOW)
+    message = stamped_point_message(np.array(point), NOW)
     assert message.header.frame_id == BASE_FRAME and message.header.stamp == NOW
     np.testing.assert_array_equal(point_of(message), point)
     message.header.frame_id = ""
@@ -217,7 +217,7 @@ def test_a_point_that_is_no_place_is_refused(value):
 
 
 def transform(parent: str, child: str, pose: np.ndarray) -> TransformStamped:
-    told = pose_message(pose, NOW).pose
+    told = pose_message(pose)
     message = TransformStamped(child_frame_id=child)
     message.header.frame_id = parent
     message.transform.rotation = told.orientation
