@@ -18,6 +18,8 @@ HELD_OBJECT = "held_object"
 HELD_RADIUS_M = 0.016
 # Links that are never nearer than this along the chain are kept apart by the joint limits themselves.
 _MIN_LINKS_BETWEEN = 3
+# Without any margin coal misses shapes that lie in each other exactly on an axis of symmetry.
+_LEAST_MARGIN_M = 1e-5
 # The base and the first link stand on the table and turn about the vertical.
 _FIRST_FREE_LINK = 2
 
@@ -82,22 +84,25 @@ class CollisionScene:
     ) -> None:
         self._model, self._data = robot.model, robot.model.createData()
         self._shapes = robot.with_held_object(tip_offset_m)
-        arm = list(self._shapes.geometryObjects)
+        # By name: the objects themselves move when others are added.
+        ranks = [_chain_rank(shape.name) for shape in self._shapes.geometryObjects]
         for obstacle in obstacles:
             place = pin.SE3(np.eye(3), np.asarray(obstacle.centre_m, dtype=float))
             box = coal.Box(*map(float, obstacle.size_m))
             self._shapes.addGeometryObject(pin.GeometryObject(obstacle.name, 0, place, box))
-        self._pair(arm, len(obstacles))
+        self._arm_shapes = len(ranks)
+        self._pair(ranks, len(obstacles))
         self._checks = pin.GeometryData(self._shapes)
         self.margin_m = margin_m
+        self._near = pin.BroadPhaseManager_DynamicAABBTreeCollisionManager(self._model, self._shapes, self._checks)
 
-    def _pair(self, arm: Sequence[pin.GeometryObject], obstacles: int) -> None:
-        ranks = [_chain_rank(shape.name) for shape in arm]
+    def _pair(self, ranks: Sequence[int], obstacles: int) -> None:
+        """ranks: of the arm's shapes, which come before the obstacles."""
         for i, rank in enumerate(ranks):
-            for k in range(i + 1, len(arm)):
+            for k in range(i + 1, len(ranks)):
                 if abs(ranks[k] - rank) >= _MIN_LINKS_BETWEEN:
                     self._shapes.addCollisionPair(pin.CollisionPair(i, k))
-            for k in range(len(arm), len(arm) + obstacles):
+            for k in range(len(ranks), len(ranks) + obstacles):
                 if rank >= _FIRST_FREE_LINK:
                     self._shapes.addCollisionPair(pin.CollisionPair(i, k))
 
@@ -109,12 +114,19 @@ class CollisionScene:
     @margin_m.setter
     def margin_m(self, value: float) -> None:
         for request in self._checks.collisionRequests:
-            request.security_margin = value
+            request.security_margin = max(value, _LEAST_MARGIN_M)
 
     def in_collision(self, joints_rad: ArrayLike) -> bool:
         """Whether anything touches."""
         q = np.asarray(joints_rad, dtype=float)
-        return bool(pin.computeCollisions(self._model, self._data, self._shapes, self._checks, q, True))
+        return bool(pin.computeCollisions(self._model, self._data, self._near, q, True))
+
+    def clearance_m(self, joints_rad: ArrayLike) -> float:
+        """Smallest distance between the arm and an obstacle; below 0: how deep they are in each other."""
+        q = np.asarray(joints_rad, dtype=float)
+        pin.computeDistances(self._model, self._data, self._shapes, self._checks, q)
+        pairs = zip(self._shapes.collisionPairs, self._checks.distanceResults, strict=True)
+        return min((r.min_distance for pair, r in pairs if pair.second >= self._arm_shapes), default=float("inf"))
 
     def tcp_m(self, joints_rad: ArrayLike) -> NDArray[np.float64]:
         """(3,) position of the TCP."""
