@@ -1,13 +1,16 @@
-"""What points is an argument of every launch file, with the reach node's own defaults."""
+"""What points and what plans are arguments of every launch file, with the reach node's own defaults."""
 
 import importlib.util
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from launch import LaunchContext
 
 from vital_bringup.launching import launch_parts
+from vital_vlm_reach.planning.planners import PLANNERS
 from vital_vlm_reach.pointing.backends import BACKENDS, PointingSettings
+from vital_vlm_reach.reach_parameters import ReachParameters
 
 LAUNCH_FILES = sorted((Path(__file__).parents[1] / "launch").glob("*.launch.py"))
 NAMES = {
@@ -16,11 +19,11 @@ NAMES = {
 
 
 @pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda f: f.name)
-def test_every_launch_file_takes_what_points(file):
+def test_every_launch_file_takes_what_points_and_what_plans(file):
     spec = importlib.util.spec_from_file_location("launched", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert {name for name, *_ in module.ARGUMENTS} >= NAMES
+    assert {name for name, *_ in module.ARGUMENTS} >= {*NAMES, "planner", "obstacles"}
 
 
 def test_arguments_have_the_nodes_defaults_and_choices():
@@ -36,3 +39,20 @@ def test_arguments_reach_the_node_under_the_same_names():
     defaults = {name: default for name, default, *_ in launch_parts.POINTING_ARGUMENTS}
     context.launch_configurations.update({**defaults, **given})
     assert launch_parts.pointing_parameters(context) == {**defaults, **given}
+
+
+def test_planners_and_obstacles_are_those_of_the_node():
+    arguments = {name: (default, choices) for name, default, _, choices in launch_parts.PLANNING_ARGUMENTS}
+    assert arguments["planner"] == (ReachParameters().planner, PLANNERS)
+    of_node = get_args(get_type_hints(ReachParameters)["obstacles"])
+    assert arguments["obstacles"] == ("auto", ("auto", *of_node))
+
+
+@pytest.mark.parametrize(
+    ("hardware", "given", "obstacles"),
+    [("sim", "auto", "camera"), ("robot", "auto", "camera"), ("mock", "auto", "none"), ("mock", "camera", "camera")],
+)
+def test_obstacles_are_looked_for_where_there_is_a_scene_camera(hardware, given, obstacles):
+    context = LaunchContext()
+    context.launch_configurations.update({"hardware": hardware, "obstacles": given, "planner": "embedded"})
+    assert launch_parts.planning_parameters(context) == {"planner": "embedded", "obstacles": obstacles}

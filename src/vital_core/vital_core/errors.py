@@ -42,6 +42,9 @@ class ErrorCode(IntEnum):
     DISK_FULL = 62
     BAD_RECORDING = 63
     BAD_DATASET = 64
+    # Planning.
+    OUTSIDE_WORKSPACE = 70
+    IN_COLLISION = 71
     # System.
     NODE_LOST = 50
     TIMEOUT = 51

@@ -13,6 +13,7 @@ from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_vlm_reach.planning import moveit_planner
+from vital_vlm_reach.planning.embedded_planner import EmbeddedPlanner
 from vital_vlm_reach.planning.joint_path import JointPath
 from vital_vlm_reach.planning.moveit_planner import MoveItPlanner
 from vital_vlm_reach.planning.planner import ReachProblem
@@ -72,7 +73,7 @@ def planner_with(monkeypatch, group: MoveGroup) -> MoveItPlanner:
     action = SimpleNamespace(MoveGroup=SimpleNamespace(Goal=Message))
     monkeypatch.setattr(moveit_planner, "moveit_messages", lambda: (messages, action))
     monkeypatch.setattr(moveit_planner, "ActionClient", group)
-    return MoveItPlanner(None, 0.3)
+    return MoveItPlanner(None, 0.3, EmbeddedPlanner(0.3).retreat)
 
 
 def result(code: int = 1) -> SimpleNamespace:

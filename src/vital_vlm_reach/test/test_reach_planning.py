@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ LIMITS = MotionLimits.scaled(0.5)
 SOCKET = np.array([0.45, 0.0, 0.035])
 # Between the left and the right of the workspace, low enough to be passed over.
 POST = Obstacle("post", (0.45, 0.10, 0.15), (0.30, 0.01, 0.30))
+# As far up as the arm reaches: there is no way over it.
+PILLAR = Obstacle("pillar", (0.42, 0.10, 0.6), (0.06, 0.02, 1.2))
 SHELF = Obstacle("shelf", (0.45, 0.0, 0.25), (0.5, 0.5, 0.02))
 
 
@@ -44,11 +47,10 @@ def reach(target=SOCKET, start=HOME_RAD, seed=0, obstacles=(TABLE, *WALLS), goal
     return ReachProblem(TASK, np.asarray(start, float), pose, np.asarray(target, float), seed, tuple(obstacles))
 
 
-def assert_sound(plan: Plan, problem: ReachProblem, *, keep_out: bool = True) -> None:
+def assert_sound(plan: Plan, problem: ReachProblem) -> None:
     """Sampled every 5 ms: nothing touches, all limits hold, the box is kept, start and goal are met."""
     motion = plan.motion
-    obstacles = [*problem.obstacles, problem.keep_out] if keep_out else problem.obstacles
-    scene = CollisionScene(RobotModel(), obstacles, tip_offset_m=TASK.tip_offset_m)
+    scene = CollisionScene(RobotModel(), problem.everything, tip_offset_m=TASK.tip_offset_m)
     states = motion.sampled(0.005)
     assert [scene.touching(q) for q in states if scene.in_collision(q)] == []
     assert (states >= LOWER_RAD - 1e-6).all() and (states <= UPPER_RAD + 1e-6).all()
@@ -80,28 +82,47 @@ def test_any_reach_in_the_workspace_is_sound(target, position, yaw, seed):
     assert_sound(EmbeddedPlanner().plan(problem), problem)
 
 
+@pytest.mark.parametrize(("obstacle", "how"), [(POST, "over"), (PILLAR, "sampled")])
 @pytest.mark.parametrize("seed", range(4))
-def test_an_obstacle_in_the_straight_way_is_gone_around(planner, seed):
+def test_an_obstacle_in_the_straight_way_is_gone_around(planner, seed, obstacle, how):
     start = joints_at((0.45, 0.21, 0.22))
     target = np.array([0.45, -0.06, 0.035])
-    problem = reach(target, start, seed, (TABLE, *WALLS, POST))
+    problem = reach(target, start, seed, (TABLE, *WALLS, obstacle))
     plan = planner.plan(problem)
-    assert plan.how == "sampled"
+    assert plan.how == how
     assert_sound(plan, problem)
     again = planner.plan(problem)
     np.testing.assert_array_equal(plan.motion.positions_rad, again.motion.positions_rad)
     np.testing.assert_array_equal(plan.motion.times_s, again.motion.times_s)
 
 
-def test_an_arm_that_starts_in_the_socket_is_lifted_straight_up_first(planner):
+@pytest.mark.parametrize("seen", [(), (Obstacle("beside", (0.45, 0.07, 0.06), (0.08, 0.06, 0.12)),)])
+def test_an_arm_that_starts_in_contact_is_lifted_straight_up_before_anything_else(planner, seen):
     start = joints_at(SOCKET + np.array([0, 0, TASK.tip_offset_m - 0.010]))
-    problem = reach(start=start)
-    plan = planner.plan(problem)
-    assert plan.how.startswith("lift")
-    assert_sound(plan, problem, keep_out=False)
-    tcp = kinematics.tcp_positions(plan.motion.sampled(0.005))
-    inside = tcp[:, 2] < SOCKET[2] + TASK.tip_offset_m + 0.03
-    assert np.abs(tcp[inside, :2] - SOCKET[:2]).max() < 0.001
+    problem = replace(reach(start=start), seen=seen)
+    with pytest.raises(VitalError, match="starts in collision") as refusal:
+        planner.plan(problem)
+    assert refusal.value.code is ErrorCode.IN_COLLISION
+    retreat = planner.retreat(problem)
+    tcp = kinematics.tcp_positions(retreat.sampled(0.005))
+    assert np.abs(tcp[:, :2] - SOCKET[:2]).max() < 0.001 and (np.diff(tcp[:, 2]) > -1e-5).all()
+    known = CollisionScene(RobotModel(), problem.obstacles, tip_offset_m=TASK.tip_offset_m)
+    assert not any(known.in_collision(q) for q in retreat.sampled(0.005))
+    lifted = replace(problem, start_rad=retreat.positions_rad[-1])
+    assert planner.retreat(lifted) is None
+    assert_sound(planner.plan(lifted), lifted)
+
+
+def test_a_contact_that_the_way_up_would_deepen_is_refused(planner):
+    """A thing above the fingers, seen from the side: the hand would take it along."""
+    start = joints_at(SOCKET + np.array([0, 0, 0.15]))
+    hook = Obstacle("hook", (SOCKET[0], SOCKET[1] + 0.075, 0.40), (0.05, 0.06, 0.02))
+    problem = replace(reach(start=start), seen=(hook,))
+    assert CollisionScene(RobotModel(), [hook], tip_offset_m=0.035).in_collision(start) is False
+    assert planner.retreat(problem) is None
+    with pytest.raises(VitalError, match="cannot be lifted") as refusal:
+        planner.retreat(replace(problem, seen=(replace(hook, centre_m=(SOCKET[0], SOCKET[1] + 0.075, 0.33)),)))
+    assert refusal.value.code is ErrorCode.IN_COLLISION
 
 
 def test_a_goal_where_the_arm_is_already_is_a_moment_of_rest(planner):
@@ -114,8 +135,8 @@ def test_a_goal_where_the_arm_is_already_is_a_moment_of_rest(planner):
 @pytest.mark.parametrize(
     ("problem", "code", "told"),
     [
-        (reach(target=(0.9, 0.0, 0.035)), ErrorCode.UNREACHABLE, "mm outside the workspace of usb_insertion"),
-        (reach(target=(0.45, 0.0, 0.5)), ErrorCode.UNREACHABLE, "mm outside the workspace"),
+        (reach(target=(0.9, 0.0, 0.035)), ErrorCode.OUTSIDE_WORKSPACE, "mm outside the workspace of usb_insertion"),
+        (reach(target=(0.45, 0.0, 0.5)), ErrorCode.OUTSIDE_WORKSPACE, "mm outside the workspace"),
         (
             reach(goal=pose_of.from_rpy((0.62, 0.24, 0.44), (-2.0, 1.4, 0.3))),
             ErrorCode.UNREACHABLE,
@@ -123,12 +144,12 @@ def test_a_goal_where_the_arm_is_already_is_a_moment_of_rest(planner):
         ),
         (
             reach(obstacles=[TABLE, SHELF], start=joints_at((0.4, 0, 0.44))),
-            ErrorCode.UNREACHABLE,
+            ErrorCode.IN_COLLISION,
             "shelf",
         ),
         (
             reach(obstacles=[Obstacle("box", (0.4, 0.0, 0.35), (0.1, 0.1, 0.1))]),
-            ErrorCode.PLAN_FAILED,
+            ErrorCode.IN_COLLISION,
             "starts in collision.*box",
         ),
         (reach(start=[0, 0, 0, -0.5, 0, 0, 0]), ErrorCode.PLAN_FAILED, "joint4 stands at -0.500 rad"),
@@ -153,16 +174,16 @@ def test_a_goal_walled_in_on_all_sides_fails_in_time(planner):
     ]  # fmt: skip
     with pytest.raises(VitalError) as refusal:
         planner.plan(reach(start=joints_at((0.45, 0.22, 0.25)), obstacles=[TABLE, *walls]))
-    assert refusal.value.code in (ErrorCode.PLAN_FAILED, ErrorCode.UNREACHABLE)
+    assert refusal.value.code in (ErrorCode.PLAN_FAILED, ErrorCode.IN_COLLISION)
 
 
 def test_a_search_that_is_cancelled_ends_long_before_its_budget(planner):
     start = joints_at((0.45, 0.21, 0.22))
-    problem = reach(np.array([0.45, -0.06, 0.035]), start, 0, (TABLE, *WALLS, POST))
+    problem = reach(np.array([0.45, -0.06, 0.035]), start, 0, (TABLE, *WALLS, PILLAR))
     asked = iter(range(10**9))
     began_s = time.monotonic()
     with pytest.raises(VitalError, match="the arm has not moved") as refusal:
-        planner.plan(problem, lambda: next(asked) > 12)
+        planner.plan(problem, lambda: next(asked) > 20)
     assert refusal.value.code is ErrorCode.CANCELLED and time.monotonic() - began_s < 4.0
 
 
@@ -192,7 +213,7 @@ def test_nobody_waits_for_a_plan_that_was_dropped_and_the_next_waits_for_its_end
 def test_what_a_planner_refuses_comes_through():
     with pytest.raises(VitalError) as refusal:
         DroppablePlanner(EmbeddedPlanner()).plan(reach(np.array([0.9, 0.0, 0.03])), lambda: False)
-    assert refusal.value.code is ErrorCode.UNREACHABLE
+    assert refusal.value.code is ErrorCode.OUTSIDE_WORKSPACE
 
 
 def test_shapes_that_always_touch_are_not_checked():

@@ -1,5 +1,7 @@
 """Planned motions as the command gate sees them: none is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task, task_names
 from vital_interfaces.action import ExecuteTrajectory
 from vital_vlm_reach.planning.embedded_planner import EmbeddedPlanner
+from vital_vlm_reach.planning.motion import JointMotion
 from vital_vlm_reach.planning.planner import ReachProblem
 from vital_vlm_reach.reach_messages import motion_of, trajectory_message
 from vital_vlm_reach.start_pose import sample_start_pose
@@ -26,11 +29,20 @@ def test_the_gate_accepts_what_the_planner_gives(task, speed_scale):
     planner, rng, limits = EmbeddedPlanner(speed_scale), np.random.default_rng(3), Limits(task=task)
     in_the_socket = kinematics.solve(pose_of.point_down(SOCKET + np.array([0, 0, 0.03])), HOME_RAD)
     for seed, start in enumerate([HOME_RAD, in_the_socket, *(HOME_RAD + rng.normal(0, 0.1, (4, 7)))]):
-        plan = planner.plan(ReachProblem(task, start, sample_start_pose(task, SOCKET, seed), SOCKET, seed))
-        goal = ExecuteTrajectory.Goal(owner="reach", trajectory=trajectory_message(plan.motion))
-        trajectory = to_trajectory(request_of(goal), start, limits)
-        assert isinstance(trajectory, Trajectory), trajectory
-        assert problem(trajectory, limits, limits.max_joint_acceleration_rad_s2) is None
+        asked = ReachProblem(task, start, sample_start_pose(task, SOCKET, seed), SOCKET, seed)
+        retreat = planner.retreat(asked)
+        assert (retreat is not None) == (start is in_the_socket)
+        if retreat is not None:
+            assert_accepted(retreat, start, limits)
+            start = retreat.positions_rad[-1]
+        assert_accepted(planner.plan(replace(asked, start_rad=start)).motion, start, limits)
+
+
+def assert_accepted(motion: JointMotion, start: np.ndarray, limits: Limits) -> None:
+    goal = ExecuteTrajectory.Goal(owner="reach", trajectory=trajectory_message(motion))
+    trajectory = to_trajectory(request_of(goal), start, limits)
+    assert isinstance(trajectory, Trajectory), trajectory
+    assert problem(trajectory, limits, limits.max_joint_acceleration_rad_s2) is None
 
 
 def test_a_motion_survives_the_message():

@@ -39,6 +39,7 @@ from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
 from vital_ros.qos import IMAGES, LATCHED, as_offered
+from vital_vlm_reach.localisation.camera import Camera
 from vital_vlm_reach.reach_messages import motion_of, stamped_point_message
 
 OPTICAL = "camera_color_optical_frame"
@@ -74,6 +75,8 @@ class Thinking:
             print("thinking", file=sys.stderr, flush=True)
             time.sleep(3.0)
         return self._planner.plan(problem, cancelled)
+    def retreat(self, problem):
+        return self._planner.retreat(problem)
 
 def make():
     node = VlmReachNode(pointing=Reddest())
@@ -133,7 +136,12 @@ class Bench(Node):
         return (K @ in_camera[:3] / in_camera[2])[:2], float(in_camera[2])
 
     def _socket_depth(self) -> np.ndarray:
-        return np.full((480, 640), round(1000 * self._pixel()[1]), np.uint16)
+        """A table, and on it the socket's face."""
+        (u, v), socket_m = self._pixel()
+        rays = Camera(640, 480, K).rays()
+        depth_m = -T_BASE_CAMERA[2, 3] / (rays @ T_BASE_CAMERA[2, :3])
+        depth_m[round(v) - 20 : round(v) + 21, round(u) - 20 : round(u) + 21] = socket_m
+        return np.rint(1000 * depth_m).astype(np.uint16)
 
     def _see(self) -> None:
         if not self.seeing or not self._images["depth"].get_subscription_count():
@@ -400,7 +408,7 @@ def test_who_comes_late_is_shown_the_last_target_and_the_last_planned_motion(ses
     ("mode", "request_", "code"),
     [
         ("follow", {"task": "usb_insertio"}, ErrorCode.UNKNOWN_TASK),
-        ("follow", {"point": (0.9, 0.0, 0.03)}, ErrorCode.UNREACHABLE),
+        ("follow", {"point": (0.9, 0.0, 0.03)}, ErrorCode.OUTSIDE_WORKSPACE),
         ("follow", {"point": (float("nan"), 0.0, 0.03)}, ErrorCode.BAD_PARAMETER),
         ("follow", {"seed": -5}, ErrorCode.BAD_PARAMETER),
         ("stopped", {}, ErrorCode.STOPPED),

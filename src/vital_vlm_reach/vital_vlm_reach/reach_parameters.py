@@ -1,7 +1,7 @@
 """What the node is started with."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -14,6 +14,9 @@ class ReachParameters:
 
     task: Annotated[str, Meta(description="the task of goals that name none")] = "usb_insertion"
     planner: Annotated[str, Meta(description="embedded, or moveit (needs a running move_group)")] = "embedded"
+    obstacles: Annotated[
+        Literal["camera", "none"], Meta(description="what is in the way: what the scene camera sees, or nothing")
+    ] = "camera"
     speed_scale: Annotated[float, Meta(ge=0.05, le=1.0, description="share of the planning limits used")] = 0.25
     camera_timeout_s: Annotated[float, Meta(ge=0.1, le=15.0, description="wait for a fresh image, s")] = 10.0
     depth_window_px: Annotated[int, Meta(ge=3, le=51, description="width of the depth window, px")] = WINDOW_PX

@@ -1,7 +1,8 @@
-"""One reach, start to end: sample the start pose, plan, take the arm, move, let it settle, measure."""
+"""One reach, start to end: sample the start pose, leave contact, look, plan, move, let it settle, measure."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
 from vital_vlm_reach.planning.motion import JointMotion
-from vital_vlm_reach.planning.planner import Plan, ReachProblem, check_wanted
+from vital_vlm_reach.planning.planner import Cancelled, Plan, ReachProblem, check_wanted
+from vital_vlm_reach.planning.robot_model import Obstacle
 from vital_vlm_reach.reach_outcome import ReachOutcome
 from vital_vlm_reach.start_pose import sample_start_pose
 
@@ -21,20 +23,25 @@ from vital_vlm_reach.start_pose import sample_start_pose
 MAX_ERROR_M = 0.01
 
 Progress = Callable[[str, float], None]
+Look = Callable[[ReachProblem, Cancelled], tuple[Obstacle, ...]]
 
 
 class ReachRun:
-    """Blocking; for a thread of its own. `cancel` may come from any thread. on_plan hears a motion before it begins."""
+    """Blocking; for a thread of its own. `cancel` may come from any thread.
+
+    look: what is in the way. on_plan hears a motion before it begins.
+    """
 
     def __init__(
         self,
         planner: DroppablePlanner,
         gate: GateCalls,
         joints: JointReadings,
+        look: Look,
         on_plan: Callable[[JointMotion], None],
     ) -> None:
         self._planner, self._gate, self._joints = planner, gate, joints
-        self._on_plan = on_plan
+        self._look, self._on_plan = look, on_plan
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -47,7 +54,7 @@ class ReachRun:
         try:
             self._gate.watch.wait(abandon=self._cancelled.is_set)
             plan = self._plan(task, target_m, seed, outcome, on_progress)
-            self._move(task, plan, on_progress)
+            self._move(task, plan.motion, on_progress)
             self._measure(plan, outcome)
         except VitalError as error:
             outcome.code, outcome.message = error.code, error.message
@@ -59,18 +66,32 @@ class ReachRun:
         on_progress("planning", 0.0)
         goal = outcome.t_base_tcp_goal = sample_start_pose(task, target_m, seed)
         problem = ReachProblem(task, self._joints.next(), goal, target_m, max(seed, 0))
+        problem = self._out_of_contact(problem, on_progress)
+        seen = self._look(problem, self._cancelled.is_set)
+        problem = self._out_of_contact(replace(problem, seen=seen), on_progress)
+        if problem.seen is not seen:
+            problem = replace(problem, seen=self._look(problem, self._cancelled.is_set))
+        on_progress("planning", 0.5)
         plan = self._planner.plan(problem, self._cancelled.is_set)
         outcome.planning_s = plan.planning_s
         check_wanted(self._cancelled.is_set)
-        self._on_plan(plan.motion)
         return plan
 
-    def _move(self, task: Task, plan: Plan, on_progress: Progress) -> None:
+    def _out_of_contact(self, problem: ReachProblem, on_progress: Progress) -> ReachProblem:
+        """The problem from where the arm touches nothing: itself, or after a retreat, and then nothing seen yet."""
+        retreat = self._planner.retreat(problem, self._cancelled.is_set)
+        if retreat is None:
+            return problem
+        self._move(problem.task, retreat, on_progress)
+        return replace(problem, start_rad=self._joints.next(), seen=())
+
+    def _move(self, task: Task, motion: JointMotion, on_progress: Progress) -> None:
         on_progress("moving", 0.0)
+        self._on_plan(motion)
         wait_out_a_stall(lambda: self._gate.acquire(task.name), self._cancelled.is_set)
         try:
             check_wanted(self._cancelled.is_set)
-            self._gate.execute(plan.motion, self._cancelled, lambda share: on_progress("moving", share))
+            self._gate.execute(motion, self._cancelled, lambda share: on_progress("moving", share))
             self._joints.settled()
         finally:
             self._gate.release()

@@ -27,6 +27,7 @@ from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.background import Work, in_background
 from vital_vlm_reach.localisation.frames import FixedFrames
 from vital_vlm_reach.localize_answers import LocalizeAnswers
+from vital_vlm_reach.obstacles.scene_look import chosen_look
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
 from vital_vlm_reach.planning.planners import make_planner
 from vital_vlm_reach.pointing import PointingModel
@@ -54,6 +55,7 @@ class VlmReachNode(Node):
         self._planner = DroppablePlanner(make_planner(self._given.planner, self, self._given.speed_scale))
         self._frames = FixedFrames()
         self._gate = GateCalls(self)
+        self._look = chosen_look(self, self._frames, self._given.obstacles, self._given.camera_timeout_s)
         self._run: ReachRun | None = None
         self._run_id = b""
         self._work: Work | None = None
@@ -68,7 +70,9 @@ class VlmReachNode(Node):
             cancel_callback=self._on_cancel, callback_group=requests,
         )  # fmt: skip
         self._diagnostics = Diagnostics(self, self._health)
-        self.get_logger().info(f"ready: pointing with {chosen.told()}, planning {self._given.planner}")
+        self.get_logger().info(
+            f"ready: pointing with {chosen.told()}, planning {self._given.planner}, obstacles {self._given.obstacles}"
+        )
 
     def _health(self) -> Health:
         pointing = self._pointing.health
@@ -110,7 +114,7 @@ class VlmReachNode(Node):
         task = load_task(goal.task) if goal.task else self._task
         target_m = point_of(goal.point)
         joints = JointReadings(self)
-        run = self._run = ReachRun(self._planner, self._gate, joints, self._journal.planned)
+        run = self._run = ReachRun(self._planner, self._gate, joints, self._look, self._journal.planned)
         self._run_id = bytes(handle.goal_id.uuid)
         if handle.is_cancel_requested:
             run.cancel()

@@ -46,6 +46,16 @@ POINTING_ARGUMENTS: tuple[Argument, ...] = (
     ("pointing_device", "auto", "auto, cpu, cuda or cuda:N (pointing:=transformers)", None),
     ("pointing_dtype", "auto", "auto, float32, bfloat16 or float16 (pointing:=transformers)", None),
 )
+PLANNING_ARGUMENTS: tuple[Argument, ...] = (
+    ("planner", "embedded", "what plans the reach: the embedded planner, or MoveIt 2", ("embedded", "moveit")),
+    (
+        "obstacles",
+        "auto",
+        "what is in the way: what the scene camera sees, or nothing; auto: nothing with hardware:=mock, which has no "
+        "scene camera, else camera",
+        ("auto", "camera", "none"),
+    ),
+)
 COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
         "hardware",
@@ -78,6 +88,7 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     ("calibration", "none", "YAML with the cameras' poses (hardware:=robot)", None),
     *launch_hardware.SENSOR_ARGUMENTS,
     *POINTING_ARGUMENTS,
+    *PLANNING_ARGUMENTS,
     (
         "network",
         str(chosen_network(os.environ)),
@@ -174,7 +185,11 @@ def reach_nodes(context: LaunchContext) -> list:
     }
     return [
         project_node("gate_node", "vital_control", {**task, **gate_parameters(context)}),
-        project_node("vlm_reach_node", "vital_vlm_reach", {**task, **pointing_parameters(context)}),
+        project_node(
+            "vlm_reach_node",
+            "vital_vlm_reach",
+            {**task, **pointing_parameters(context), **planning_parameters(context)},
+        ),
         project_node("frames", "vital_control", frames),
     ]
 
@@ -182,6 +197,14 @@ def reach_nodes(context: LaunchContext) -> list:
 def pointing_parameters(context: LaunchContext) -> dict[str, str]:
     """What points, and where it is."""
     return {name: text(name, context) for name, *_ in POINTING_ARGUMENTS}
+
+
+def planning_parameters(context: LaunchContext) -> dict[str, str]:
+    """What plans, and what tells it what is in the way."""
+    obstacles = text("obstacles", context)
+    if obstacles == "auto":
+        obstacles = "none" if text("hardware", context) == arm_description.MOCK else "camera"
+    return {"planner": text("planner", context), "obstacles": obstacles}
 
 
 def gate_parameters(context: LaunchContext) -> dict[str, str]:

@@ -34,12 +34,22 @@ class Camera:
         x, y = cv2.undistortPoints(point, self.matrix, distortion if distortion.any() else None)[0, 0]
         return np.array([x, y, 1.0])
 
-    def project(self, point_m: ArrayLike) -> NDArray[np.float64]:
-        """(2,) pixel of a point (3,) in the optical frame. Inverse of `ray` times depth."""
-        point = np.asarray(point_m, dtype=float).reshape(1, 1, 3)
+    def rays(self) -> NDArray[np.float64]:
+        """(H, W, 3) `ray` of every pixel."""
+        v, u = np.mgrid[0 : self.height_px, 0 : self.width_px].astype(float)
         distortion = np.asarray(self.distortion, dtype=float)
-        pixels, _ = cv2.projectPoints(point, np.zeros(3), np.zeros(3), self.matrix, distortion)
-        return pixels[0, 0]
+        pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2)
+        xy = cv2.undistortPoints(pixels, self.matrix, distortion if distortion.any() else None)
+        return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1).reshape(self.height_px, self.width_px, 3)
+
+    def project(self, points_m: ArrayLike) -> NDArray[np.float64]:
+        """(2,) pixel of a point (3,) in the optical frame, or (n, 2) of (n, 3). Inverse of `ray` times depth."""
+        points = np.asarray(points_m, dtype=float)
+        if not points.size:
+            return np.zeros((0, 2))
+        distortion = np.asarray(self.distortion, dtype=float)
+        pixels, _ = cv2.projectPoints(points.reshape(-1, 1, 3), np.zeros(3), np.zeros(3), self.matrix, distortion)
+        return np.asarray(pixels.reshape(*points.shape[:-1], 2), dtype=float)
 
 
 @dataclass(frozen=True)
@@ -50,3 +60,13 @@ class View:
     depth_mm: NDArray[np.uint16]
     camera: Camera
     frame_id: str
+
+
+def check_aligned(depth_mm: NDArray[np.uint16], camera: Camera) -> None:
+    """Raises VitalError(BAD_OBSERVATION) when the depth image is not that of the colour image's pixels."""
+    if depth_mm.shape != (camera.height_px, camera.width_px):
+        raise VitalError(
+            ErrorCode.BAD_OBSERVATION,
+            f"depth is {depth_mm.shape[1]}x{depth_mm.shape[0]}, colour {camera.width_px}x{camera.height_px}: "
+            "publish depth aligned to colour",
+        )

@@ -30,11 +30,12 @@ KEPT = 10
 class CameraView:
     """Collects the first fresh colour image, depth image and camera info that belong together, when some are lost too.
 
-    Make it, await `arrived` and `close` it in the executor's thread; then `read`.
+    Make it, await `arrived` and `close` it in the executor's thread; then `read`. since_ns: images from before, by
+    their stamp, are not taken.
     """
 
-    def __init__(self, node: Node, timeout_s: float) -> None:
-        self._node, self._timeout_s = node, timeout_s
+    def __init__(self, node: Node, timeout_s: float, since_ns: int = 0) -> None:
+        self._node, self._timeout_s, self._since_ns = node, timeout_s, since_ns
         self._latest: dict[str, Image | CameraInfo] = {}
         self._before: dict[str, deque[Image | CameraInfo]] = {name: deque(maxlen=KEPT) for name in TOPICS}
         self._too_old_s: dict[str, float] = {}
@@ -51,6 +52,8 @@ class CameraView:
         age_s = (self._node.get_clock().now().nanoseconds - stamp_ns(message.header.stamp)) * 1e-9
         if age_s > MAX_AGE_S:
             self._too_old_s[name] = age_s
+            return
+        if isinstance(message, Image) and stamp_ns(message.header.stamp) < self._since_ns:
             return
         self._latest[name] = message
         self._before[name].append(message)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
-from vital_vlm_reach.localisation.camera import Camera
+from vital_vlm_reach.localisation.camera import Camera, check_aligned
 from vital_vlm_reach.localisation.surface_depth import WINDOW_PX, surface_depth
 
 # Of a pixel that a model points at, about the middle of what is meant: 5 px of the shipped one count for two sigma.
@@ -52,13 +51,3 @@ def lift_pixel(
     point = (t_base_camera @ np.append(surface.depth_m * ray, 1.0))[:3]
     covariance = moved_in_base @ spread @ moved_in_base.T + calibration_std_m**2 * np.eye(3)
     return LiftedPoint(point, covariance)
-
-
-def check_aligned(depth_mm: NDArray[np.uint16], camera: Camera) -> None:
-    """Raises VitalError(BAD_OBSERVATION) when the depth image is not that of the colour image's pixels."""
-    if depth_mm.shape != (camera.height_px, camera.width_px):
-        raise VitalError(
-            ErrorCode.BAD_OBSERVATION,
-            f"depth is {depth_mm.shape[1]}x{depth_mm.shape[0]}, colour {camera.width_px}x{camera.height_px}: "
-            "publish depth aligned to colour",
-        )

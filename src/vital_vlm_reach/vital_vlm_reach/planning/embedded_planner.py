@@ -1,5 +1,6 @@
 """The planner that needs no ROS installation: straight if it can, around obstacles if it must."""
 
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import pairwise
 
@@ -11,15 +12,17 @@ from vital_core.arm.kinematics import forward
 from vital_core.arm.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.pose import Pose
 from vital_vlm_reach.planning.box import Box
 from vital_vlm_reach.planning.goal_states import check_in_workspace, goal_states
 from vital_vlm_reach.planning.joint_path import JointPath, distinct
 from vital_vlm_reach.planning.motion import STEP_RAD, JointMotion, at_rest
-from vital_vlm_reach.planning.planner import KEEP_OUT, Cancelled, Plan, ReachProblem, check_wanted
-from vital_vlm_reach.planning.robot_model import CollisionScene, RobotModel, touching_text
+from vital_vlm_reach.planning.planner import Cancelled, Plan, ReachProblem, check_wanted
+from vital_vlm_reach.planning.robot_model import CollisionScene, Obstacle, RobotModel, touching_text
 from vital_vlm_reach.planning.sampled_path import find_path
 from vital_vlm_reach.planning.state_check import StateCheck
 from vital_vlm_reach.planning.timing import MotionLimits, time_path
+from vital_vlm_reach.planning.ways_over import raised, ways_over
 
 Array = NDArray[np.float64]
 
@@ -27,12 +30,18 @@ Array = NDArray[np.float64]
 MARGIN_M = 0.005
 BUDGET_S = 5.0
 CARTESIAN_POINTS = 8
-_LIFT_POINTS = 6
-_LIFT_CLEARANCE_M = 0.02
+# Of the last piece, straight down to the goal.
+DESCENT_M = 0.06
+# A retreat goes up in steps of this until it is free.
+_RISE_M = 0.02
+_RISE_POINTS = 6
+# Between two instants of a retreat; contact may deepen by no more than rounding.
+_DEEPER_M = 5e-4
 _ENCODER_TOLERANCE_RAD = 0.02
 _ROUNDINGS = (1.0, 0.5, 0.2)
 _SEARCHES = 4
 _CHECK_SPACING_S = 0.005
+_RISE_SPACING_S = 0.02
 
 
 class EmbeddedPlanner:
@@ -47,83 +56,112 @@ class EmbeddedPlanner:
         began_s = steady_s()
         check_in_workspace(problem.t_base_tcp_goal, problem.task)
         start = _within_limits(problem.start_rad)
-        lift = self._lift(problem, start)
-        from_rad = start if lift is None else lift.positions_rad[-1]
-        check = self._check(problem, from_rad)
-        motion, how = self._reach(problem, from_rad, check, cancelled)
-        if lift is not None:
-            motion, how = lift.then(motion), f"lift, {how}"
+        check = self._check(problem, start)
+        motion, how = self._reach(problem, start, check, cancelled)
         return Plan(motion, how, steady_s() - began_s)
 
-    def _scene(self, problem: ReachProblem, *, keep_out: bool) -> CollisionScene:
-        obstacles = [*problem.obstacles, problem.keep_out] if keep_out else problem.obstacles
-        return CollisionScene(self._robot, obstacles, tip_offset_m=problem.task.tip_offset_m, margin_m=MARGIN_M)
+    def retreat(self, problem: ReachProblem) -> JointMotion | None:
+        """As in `Planner.retreat`."""
+        start = _within_limits(problem.start_rad)
+        touching = _names(self._scene(problem, problem.touchable, 0.0).touching(start))
+        touched = [o for o in problem.touchable if o.name in touching]
+        if not touched:
+            return None
+        everything = self._scene(problem, problem.everything, MARGIN_M)
+        contact = self._scene(problem, touched, 0.0)
+        others = self._scene(problem, [o for o in problem.everything if o not in touched], 0.0)
+        check = StateCheck(others, Box.of_task(problem.task), start)
+        pose = forward(start)
+        for rise in np.arange(_RISE_M, Box.of_task(problem.task).upper_m[2] - pose[2, 3], _RISE_M):
+            motion = self._upward(start, pose, float(rise), check)
+            if motion is None:
+                break
+            if not everything.in_collision(motion.positions_rad[-1]) and _leaves(contact, motion):
+                return motion
+        raise VitalError(
+            ErrorCode.IN_COLLISION,
+            f"the arm starts in contact, {touching_text(contact.touching(start))}, and cannot be lifted straight up "
+            f"out of it: {check.problem(start) or 'the way up is blocked or out of reach'}; move it free by hand",
+        )
+
+    def _upward(self, start: Array, pose: Pose, rise_m: float, check: StateCheck) -> JointMotion | None:
+        waypoints = joint_waypoints(start, raised(pose, pose[2, 3] + rise_m), _RISE_POINTS)
+        return None if waypoints is None else self._timed(np.vstack([start, waypoints]), check)
+
+    def _scene(self, problem: ReachProblem, obstacles: Sequence[Obstacle], margin_m: float) -> CollisionScene:
+        return CollisionScene(self._robot, obstacles, tip_offset_m=problem.task.tip_offset_m, margin_m=margin_m)
 
     def _check(self, problem: ReachProblem, start: Array) -> StateCheck:
         """An arm that starts within the margin of something may leave it, but not touch."""
-        scene = self._scene(problem, keep_out=True)
+        scene = self._scene(problem, problem.everything, MARGIN_M)
         if scene.in_collision(start):
             scene.margin_m = 0.0
             if scene.in_collision(start):
                 raise VitalError(
-                    ErrorCode.PLAN_FAILED,
+                    ErrorCode.IN_COLLISION,
                     f"the arm starts in collision: {touching_text(scene.touching(start))}; move it free by hand",
                 )
         return StateCheck(scene, Box.of_task(problem.task), start)
-
-    def _lift(self, problem: ReachProblem, start: Array) -> JointMotion | None:
-        """Straight up out of the column over the target when the arm starts in it, as after an insertion."""
-        touching = self._scene(problem, keep_out=True).touching(start)
-        if not any(KEEP_OUT in pair for pair in touching):
-            return None
-        column = problem.keep_out
-        top = column.centre_m[2] + column.size_m[2] / 2
-        pose = forward(start)
-        # Fingers and palm start above the held object's tip, so the tip is the last to leave.
-        rise = top + problem.task.tip_offset_m + _LIFT_CLEARANCE_M - pose[2, 3]
-        target = pose.copy()
-        target[2, 3] += max(rise, _LIFT_CLEARANCE_M)
-        waypoints = joint_waypoints(start, target, _LIFT_POINTS)
-        scene = self._scene(problem, keep_out=False)
-        scene.margin_m = 0.0
-        check = StateCheck(scene, Box.of_task(problem.task), start)
-        if waypoints is not None:
-            motion = self._timed(np.vstack([start, waypoints]), check)
-            if motion is not None:
-                return motion
-        raise VitalError(
-            ErrorCode.PLAN_FAILED,
-            f"the arm starts at the target and cannot be lifted {1000 * rise:.0f} mm straight up: "
-            f"{check.problem(start) or 'the way up is blocked or out of reach'}",
-        )
 
     def _reach(
         self, problem: ReachProblem, start: Array, check: StateCheck, cancelled: Cancelled
     ) -> tuple[JointMotion, str]:
         check_wanted(cancelled)
         goals = goal_states(problem.t_base_tcp_goal, start, check.problem, problem.seed)
-        for goal in goals:
+        for how, waypoints in self._simple_ways(problem, start, goals):
             check_wanted(cancelled)
-            motion = self._timed(np.stack([start, goal]), check)
+            motion = self._timed(waypoints, check)
             if motion is not None:
-                return motion, "straight"
+                return motion, how
+        return self._sampled(problem, start, goals, check, cancelled), "sampled"
+
+    def _simple_ways(self, problem: ReachProblem, start: Array, goals: list[Array]) -> Iterator[tuple[str, Array]]:
+        for goal in goals:
+            yield "straight", np.stack([start, goal])
         waypoints = joint_waypoints(start, problem.t_base_tcp_goal, CARTESIAN_POINTS)
         if waypoints is not None:
-            motion = self._timed(np.vstack([start, waypoints]), check)
-            if motion is not None:
-                return motion, "cartesian"
+            yield "cartesian", np.vstack([start, waypoints])
+        for way in ways_over(start, problem.t_base_tcp_goal, Box.of_task(problem.task).upper_m[2]):
+            yield "over", way
+
+    def _sampled(
+        self, problem: ReachProblem, start: Array, goals: list[Array], check: StateCheck, cancelled: Cancelled
+    ) -> JointMotion:
+        """By search: to above the goal and straight down where that is free, else to the goal itself."""
+        deadline_s = steady_s() + BUDGET_S
+        descent = self._descent(problem, goals, check)
         # A sampled path may graze the margin between two of the search's own checks; then another is sought.
         for attempt in range(_SEARCHES):
-            seed = _SEARCHES * problem.seed + attempt
-            path = find_path(check.allows, start, goals, seed=seed, budget_s=BUDGET_S, cancelled=cancelled)
+            seed, down = _SEARCHES * problem.seed + attempt, descent if attempt < _SEARCHES // 2 else None
+            ends = goals if down is None else [down[0]]
+            left_s = deadline_s - steady_s()
+            path = find_path(check.allows, start, ends, seed=seed, budget_s=left_s, cancelled=cancelled)
             check_wanted(cancelled)
-            if path is None:
+            if path is not None:
+                motion = self._timed(path if down is None else np.vstack([path, down[1:]]), check)
+                if motion is not None:
+                    return motion
+            elif down is None:
                 break
-            motion = self._timed(path, check)
-            if motion is not None:
-                return motion, "sampled"
         at = ", ".join(f"{v:.3f}" for v in problem.t_base_tcp_goal[:3, 3])
+        if steady_s() > deadline_s:
+            raise VitalError(
+                ErrorCode.TIMEOUT, f"found no way to the TCP position ({at}) m within {BUDGET_S:g} s: clear the way"
+            )
         raise VitalError(ErrorCode.PLAN_FAILED, f"found no way around the obstacles to the TCP position ({at}) m")
+
+    def _descent(self, problem: ReachProblem, goals: list[Array], check: StateCheck) -> Array | None:
+        """(n, 7) straight down to a goal, where that is free."""
+        goal = problem.t_base_tcp_goal
+        above = raised(goal, min(goal[2, 3] + DESCENT_M, Box.of_task(problem.task).upper_m[2]))
+        for end in goals:
+            upward = joint_waypoints(end, above, CARTESIAN_POINTS)
+            if upward is None:
+                continue
+            down = np.vstack([upward[::-1], end])
+            if all(check.allows_line(a, b) for a, b in pairwise(down)):
+                return down
+        return None
 
     def _timed(self, waypoints: Array, check: StateCheck) -> JointMotion | None:
         """The fastest allowed motion through waypoints: corners as round as the scene allows, or a stop at each."""
@@ -145,6 +183,16 @@ class EmbeddedPlanner:
             return None
         motion = time_path(path, self._limits)
         return motion if check.allows_all(motion.sampled(_CHECK_SPACING_S)) else None
+
+
+def _names(pairs: Sequence[tuple[str, str]]) -> set[str]:
+    return {name for pair in pairs for name in pair}
+
+
+def _leaves(contact: CollisionScene, motion: JointMotion) -> bool:
+    """Whether a motion out of a contact presses nowhere deeper than it begins."""
+    clearances = [contact.clearance_m(q) for q in motion.sampled(_RISE_SPACING_S)]
+    return min(clearances) >= min(clearances[0], 0.0) - _DEEPER_M
 
 
 def _within_limits(start_rad: Array) -> Array:

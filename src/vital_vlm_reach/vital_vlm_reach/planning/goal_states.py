@@ -19,14 +19,14 @@ _SEED_SPREAD_RAD = 0.6
 
 
 def check_in_workspace(t_base_tcp: Pose, task: Task) -> None:
-    """Raises VitalError(UNREACHABLE) when the goal is outside the box in which the gate lets the TCP move."""
+    """Raises VitalError(OUTSIDE_WORKSPACE) when the goal is outside the box in which the gate lets the TCP move."""
     point = t_base_tcp[:3, 3]
     if not np.isfinite(t_base_tcp).all():
         raise VitalError(ErrorCode.BAD_PARAMETER, "the goal has a value that is not a finite number")
     outside_m = Box.of_task(task).outside_m(point)
     if outside_m > 0.0:
         raise VitalError(
-            ErrorCode.UNREACHABLE,
+            ErrorCode.OUTSIDE_WORKSPACE,
             f"the TCP would have to be at {_metres(point)}, {1000 * outside_m:.0f} mm outside the workspace of "
             f"{task.name}, {_metres(task.workspace_lower_m)} to {_metres(task.workspace_upper_m)}: move the "
             "target or the arm's base",
@@ -38,7 +38,7 @@ def goal_states(problem_goal: Pose, start_rad: Array, problem_of: Callable[[Arra
 
     problem_of: why (7,) joint positions are not allowed; empty: they are.
 
-    Raises VitalError(UNREACHABLE): no joint position at all, or each of them refused.
+    Raises VitalError: UNREACHABLE without any joint positions, IN_COLLISION when each of them is refused.
     """
     solutions: list[Array] = []
     refusal = ""
@@ -51,7 +51,8 @@ def goal_states(problem_goal: Pose, start_rad: Array, problem_of: Callable[[Arra
         else:
             solutions.append(q)
     if not solutions:
-        raise VitalError(ErrorCode.UNREACHABLE, _why_not(problem_goal, refusal))
+        code = ErrorCode.IN_COLLISION if refusal else ErrorCode.UNREACHABLE
+        raise VitalError(code, _why_not(problem_goal, refusal))
     return sorted(solutions, key=lambda q: float(np.abs(q - start_rad).max()))
 
 

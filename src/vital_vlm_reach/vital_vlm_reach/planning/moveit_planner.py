@@ -6,6 +6,7 @@ the command gate. Needs moveit_msgs, which is imported only here.
 
 import importlib
 import threading
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -22,9 +23,12 @@ from vital_core.arm.xarm7 import BASE_FRAME, HOME_RAD, JOINT_NAMES, TCP_FRAME
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.planning.goal_states import check_in_workspace
+from vital_vlm_reach.planning.motion import JointMotion
 from vital_vlm_reach.planning.planner import TABLE, Cancelled, Plan, ReachProblem, check_wanted
 from vital_vlm_reach.planning.robot_model import HELD_OBJECT, HELD_RADIUS_M, Obstacle
 from vital_vlm_reach.reach_messages import motion_of
+
+Retreat = Callable[[ReachProblem], JointMotion | None]
 
 GROUP = "xarm7"
 PLANNING_S = 5.0
@@ -50,12 +54,13 @@ def moveit_messages() -> tuple[ModuleType, ModuleType]:
 
 
 class MoveItPlanner:
-    """See `vital_vlm_reach.planning.planner.Planner`."""
+    """See `vital_vlm_reach.planning.planner.Planner`. retreat: another planner's; MoveIt begins nowhere in contact."""
 
-    def __init__(self, node: Node, speed_scale: float = 0.5) -> None:
+    def __init__(self, node: Node, speed_scale: float, retreat: Retreat) -> None:
         self._msg, action = moveit_messages()
         self._goal_type, self._scale = action.MoveGroup.Goal, speed_scale
         self._client = ActionClient(node, action.MoveGroup, "/move_action")
+        self.retreat = retreat
 
     def plan(self, problem: ReachProblem, cancelled: Cancelled = lambda: False) -> Plan:
         """As in `Planner.plan`."""
@@ -110,7 +115,7 @@ class MoveItPlanner:
         options = msg.PlanningOptions(plan_only=True)
         options.planning_scene_diff.is_diff = True
         options.planning_scene_diff.robot_state.is_diff = True
-        boxes = [self._obstacle(o) for o in (*problem.obstacles, problem.keep_out)]
+        boxes = [self._obstacle(o) for o in problem.everything]
         options.planning_scene_diff.world.collision_objects = boxes
         held = self._held_object(problem.task.tip_offset_m)
         options.planning_scene_diff.robot_state.attached_collision_objects = [held]

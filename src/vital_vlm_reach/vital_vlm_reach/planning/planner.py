@@ -34,8 +34,8 @@ class ReachProblem:
     """From where to where, and what is in the way.
 
     start_rad: (7,) joint positions at rest. t_base_tcp_goal: TCP pose to reach. target_m: (3,) point in
-    `link_base` above which the goal lies. obstacles: in addition to the target's keep-out column. seed: of
-    everything random.
+    `link_base` above which the goal lies. obstacles: known ones, in addition to the target's keep-out column. seen:
+    what the scene camera sees on the table. seed: of everything random.
     """
 
     task: Task
@@ -44,6 +44,17 @@ class ReachProblem:
     target_m: Array
     seed: int = 0
     obstacles: tuple[Obstacle, ...] = field(default=(TABLE, *WALLS))
+    seen: tuple[Obstacle, ...] = ()
+
+    @property
+    def everything(self) -> tuple[Obstacle, ...]:
+        """All that the arm must not touch."""
+        return (*self.obstacles, *self.touchable)
+
+    @property
+    def touchable(self) -> tuple[Obstacle, ...]:
+        """What the arm may be in contact with when it starts, as after an insertion."""
+        return (*self.seen, self.keep_out)
 
     @property
     def keep_out(self) -> Obstacle:
@@ -56,7 +67,7 @@ class ReachProblem:
 
 @dataclass(frozen=True)
 class Plan:
-    """A motion to the goal; how: which way was found (`straight`, `cartesian`, `sampled`, `moveit`)."""
+    """A motion to the goal; how: which way was found (`straight`, `cartesian`, `over`, `sampled`, `moveit`)."""
 
     motion: JointMotion
     how: str
@@ -67,13 +78,18 @@ Cancelled = Callable[[], bool]
 
 
 class Planner(Protocol):
-    """Plans a motion. Raises VitalError: UNREACHABLE, PLAN_FAILED, CANCELLED."""
+    """Plans a motion. Raises VitalError: OUTSIDE_WORKSPACE, UNREACHABLE, IN_COLLISION, PLAN_FAILED, TIMEOUT, CANCELLED;
+    NODE_LOST where another process plans."""
 
     def plan(self, problem: ReachProblem, cancelled: Cancelled) -> Plan:
         """A collision-free motion within limits, from rest at the start to rest at the goal.
 
         ``cancelled`` is asked now and then: once it says so, nobody wants the plan any more.
         """
+        ...
+
+    def retreat(self, problem: ReachProblem) -> JointMotion | None:
+        """Straight up out of what the arm is in contact with at the start; None when it touches nothing."""
         ...
 
 

@@ -15,5 +15,5 @@ def make_planner(name: str, node: Node, speed_scale: float) -> Planner:
     if name == "embedded":
         return EmbeddedPlanner(speed_scale)
     if name == "moveit":
-        return MoveItPlanner(node, speed_scale)
+        return MoveItPlanner(node, speed_scale, EmbeddedPlanner(speed_scale).retreat)
     raise VitalError(ErrorCode.BAD_PARAMETER, f"there is no planner '{name}', expected one of {', '.join(PLANNERS)}")

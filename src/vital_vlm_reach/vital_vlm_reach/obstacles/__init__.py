@@ -1,0 +1,1 @@
+"""What stands on the table, from one depth image."""
