@@ -144,7 +144,10 @@ class Bench(Node):
         return np.rint(1000 * depth_m).astype(np.uint16)
 
     def _see(self) -> None:
-        if not self.seeing or not self._images["depth"].get_subscription_count():
+        if not self.seeing:
+            return
+        self.images += 1
+        if not self._images["depth"].get_subscription_count():
             return
         u, v = self._pixel()[0].round().astype(int)
         rgb = np.full((480, 640, 3), 60, np.uint8)
@@ -155,10 +158,9 @@ class Bench(Node):
         depth_header = Header(frame_id=self.depth_frame, stamp=header.stamp)
         self._images["depth"].publish(to_message(self.depth_mm, "16UC1", depth_header))
         self._info.publish(CameraInfo(header=header, width=640, height=480, k=K.flatten()))
-        self.images += 1
 
     def wait_for_images(self) -> None:
-        """Until what is seen now has been shown twice."""
+        """Until what is seen now has been shown twice to whoever looks."""
         shown = self.images
         wait_until(lambda: self.images >= shown + 2, "images")
 
