@@ -202,6 +202,16 @@ def test_no_command_without_clutch_arm_and_a_living_hand_and_none_beyond_leash_o
         assert moved <= most_m + 1e-9, "the first step moves nothing, a late one no more than its time"
 
 
+@given(vectors, st.floats(0.001, 60.0))
+def test_a_late_sample_is_no_leap(direction, pause_s):
+    operation, velocity_m_s = Operation(FollowConfig(), BOX), 0.1 * np.array(direction)
+    for now_s in (10.0, 10.0 + pause_s):
+        twist = np.concatenate([velocity_m_s, np.zeros(3)])
+        step = operation.step(DeviceSample(now_s, True, None, twist), now_s, ARM, owner=True)
+    expected_m = min(pause_s, LONGEST_PERIOD_S) * np.linalg.norm(velocity_m_s)
+    assert np.linalg.norm(step.delta[:3]) == pytest.approx(expected_m, abs=1e-9)
+
+
 # Messages.
 
 
