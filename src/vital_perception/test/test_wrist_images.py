@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
@@ -268,7 +269,7 @@ class Unsteady:
         pass
 
 
-def test_reader_opens_a_lost_camera_again_and_thins_out_a_fast_one(wait_until):
+def test_reader_opens_a_lost_camera_again_and_thins_out_a_fast_one():
     stamps: list[float] = []
     lost: list[bool] = []
     source = Unsteady()
@@ -280,7 +281,7 @@ def test_reader_opens_a_lost_camera_again_and_thins_out_a_fast_one(wait_until):
     np.testing.assert_allclose(np.diff(stamps[10:]), 1 / 30, atol=1e-6)
 
 
-def test_reader_keeps_a_failure_of_ours_for_the_node(wait_until):
+def test_reader_keeps_a_failure_of_ours_for_the_node():
     def fail(*_) -> None:
         raise ZeroDivisionError
 
