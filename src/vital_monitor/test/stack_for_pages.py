@@ -12,8 +12,10 @@ import numpy as np
 import rclpy
 from geometry_msgs.msg import PointStamped, TransformStamped
 from page_client import PageClient
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -22,7 +24,8 @@ from tf2_msgs.msg import TFMessage
 
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
-from vital_interfaces.msg import GateState, PolicyState, SessionState, TactileArray, TeleopEvent
+from vital_interfaces.action import RunTask
+from vital_interfaces.msg import GateState, PolicyState, SessionState, TactileArray, TeleopEvent, TrialReport
 from vital_interfaces.srv import ClearStop, Stop, TakeBaseline
 from vital_ros.image_message import to_message
 from vital_ros.qos import IMAGES, LATCHED
@@ -58,9 +61,27 @@ class MadeUpStack(Node):
         self.create_service(Stop, "/vital/stop", self._on_stop)
         self.create_service(ClearStop, "/vital/clear_stop", self._on_clear)
         self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
+        self.asked: list[RunTask.Goal] = []
         self.create_timer(0.1, self._say)
         self.create_timer(0.02, self._feel)
         self._place_camera()
+        group = ReentrantCallbackGroup()
+        self._run = ActionServer(
+            self, RunTask, "/vital/run_task", self._on_run, cancel_callback=self._on_cancel, callback_group=group
+        )
+
+    @staticmethod
+    def _on_cancel(_: Any) -> CancelResponse:
+        return CancelResponse.ACCEPT
+
+    def _on_run(self, handle: Any) -> RunTask.Result:
+        self.asked.append(handle.request)
+        handle.publish_feedback(RunTask.Feedback(phase="localize", message="looking for it", elapsed_s=0.1))
+        deadline_s = time.monotonic() + 30.0
+        while not handle.is_cancel_requested and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        handle.canceled()
+        return RunTask.Result(report=TrialReport(message="cancelled by the person"))
 
     def _header(self, frame: str = "link_base") -> Header:
         return Header(stamp=self.get_clock().now().to_msg(), frame_id=frame)
@@ -143,7 +164,7 @@ class Running:
         self.context = Context()
         rclpy.init(context=self.context)
         self.stack = MadeUpStack(self.context) if with_stack else None
-        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor = MultiThreadedExecutor(num_threads=4, context=self.context)
         if self.stack is not None:
             self._executor.add_node(self.stack)
         self._spinning = True
@@ -202,6 +223,7 @@ class Running:
         self._thread.join(5.0)
         self._executor.shutdown(timeout_sec=5.0)
         if self.stack is not None:
+            self.stack._run.destroy()
             self.stack.destroy_node()
         rclpy.shutdown(context=self.context)
         text = self.log.read_text()

@@ -163,9 +163,10 @@ def test_the_point_cloud_lies_on_what_was_seen_and_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("shape", [(128, 128, 3), (1, 1, 3), (480, 640, 3), (3, 999, 3)])
-def test_pictures_come_out_as_wide_as_asked_and_the_original_stays(shape) -> None:
+def test_pictures_stand_side_by_side_at_one_height_and_the_original_stays(shape) -> None:
     image = np.zeros(shape, np.uint8)
-    assert camera.scaled(image, 200).shape[1] == 200
+    row = camera.side_by_side((image, image), 176, 6)
+    assert row.shape == (176, 2 * round(176 * shape[1] / shape[0]) + 6, 3)
     assert camera.with_mark(image, (0.0, 0.0)).shape == shape and not image.any()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from action_msgs.msg import GoalStatusArray
 from geometry_msgs.msg import PointStamped
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -25,7 +26,7 @@ TOUCH, JOINTS, WRIST = "/anyskin/tactile", "/joint_states", "/wrist_camera/image
 COLOUR, LENS = "/camera/camera/color/image_raw", "/camera/camera/color/camera_info"
 DEPTH = "/camera/camera/aligned_depth_to_color/image_raw"
 SESSIONS = ("/vital/session_state", "/vital/training_state")
-RUN = "/vital/run_task/_action/feedback"
+RUN, STATUS = "/vital/run_task/_action/feedback", "/vital/run_task/_action/status"
 
 
 class Hearing:
@@ -40,6 +41,7 @@ class Hearing:
         hear(SessionState, SESSIONS[0], self._keep("session"), LATCHED, read.record_of)
         hear(TrainingState, SESSIONS[1], self._keep("session"), LATCHED, read.training_of)
         hear(RunTask.Impl.FeedbackMessage, RUN, self._keep("run"), NEWEST, read.run_of)
+        hear(GoalStatusArray, STATUS, self._on_status, LATCHED, read.is_running)
         hear(PointStamped, "/vital/target", self._keep("target_m"), LATCHED, read.target_of)
         hear(JointTrajectory, "/vital/planned_motion", self._keep("path_m"), LATCHED, read.path_of)
         hear(TFMessage, "/tf_static", picture.frames.update, FRAMES, read.frames_of)
@@ -74,6 +76,8 @@ class Hearing:
         """A session whose node is not there any more asks nothing of anybody."""
         if self._picture.session is not None and not any(map(self._node.count_publishers, SESSIONS)):
             self._picture.session = None
+        if self._picture.running and not self._node.count_publishers(STATUS):
+            self._on_status(False)
 
     def _keep(self, name: str) -> Callable[[Any], None]:
         def keep(value: Any) -> None:
@@ -84,6 +88,11 @@ class Hearing:
 
     def _keep_image(self, name: str) -> Callable[[Any], None]:
         return lambda value: setattr(self._picture.images, name, value)
+
+    def _on_status(self, running: bool) -> None:
+        self._picture.running = running
+        if not running:
+            self._picture.run = None
 
     def _on_tick(self, tick: Tick) -> None:
         self._picture.take_tick(tick, steady_s())

@@ -1,6 +1,7 @@
 """From messages to what the monitor keeps; what cannot be believed is refused with VitalError(BAD_MESSAGE)."""
 
 import numpy as np
+from action_msgs.msg import GoalStatus, GoalStatusArray
 from geometry_msgs.msg import PointStamped, Vector3
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -28,6 +29,7 @@ from vital_ros.message_check import (
 MODES = ("idle", "moving", "holding", "stopped")
 RECORD_PHASES = ("preparing", "ready", "recording", "saving", "finished")
 TRAINING_PHASES = ("preparing", "running", "labelling", "paused", "finished", "waiting")
+UNDER_WAY = (GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING, GoalStatus.STATUS_CANCELING)
 MOST_FRAMES, MOST_POINTS = 300, 5000
 
 
@@ -127,6 +129,11 @@ def run_of(message: object) -> Run:
     """The feedback of `/vital/run_task`."""
     feedback = message.feedback  # type: ignore[attr-defined]
     return Run(feedback.phase, feedback.message, float(within("elapsed, s,", feedback.elapsed_s)))
+
+
+def is_running(message: GoalStatusArray) -> bool:
+    """Whether a goal of `/vital/run_task` is being carried out."""
+    return any(each.status in UNDER_WAY for each in message.status_list)
 
 
 def joints_of(message: JointState) -> dict[str, float]:

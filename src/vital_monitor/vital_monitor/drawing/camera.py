@@ -1,5 +1,7 @@
 """Between a camera's pixels and places in `link_base`: the pointed pixel, the point cloud, pictures to be sent."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +40,19 @@ def point_cloud(
     return points.T.astype(np.float32), rgb[rows * step, columns * step]
 
 
-def scaled(image: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
-    """The image at this width, its sides in proportion; a small one is made larger with its pixels to be seen."""
-    height_px = max(1, round(image.shape[0] * width_px / image.shape[1]))
+def scaled(image: NDArray[np.uint8], width_px: int, height_px: int) -> NDArray[np.uint8]:
+    """The image at this size; a small one is made larger with its pixels to be seen."""
     how = cv2.INTER_AREA if width_px < image.shape[1] else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(image, (width_px, height_px), interpolation=how), np.uint8)
+
+
+def side_by_side(images: Sequence[NDArray[np.uint8]], height_px: int, gap_px: int) -> NDArray[np.uint8]:
+    """One picture of several at the same height, white between them."""
+    gap = np.full((height_px, gap_px, 3), 255, np.uint8)
+    row: list[NDArray[np.uint8]] = []
+    for image in images:
+        row += [scaled(image, round(image.shape[1] * height_px / image.shape[0]), height_px), gap]
+    return np.concatenate(row[:-1], axis=1)
 
 
 def with_mark(image: NDArray[np.uint8], pixel: tuple[float, float]) -> NDArray[np.uint8]:

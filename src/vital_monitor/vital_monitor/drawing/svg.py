@@ -106,6 +106,12 @@ def arrow(start: Array, end: Array, colour: str = BLUE) -> str:
     return line(start.tolist(), (end - 4 * unit).tolist(), colour, 2.5) + f"<polygon points='{tip}' fill='{colour}'/>"
 
 
+def round_up(value: float) -> float:
+    """The next number of 1, 1.2, 1.6, 2, 3, 4, 6 or 8 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return next(float(n * power) for n in (1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0) if n * power >= 0.999 * value)
+
+
 def field_plot(ages_s: Array, rows: Array, limit_ut: float, window_s: float) -> str:
     """Size of the change over the last seconds: the largest as a strong line, each magnetometer's as a thin one.
 
@@ -113,7 +119,7 @@ def field_plot(ages_s: Array, rows: Array, limit_ut: float, window_s: float) -> 
     """
     left, top, right, bottom = 34.0, 8.0, WIDTH - 6.0, 96.0
     peak = float(np.nanmax(rows)) if rows.size else 0.0
-    full = 1.15 * max(peak, limit_ut, 50.0)
+    full = round_up(1.1 * max(peak, limit_ut, 50.0))
 
     def at(ages: Array, values: Array) -> Array:
         x = right - (right - left) * np.clip(ages / window_s, 0.0, 1.0)

@@ -7,7 +7,7 @@ import numpy as np
 
 from vital_core.errors import ErrorCode, shortened
 from vital_monitor.drawing.ink import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, RED, block
-from vital_monitor.state.heard import Gate, Kind, Said, Session
+from vital_monitor.state.heard import Gate, Kind, Run, Said, Session
 from vital_monitor.state.picture import Picture
 
 LONGEST = 200
@@ -54,8 +54,8 @@ def gate_status(picture: Picture, now_s: float) -> str:
     rows = [("owner", gate.owner or "nobody")]
     if gate.stopped:
         rows.append(("stop", f"{_code(gate.stop_code)}: {gate.stop_reason}"))
-    elif gate.hold_reason:
-        rows.append(("last hold", gate.hold_reason))
+    elif gate.mode == "holding":
+        rows.append(("why", gate.hold_reason))
     rows.append(("commands", f"{gate.accepted} taken, {gate.rejected} refused, {gate.holds} holds"))
     rows.append(("joints, touch", f"{_age(gate.joint_state_age_s)}, {_age(gate.tactile_age_s)} old"))
     return block(badge(gate.mode.upper(), MODES.get(gate.mode, GREY)) + table(rows))
@@ -71,11 +71,13 @@ def _age(seconds: float) -> str:
 
 def what_is_wanted(picture: Picture, now_s: float) -> str:
     """The one sentence for the person: what the session or the run says."""
-    if picture.session is not None:
-        return block(_wanted(picture.session))
-    if picture.run is not None and picture.fresh("run", now_s):
-        run = picture.run
-        return block(badge(run.phase.upper() or "RUN", BLUE) + f" {_words(run.message)} {run.elapsed_s:.0f} s")
+    session = picture.session
+    if session is not None and not (session.finished and picture.running):
+        return block(_wanted(session))
+    if picture.running:
+        run = picture.run or Run("run", "", float("nan"))
+        elapsed = duration(run.elapsed_s + picture.age_s("run", now_s))
+        return block(f"{badge(run.phase.upper() or 'RUN', BLUE)} {_words(run.message)}, {elapsed}")
     return block(f"<span style='color:{GREY}'>no session and no run is under way</span>")
 
 

@@ -13,18 +13,19 @@ from vital_monitor.drawing.ink import block
 from vital_monitor.state.offers import Deed
 from vital_monitor.state.seat import LONGEST_NAME, Answer, Seat
 
-# Rows of the panel, and the colour of each button.
-SHOWN: dict[Deed, Any] = {
-    Deed.START: "green",
-    Deed.SUCCESS: "green",
-    Deed.FAILURE: "orange",
-    Deed.REDO: "gray",
-    Deed.PAUSE: "gray",
-    Deed.FINISH: "dark",
-    Deed.CLEAR: "orange",
-    Deed.BASELINE: "gray",
-    Deed.RUN: "blue",
-    Deed.CANCEL: "orange",
+GREEN, ORANGE, BLUE, GREY = (46, 139, 87), (199, 119, 0), (47, 111, 178), (108, 117, 125)
+# In this order on the page, and the colour of each button.
+SHOWN = {
+    Deed.START: GREEN,
+    Deed.SUCCESS: GREEN,
+    Deed.FAILURE: ORANGE,
+    Deed.REDO: GREY,
+    Deed.PAUSE: GREY,
+    Deed.FINISH: GREY,
+    Deed.CLEAR: ORANGE,
+    Deed.BASELINE: GREY,
+    Deed.RUN: BLUE,
+    Deed.CANCEL: ORANGE,
 }
 Do = Callable[[Deed, str, str], None]
 
@@ -40,7 +41,7 @@ class Controls:
             gui = client.gui
             self._who = gui.add_html("")
             self._name = gui.add_text("your name", "", hint=f"up to {LONGEST_NAME} characters")
-            self._sit = gui.add_button("STEER FROM THIS PAGE", color="blue")
+            self._sit = gui.add_button("STEER FROM THIS PAGE", color=BLUE)
             self._sit.on_click(lambda _: self._on_sit())
             for deed, colour in SHOWN.items():
                 if deed is Deed.RUN:
@@ -82,7 +83,7 @@ class Controls:
         answer, holds = self._seat.ask(self._page, steady_s()), self._holds
         self._set(self._who, "content", block(escape(self._answer or answer.text)))
         self._set(self._sit, "label", "GIVE UP STEERING" if holds else "STEER FROM THIS PAGE")
-        self._set(self._sit, "color", "gray" if holds else "blue")
+        self._set(self._sit, "color", GREY if holds else BLUE)
         self._set(self._name, "visible", not holds)
         self._set(self._sentence, "visible", holds and bool({Deed.RUN} & offered))
         for deed, button in self._buttons.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import viser
+from numpy.typing import NDArray
 
 from vital_core.clock import steady_s
 from vital_core.task import Task
@@ -20,9 +21,15 @@ from vital_monitor.state.offers import Deed
 from vital_monitor.state.picture import TOUCH_WINDOW_S, Picture
 from vital_monitor.state.seat import Seat
 
-WRIST_PX, SCENE_PX, JPEG = 200, 296, 80
+CAMERAS_PX, GAP_PX, JPEG = 176, 6, 80
 MOST_POINTS = 15_000
-LEFT_PX, RIGHT_PX, STOP_PX = 330, 340, 190
+LEFT_PX, RIGHT_PX, STOP_PX = 460, 340, 230
+NO_WRIST, NO_SCENE = np.full((128, 128, 3), 225, np.uint8), np.full((480, 640, 3), 225, np.uint8)
+# Seen and hit without aiming.
+LARGE_BUTTON = (
+    "<div class='vital-stop'><style>div:has(> div > .vital-stop) button "
+    "{height: 76px !important; font-size: 30px !important; font-weight: 700; letter-spacing: 2px}</style></div>"
+)
 VIEW_FROM_M, VIEW_AT_M = (1.05, -0.75, 0.62), (0.28, 0.0, 0.2)
 
 
@@ -33,7 +40,8 @@ class Page:
         self._server, self._task, self._stop, self._do = server, task, stop, do
         self.seat = Seat()
         self._controls: dict[int, Controls] = {}
-        self._shown: dict[str, Any] = {}
+        self._wrist: NDArray[np.uint8] | None = None
+        self._scene_image: NDArray[np.uint8] | None = None
         server.gui.configure_theme(show_logo=False, show_share_button=False, dark_mode=False)
         server.initial_camera.position, server.initial_camera.look_at = VIEW_FROM_M, VIEW_AT_M
         self._scene = SceneView(server.scene, task, links)
@@ -52,6 +60,7 @@ class Page:
         gui = self._server.gui
         panel = gui.add_panel()
         with panel.add_tab("Stop"):
+            gui.add_html(LARGE_BUTTON)
             button = gui.add_button("STOP", color="red", hint="space bar; stays until it is cleared")
         panel.float(x=12, y=-12, width=STOP_PX)
 
@@ -69,13 +78,10 @@ class Page:
     def _add_senses(self) -> None:
         gui = self._server.gui
         panel = gui.add_panel()
-        grey = np.full((96, 128, 3), 225, np.uint8)
         with panel.add_tab("Cameras and touch"):
-            with gui.add_folder("Wrist camera"):
-                self._wrist = gui.add_image(grey, format="jpeg", jpeg_quality=JPEG)
-            with gui.add_folder("Scene camera"):
-                self._scene_image = gui.add_image(grey, format="jpeg", jpeg_quality=JPEG)
-                self.wants_points = gui.add_checkbox("points of the depth camera", False)
+            with gui.add_folder("Wrist and scene camera"):
+                self._cameras = gui.add_image(self._side_by_side(), format="jpeg", jpeg_quality=JPEG)
+                self.wants_points = gui.add_checkbox("depth points", False)
             with gui.add_folder("Touch"):
                 self._touch_line, self._pad = gui.add_html(""), gui.add_html(svg.pad(None, 0.0))
                 self._field = gui.add_html("")
@@ -90,7 +96,8 @@ class Page:
             self._said = gui.add_html("")
         with gui.add_folder("Policy"):
             self._policy, self._bars = gui.add_html(""), gui.add_html("")
-        with gui.add_folder("Training"):
+        self._learning = gui.add_folder("Training", visible=False)
+        with self._learning:
             self._training, self._curve = gui.add_html(""), gui.add_html("")
         gui.main_panel.dock_right()
         gui.main_panel.set_width(RIGHT_PX)
@@ -114,28 +121,23 @@ class Page:
         with self._server.atomic():
             self._scene.move(picture.joints_rad)
         images = picture.images
-        if images.wrist is not None:
-            self._put_image(self._wrist, "wrist", images.wrist, WRIST_PX)
-        if images.scene is not None:
-            self._put_image(self._scene_image, "scene", images.scene, SCENE_PX, self._pointed(picture))
+        if images.wrist is not self._wrist or images.scene is not self._scene_image:
+            self._wrist, self._scene_image = images.wrist, images.scene
+            self._cameras.image = self._side_by_side(self._pointed(picture))
+
+    def _side_by_side(self, mark: tuple[float, float] | None = None) -> NDArray[np.uint8]:
+        wrist, scene = self._wrist, self._scene_image
+        wrist = NO_WRIST if wrist is None else wrist
+        scene = NO_SCENE if scene is None else scene
+        if mark is not None:
+            scene = camera.with_mark(scene, mark)
+        return camera.side_by_side((wrist, scene), CAMERAS_PX, GAP_PX)
 
     def _pointed(self, picture: Picture) -> tuple[float, float] | None:
         lens = picture.images.lens
         if picture.target_m is None or lens is None or lens.frame_id not in picture.frames:
             return None
         return camera.pixel_of(picture.target_m, lens, picture.frames[lens.frame_id])
-
-    def _put_image(
-        self, handle: Any, name: str, image: Any, width_px: int, mark: tuple[float, float] | None = None
-    ) -> None:
-        if self._shown.get(name) is image:
-            return
-        self._shown[name] = image
-        shown = camera.scaled(image, width_px)
-        if mark is not None:
-            share = width_px / image.shape[1]
-            shown = camera.with_mark(shown, (mark[0] * share, mark[1] * share))
-        handle.image = shown
 
     def show_state(self, picture: Picture, offered: frozenset[Deed]) -> None:
         """Everything that changes slowly; a few times a second."""
@@ -149,6 +151,8 @@ class Page:
         self._put(self._said, tables.lines_said(picture.said, now_s))
         self._put(self._policy, tables.policy_table(picture, now_s))
         self._put(self._bars, svg.action_bars(picture.tick, self._task.max_step_m, self._task.max_step_rad))
+        if picture.learner is not None:
+            self._learning.visible = True
         self._put(self._training, tables.training_table(picture, now_s))
         self._put(self._curve, svg.learning_curve(picture.learned))
         if gate is not None:

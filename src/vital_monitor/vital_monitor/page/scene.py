@@ -64,7 +64,8 @@ class SceneView:
             self._add_shape(f"{path}/shape{i}", shape)
 
     def _add_shape(self, path: str, shape: Shape) -> None:
-        colour = np.round(255 * np.array(shape.colour)).astype(np.uint8)
+        # Lifted, so that what is nearly black shows its edges.
+        colour = np.round(30 + 225 * np.array(shape.colour)).astype(np.uint8)
         place: dict[str, Any] = {"wxyz": wxyz(shape.t_link_shape), "position": shape.t_link_shape[:3, 3]}
         if shape.kind == "box":
             self._scene.add_box(path, colour, np.array(shape.size), **place)

@@ -104,6 +104,11 @@ class Session:
     success_20: float = float("nan")
     weights_age_s: float = float("nan")
 
+    @property
+    def finished(self) -> bool:
+        """Whether it asks nothing more."""
+        return self.phase == "finished"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -44,7 +44,7 @@ HEARD = {
 def offered(session: Session | None, gate: Gate | None, served: Collection[Deed], running: bool) -> frozenset[Deed]:
     """What is offered. served: deeds whose service or action answers; running: a sentence of ours is under way."""
     deeds = set() if session is None else set(HEARD[session.kind].get(session.phase, ()))
-    led = session is not None and session.phase != "finished"
+    led = session is not None and not session.finished
     if gate is not None and gate.stopped:
         deeds.add(Deed.CLEAR)
     deeds |= {Deed.BASELINE} & set(served)

@@ -44,6 +44,7 @@ class Picture:
     learner: Learner | None = None
     session: Session | None = None
     run: Run | None = None
+    running: bool = False
     joints_rad: dict[str, float] = field(default_factory=dict)
     target_m: Array | None = None
     path_m: Array | None = None
