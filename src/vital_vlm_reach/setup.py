@@ -13,6 +13,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{package_name}"]),
         (f"share/{package_name}", ["package.xml"]),
         (f"share/{package_name}/weights", glob("weights/*")),
+        (f"share/{package_name}/references", glob("references/*")),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
@@ -23,6 +24,7 @@ setup(
         "console_scripts": [
             "vlm_reach_node = vital_vlm_reach.vlm_reach_node:main",
             "train_pointing = vital_vlm_reach.pointing.training.train:main",
+            "render_references = vital_vlm_reach.localisation.render_references:main",
             "convert_weights = vital_vlm_reach.pointing.convert_weights:main",
         ]
     },

@@ -26,7 +26,7 @@ class Task:
     held object's tip along the TCP's z and x, 0 for an empty gripper. wrist_tilt_rad: angle from the TCP's z,
     towards -x, to the middle of the wrist image; wrist_window_rad: angle that the image spans. start_offset_m:
     centre of the box of start positions, tip relative to target, in the target's frame (z up); start_region_m: its
-    full extent (x, y, z).
+    full extent (x, y, z). target_symmetry: in how many yaws of a full turn the target takes the held object.
     workspace_lower_m / _upper_m: box in which the TCP may move.
     max_step_m / _rad: largest commanded move in one control period. tactile_limit_ut: largest field change
     of one magnetometer before the gate stops. control_rate_hz: policy rate. episode_s: time limit.
@@ -46,6 +46,7 @@ class Task:
     wrist_window_rad: Annotated[float, Meta(gt=0.0, le=3.2)]
     start_offset_m: Vector3
     start_region_m: Vector3
+    target_symmetry: Literal[1, 2, 4]
     workspace_lower_m: Vector3
     workspace_upper_m: Vector3
     max_step_m: Positive

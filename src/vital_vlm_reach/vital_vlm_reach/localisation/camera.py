@@ -29,18 +29,21 @@ class Camera:
 
     def ray(self, pixel_uv: ArrayLike) -> NDArray[np.float64]:
         """(3,) direction through a pixel in the optical frame, with z = 1."""
-        point = np.asarray(pixel_uv, dtype=float).reshape(1, 1, 2)
+        return self.rays_through(pixel_uv)[0]
+
+    def rays_through(self, pixels_uv: ArrayLike) -> NDArray[np.float64]:
+        """(n, 3) `ray` through each pixel (n, 2)."""
+        points = np.asarray(pixels_uv, dtype=float).reshape(-1, 1, 2)
+        if not points.size:
+            return np.zeros((0, 3))
         distortion = np.asarray(self.distortion, dtype=float)
-        x, y = cv2.undistortPoints(point, self.matrix, distortion if distortion.any() else None)[0, 0]
-        return np.array([x, y, 1.0])
+        straight = cv2.undistortPoints(points, self.matrix, distortion if distortion.any() else None)[:, 0]
+        return np.column_stack([straight, np.ones(len(straight))])
 
     def rays(self) -> NDArray[np.float64]:
         """(H, W, 3) `ray` of every pixel."""
-        v, u = np.mgrid[0 : self.height_px, 0 : self.width_px].astype(float)
-        distortion = np.asarray(self.distortion, dtype=float)
-        pixels = np.stack([u, v], axis=-1).reshape(-1, 1, 2)
-        xy = cv2.undistortPoints(pixels, self.matrix, distortion if distortion.any() else None)
-        return np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1).reshape(self.height_px, self.width_px, 3)
+        v, u = np.mgrid[0 : self.height_px, 0 : self.width_px]
+        return self.rays_through(np.stack([u, v], axis=-1)).reshape(self.height_px, self.width_px, 3)
 
     def project(self, points_m: ArrayLike) -> NDArray[np.float64]:
         """(2,) pixel of a point (3,) in the optical frame, or (n, 2) of (n, 3). Inverse of `ray` times depth."""

@@ -1,0 +1,148 @@
+"""How a target is turned: planes of synthetic depth, views on disk, and the yaw of rendered targets."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vital_core import pose as pose_of
+from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import load_task, task_names
+from vital_sim.cameras.cameras import SceneCamera
+from vital_sim.world.world import World
+from vital_vlm_reach.localisation.camera import Camera, View
+from vital_vlm_reach.localisation.references import References, references_folder
+from vital_vlm_reach.localisation.render_references import simulated_view
+from vital_vlm_reach.localisation.target_turn import target_turn
+from vital_vlm_reach.localisation.target_view import TargetView, load_view, save_view
+from vital_vlm_reach.localisation.top_view import LEVEL_RAD, surface_plane
+
+K = np.array([[610.0, 0.0, 320.0], [0.0, 610.0, 240.0], [0.0, 0.0, 1.0]])
+CAMERA = Camera(640, 480, K)
+# 0.8 m from the point that is looked at, 40 degrees above the table.
+T_BASE_CAMERA = pose_of.from_rpy((1.06, 0.0, 0.55), (np.deg2rad(-130), 0.0, np.pi / 2))
+POINT_M = (T_BASE_CAMERA @ np.array([0.0, 0.0, 0.8, 1.0]))[:3]
+
+
+def view_of_plane(normal, noise_m: float = 0.0, holes: float = 0.0, seed: int = 0) -> View:
+    """A plane through the point, as far as it is in view."""
+    rng = np.random.default_rng(seed)
+    rays = CAMERA.rays() @ T_BASE_CAMERA[:3, :3].T
+    depth_m = (normal @ (POINT_M - T_BASE_CAMERA[:3, 3])) / (rays @ normal)
+    depth_m = np.where((depth_m > 0.1) & (depth_m < 3.0), depth_m + noise_m * rng.standard_normal(depth_m.shape), 0.0)
+    depth_m[rng.random(depth_m.shape) < holes] = 0.0
+    return View(np.full((480, 640, 3), 120, np.uint8), np.rint(1000 * depth_m).astype(np.uint16), CAMERA, "camera")
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.5), st.floats(0.20, 0.55), st.floats(-np.pi, np.pi))
+@settings(max_examples=40, deadline=None)
+def test_the_normal_of_a_tilted_surface_is_found_within_what_it_says(seed, holes, tilt_rad, towards_rad):
+    normal = np.array(
+        [np.sin(tilt_rad) * np.cos(towards_rad), np.sin(tilt_rad) * np.sin(towards_rad), np.cos(tilt_rad)]
+    )
+    plane = surface_plane(view_of_plane(normal, 0.0014, holes, seed), T_BASE_CAMERA, POINT_M)
+    error_rad = np.arccos(np.clip(plane.normal @ normal, -1, 1))
+    assert not plane.level and error_rad < np.deg2rad(4.0) and error_rad < 3.5 * plane.normal_std_rad
+    np.testing.assert_allclose(plane.t_base_plane[:3, :3] @ plane.t_base_plane[:3, :3].T, np.eye(3), atol=1e-9)
+    assert np.linalg.norm(plane.t_base_plane[:3, 3] - POINT_M) < 0.003
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.9 * LEVEL_RAD), st.floats(-np.pi, np.pi))
+@settings(max_examples=20, deadline=None)
+def test_a_surface_that_is_hardly_tilted_counts_as_level(seed, tilt_rad, towards_rad):
+    normal = np.array(
+        [np.sin(tilt_rad) * np.cos(towards_rad), np.sin(tilt_rad) * np.sin(towards_rad), np.cos(tilt_rad)]
+    )
+    plane = surface_plane(view_of_plane(normal, 0.0005, 0.2, seed), T_BASE_CAMERA, POINT_M)
+    assert plane.level
+    np.testing.assert_array_equal(plane.normal, (0, 0, 1))
+    assert plane.tilt_rad == pytest.approx(tilt_rad, abs=np.deg2rad(2.5))
+
+
+def test_no_depth_around_the_point_is_refused_by_code():
+    view = view_of_plane(np.array([0.0, 0.0, 1.0]))
+    with pytest.raises(VitalError, match="lie on one plane that faces up") as refusal:
+        surface_plane(replace(view, depth_mm=np.zeros_like(view.depth_mm)), T_BASE_CAMERA, POINT_M)
+    assert refusal.value.code is ErrorCode.NO_DEPTH
+
+
+@pytest.fixture(scope="module")
+def references() -> References:
+    return References(references_folder("shipped"))
+
+
+class Scene:
+    """A task's simulated target on the table and the camera that looks at it."""
+
+    def __init__(self, task: str) -> None:
+        self.world = World(load_task(task))
+        self.camera = SceneCamera(self.world.model)
+
+    def turn(self, references, task: str, yaw_deg: float, *, holes: float = 0.0):
+        self.world.reset(5, joints_rad=HOME_RAD)
+        place = np.array([0.47, 0.04, self.world.site_pose("target_opening")[2, 3]])
+        self.world.place_target(place, np.deg2rad(yaw_deg))
+        view = simulated_view(self.world, self.camera)
+        lost = np.random.default_rng(1).random(view.depth_mm.shape) < holes
+        view = replace(view, depth_mm=np.where(lost, 0, view.depth_mm).astype(np.uint16))
+        return place, target_turn(view, self.camera.t_base_camera, place, references.of(task))
+
+
+def apart_deg(yaw_rad: float, expected_deg: float, symmetry: int) -> float:
+    period = 360.0 / symmetry
+    return abs((np.rad2deg(yaw_rad) - expected_deg + period / 2) % period - period / 2)
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_the_yaw_of_each_target_is_found_with_the_symmetry_of_its_task(task, references):
+    scene = Scene(task)
+    for yaw_deg, holes in ((27.0, 0.0), (-140.0, 0.0), (80.0, 0.4)):
+        place, turn = scene.turn(references, task, yaw_deg, holes=holes)
+        assert turn.symmetry == load_task(task).target_symmetry, turn.message
+        assert apart_deg(turn.yaw_rad, yaw_deg, turn.symmetry) < 4.0, turn.message
+        assert np.linalg.norm(turn.origin_m - place) < 0.006
+        assert turn.plane.level and "degrees" in turn.message
+    scene.camera.close()
+
+
+def test_without_a_reference_view_the_yaw_is_not_known_but_the_surface_is(references, tmp_path):
+    scene = Scene("usb_insertion")
+    _, turn = scene.turn(References(tmp_path), "usb_insertion", 20.0)
+    assert not turn.known and "no reference view" in turn.message and turn.plane.normal[2] == 1.0
+    assert references.of("") is None
+    scene.camera.close()
+
+
+def test_what_does_not_look_like_the_reference_view_has_no_yaw(references):
+    scene = Scene("plug_in_socket")
+    _, turn = scene.turn(references, "usb_insertion", 20.0)
+    assert not turn.known and "differs from the reference view" in turn.message
+    scene.camera.close()
+
+
+def test_a_view_comes_back_from_disk_as_it_was(tmp_path, references):
+    del references
+    view = load_view(references_folder("shipped") / "usb_insertion.png")
+    save_view(tmp_path / "again.png", view)
+    again = load_view(tmp_path / "again.png")
+    np.testing.assert_array_equal(again.colour, view.colour)
+    np.testing.assert_array_equal(again.known, view.known)
+    np.testing.assert_allclose(again.height_m, view.height_m, atol=2e-5)
+
+
+def test_images_that_are_no_views_are_refused(tmp_path):
+    blank = TargetView(
+        np.zeros((113, 113, 3), np.float32), np.zeros((113, 113), np.float32), np.zeros((113, 113), bool)
+    )
+    save_view(tmp_path / "usb_insertion.png", blank)
+    (tmp_path / "key_in_lock.png").write_bytes(b"no image")
+    references = References(tmp_path)
+    for task, told in (("usb_insertion", "shows no surface"), ("key_in_lock", "take it again")):
+        with pytest.raises(VitalError, match=told) as refusal:
+            references.of(task)
+        assert refusal.value.code is ErrorCode.BAD_PARAMETER
+    with pytest.raises(VitalError, match="expected a folder of views"):
+        References(tmp_path / "nowhere")
