@@ -23,6 +23,7 @@ setup(
     entry_points={
         "console_scripts": [
             "vlm_reach_node = vital_vlm_reach.vlm_reach_node:main",
+            "moveit_node = vital_vlm_reach.moveit.moveit_node:main",
             "train_pointing = vital_vlm_reach.pointing.training.train:main",
             "render_references = vital_vlm_reach.localisation.render_references:main",
             "convert_weights = vital_vlm_reach.pointing.convert_weights:main",

@@ -287,6 +287,22 @@ def reach(_folder: Path) -> Node:
     return VlmReachNode(pointing=Middle())
 
 
+def moveit(_folder: Path) -> Node:
+    from vital_core.errors import ErrorCode, VitalError
+    from vital_vlm_reach.moveit.moveit_node import MoveItNode
+
+    class Lost:
+        """Finds no plan."""
+
+        def plan(self, request: Any) -> Any:
+            raise VitalError(ErrorCode.PLAN_FAILED, "no plan")
+
+        def close(self) -> None:
+            pass
+
+    return MoveItNode(arm=Lost())
+
+
 def while_asked(node: Any) -> list[Any]:
     """What the reach hears only during a request."""
     from vital_vlm_reach.arm_calls import JointReadings
@@ -336,6 +352,7 @@ NODES: dict[str, Fuzzed] = {
     "scripted_operator": Fuzzed(operator),
     "vital_sim": Fuzzed(simulator),
     "vlm_reach_node": Fuzzed(reach, lambda _: {"camera_timeout_s": 0.1}, while_asked),
+    "moveit_node": Fuzzed(moveit),
     "anyskin": Fuzzed(anyskin, lambda _: {"port": "/dev/vital_no_such_pad"}),
     "wrist_camera": Fuzzed(wrist_camera, lambda _: {"device": "/dev/vital_no_such_camera"}),
     "calibration_recorder": Fuzzed(calibration_recorder),

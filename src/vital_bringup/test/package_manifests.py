@@ -49,7 +49,10 @@ KEYS = {
     "zstandard": "python3-zstandard-pip",
 }
 # Imported only where somebody asks for it, and said to be missing in a sentence.
-OPTIONAL = {"huggingface_hub", "lerobot", "mcap_ros2", "pyspacemouse", "ray", "tokenizers", "transformers"}
+OPTIONAL = {
+    "huggingface_hub", "lerobot", "mcap_ros2", "moveit", "moveit_msgs", "pyspacemouse", "ray", "tokenizers",
+    "transformers",
+}  # fmt: skip
 # Built from the vendor's sources, docs/robot.md: rosdep cannot bring them.
 FROM_SOURCE = {"xarm_api", "xarm_controller"}
 LAUNCHED = re.compile(r'^    "(\w+)": (?:APT|GIT|"sudo apt)', re.MULTILINE)

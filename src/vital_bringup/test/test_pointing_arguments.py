@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 from launch import LaunchContext
 
-from vital_bringup.launching import launch_parts
+from vital_bringup.launching import launch_hardware, launch_parts
 from vital_vlm_reach.planning.planners import PLANNERS
 from vital_vlm_reach.pointing.backends import BACKENDS, PointingSettings
 from vital_vlm_reach.reach_parameters import ReachParameters
@@ -56,3 +56,23 @@ def test_obstacles_are_looked_for_where_there_is_a_scene_camera(hardware, given,
     context = LaunchContext()
     context.launch_configurations.update({"hardware": hardware, "obstacles": given, "planner": "embedded"})
     assert launch_parts.planning_parameters(context) == {"planner": "embedded", "obstacles": obstacles}
+
+
+def context_of(**values: str) -> LaunchContext:
+    context = LaunchContext()
+    defaults = {name: default for name, default, *_ in launch_parts.COMMON_ARGUMENTS}
+    context.launch_configurations.update({**defaults, **values})
+    return context
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_moveit_plans_in_a_process_of_its_own_where_it_was_asked_for(planner):
+    nodes = [node.node_executable for node in launch_parts.reach_nodes(context_of(planner=planner))]
+    assert ("moveit_node" in nodes) == (planner == "moveit") and "vlm_reach_node" in nodes
+
+
+def test_moveit_that_is_not_installed_is_refused_with_the_line_that_brings_it(monkeypatch):
+    monkeypatch.setattr(launch_hardware, "_installed", lambda package: not package.startswith("moveit"))
+    assert launch_hardware.problem(context_of()) is None
+    told = launch_hardware.problem(context_of(planner="moveit"))
+    assert told.startswith("[BAD_PARAMETER 11] planner:=moveit needs") and "ros-jazzy-moveit-py" in told

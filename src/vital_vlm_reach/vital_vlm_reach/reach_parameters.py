@@ -13,7 +13,9 @@ class ReachParameters:
     """ROS parameters."""
 
     task: Annotated[str, Meta(description="the task of goals that name none")] = "usb_insertion"
-    planner: Annotated[str, Meta(description="embedded, or moveit (needs a running move_group)")] = "embedded"
+    planner: Annotated[
+        Literal["embedded", "moveit"], Meta(description="what plans; moveit: the node moveit_node must run")
+    ] = "embedded"
     obstacles: Annotated[
         Literal["camera", "none"], Meta(description="what is in the way: what the scene camera sees, or nothing")
     ] = "camera"

@@ -27,6 +27,7 @@ from vital_core.files.calibration_file import read_calibration
 
 APT_CONTROL = "sudo apt install ros-jazzy-ros2-control ros-jazzy-ros2-controllers"
 APT_REALSENSE = "sudo apt install ros-jazzy-realsense2-camera"
+APT_MOVEIT = "sudo apt install ros-jazzy-moveit ros-jazzy-moveit-py"
 GIT_XARM = (
     "git clone -b jazzy --recursive https://github.com/xArm-Developer/xarm_ros2 ~/xarm_ws/src/xarm_ros2 && "
     "cd ~/xarm_ws && rosdep install --from-paths src --ignore-src -y && "
@@ -42,9 +43,12 @@ INSTALL_WITH = {
     "xarm_controller": GIT_XARM,
     "xarm_api": GIT_XARM,
     "rviz2": "sudo apt install ros-jazzy-rviz2",
+    "moveit_py": APT_MOVEIT,
+    "moveit_planners_ompl": APT_MOVEIT,
 }
 CONTROL = ("controller_manager", "joint_trajectory_controller", "joint_state_broadcaster")
 NEEDED = {SIM: (), MOCK: CONTROL, ROBOT: (*CONTROL, "control_msgs", "xarm_controller", "xarm_api", "realsense2_camera")}
+PLANNERS_NEED = {"embedded": (), "moveit": ("moveit_py", "moveit_planners_ompl")}
 VENDORS_FILES = (("xarm_controller", "_ros2_control.launch.py"), ("realsense2_camera", "rs_launch.py"))
 # Processes of the vendors' launch files without which there is nothing to go on with.
 VENDORS_PROCESSES = ("ros2_control_node", "realsense2_camera_node")
@@ -74,18 +78,27 @@ def as_arguments(parameters: Mapping[str, Any]) -> list[str]:
 def problem(context: LaunchContext) -> str | None:
     """Why the hardware asked for cannot be brought up, or None. Nothing has been started yet."""
     hardware = text("hardware", context)
-    packages = (*NEEDED[hardware], *(["rviz2"] if text("rviz", context) == "true" else []))
-    missing = [package for package in packages if not _installed(package)]
-    if missing:
-        lines = dict.fromkeys(INSTALL_WITH[package] for package in missing)
-        return coded(
-            ErrorCode.BAD_PARAMETER,
-            f"hardware:={hardware} needs ROS packages that are not here: {', '.join(missing)}. "
-            "With ROS 2 Jazzy installed and sourced (docs/robot.md):\n  " + "\n  ".join(lines),
-        )
+    planner = text("planner", context)
+    wanted = {
+        f"hardware:={hardware}": (*NEEDED[hardware], *(["rviz2"] if text("rviz", context) == "true" else [])),
+        f"planner:={planner}": PLANNERS_NEED[planner],
+    }
+    for argument, packages in wanted.items():
+        missing = [package for package in packages if not _installed(package)]
+        if missing:
+            return _to_install(argument, missing)
     if hardware != SIM and not Path(sensors_file(context)).is_file():
         return coded(ErrorCode.BAD_PARAMETER, f"sensors:={sensors_file(context)} is no file")
     return _robot_problem(context) if hardware == ROBOT else None
+
+
+def _to_install(argument: str, missing: list[str]) -> str:
+    lines = dict.fromkeys(INSTALL_WITH[package] for package in missing)
+    return coded(
+        ErrorCode.BAD_PARAMETER,
+        f"{argument} needs ROS packages that are not here: {', '.join(missing)}. "
+        "With ROS 2 Jazzy installed and sourced (docs/robot.md):\n  " + "\n  ".join(lines),
+    )
 
 
 def _robot_problem(context: LaunchContext) -> str | None:

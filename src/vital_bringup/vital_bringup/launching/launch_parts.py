@@ -183,7 +183,7 @@ def reach_nodes(context: LaunchContext) -> list:
         "hardware": text("hardware", context),
         "robot_ip": given("robot_ip", context),
     }
-    return [
+    nodes = [
         project_node("gate_node", "vital_control", {**task, **gate_parameters(context)}),
         project_node(
             "vlm_reach_node",
@@ -192,6 +192,10 @@ def reach_nodes(context: LaunchContext) -> list:
         ),
         project_node("frames", "vital_control", frames),
     ]
+    if text("planner", context) == "moveit":
+        # MoveIt holds its interpreter while it plans: a process of its own.
+        nodes.append(project_node("moveit_node", "vital_vlm_reach"))
+    return nodes
 
 
 def pointing_parameters(context: LaunchContext) -> dict[str, str]:

@@ -1,159 +1,93 @@
-"""The same interface over MoveIt's move_group, for a ROS installation that has it.
+"""The planner that asks MoveIt, in a process of its own, by `/vital/plan_reach`; what comes back is checked."""
 
-A client of its action `/move_action`: goal as joint positions, plan only, so that the motion still goes through
-the command gate. Needs moveit_msgs, which is imported only here.
-"""
-
-import importlib
-import threading
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Pose as PoseMessage
 from numpy.typing import NDArray
-from rclpy.action import ActionClient
 from rclpy.node import Node
-from shape_msgs.msg import SolidPrimitive
 
-from vital_core.arm import kinematics
-from vital_core.arm.urdf import BODIES
-from vital_core.arm.xarm7 import BASE_FRAME, HOME_RAD, JOINT_NAMES, TCP_FRAME
+from vital_core import pose as pose_of
+from vital_core.arm.kinematics import forward
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_interfaces.srv import PlanReach
+from vital_ros.calls import call, checked
+from vital_ros.conversions import base_pose_message, point_message, vector_message
+from vital_vlm_reach.planning.box import Box
 from vital_vlm_reach.planning.goal_states import check_in_workspace
 from vital_vlm_reach.planning.motion import JointMotion
-from vital_vlm_reach.planning.planner import TABLE, Cancelled, Plan, ReachProblem, check_wanted
-from vital_vlm_reach.planning.robot_model import HELD_OBJECT, HELD_RADIUS_M, Obstacle
+from vital_vlm_reach.planning.planner import Cancelled, Plan, ReachProblem, check_wanted
+from vital_vlm_reach.planning.robot_model import CollisionScene, RobotModel
+from vital_vlm_reach.planning.state_check import StateCheck
 from vital_vlm_reach.reach_messages import motion_of
 
 Retreat = Callable[[ReachProblem], JointMotion | None]
 
-GROUP = "xarm7"
+SERVICE = "/vital/plan_reach"
 PLANNING_S = 5.0
-ATTEMPTS = 4
-JOINT_TOLERANCE_RAD = 1e-4
-_SERVER_S = 5.0
-_POLL_S = 0.05
-ARM_LINKS = (BASE_FRAME, *(f"link{i}" for i in range(1, 8)))
-_TABLE_GAP_M = 0.005
-_ADD = b"\x00"  # moveit_msgs/CollisionObject.ADD
-
-
-def moveit_messages() -> tuple[ModuleType, ModuleType]:
-    """`moveit_msgs.msg` and `moveit_msgs.action`. Raises VitalError(BAD_PARAMETER) where they are absent."""
-    try:
-        return importlib.import_module("moveit_msgs.msg"), importlib.import_module("moveit_msgs.action")
-    except ImportError as error:
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER,
-            "planner 'moveit' needs the package moveit_msgs: source a ROS installation with MoveIt 2, "
-            "or use planner:=embedded",
-        ) from error
+ATTEMPTS = 3
+# MoveIt's own tolerances for a pose goal, with room for rounding.
+GOAL_TOLERANCE_M, GOAL_TOLERANCE_RAD = 0.0015, 0.012
+START_TOLERANCE_RAD = 1e-3
+_ANSWER_S = 5.0
+_CHECK_SPACING_S = 0.01
 
 
 class MoveItPlanner:
     """See `vital_vlm_reach.planning.planner.Planner`. retreat: another planner's; MoveIt begins nowhere in contact."""
 
     def __init__(self, node: Node, speed_scale: float, retreat: Retreat) -> None:
-        self._msg, action = moveit_messages()
-        self._goal_type, self._scale = action.MoveGroup.Goal, speed_scale
-        self._client = ActionClient(node, action.MoveGroup, "/move_action")
-        self.retreat = retreat
+        self._node, self._scale, self.retreat = node, speed_scale, retreat
+        self._client = node.create_client(PlanReach, SERVICE)
+        self._robot = RobotModel()
 
     def plan(self, problem: ReachProblem, cancelled: Cancelled = lambda: False) -> Plan:
-        """As in `Planner.plan`."""
+        """As in `Planner.plan`. MoveIt knows no box for the TCP: a motion that leaves it is asked for again."""
         began_s = steady_s()
         check_in_workspace(problem.t_base_tcp_goal, problem.task)
-        goal = kinematics.solve(problem.t_base_tcp_goal, problem.start_rad, posture_rad=HOME_RAD)
-        if goal is None:
-            raise VitalError(ErrorCode.UNREACHABLE, "no joint positions bring the TCP to the goal")
-        if not self._client.wait_for_server(timeout_sec=_SERVER_S):
-            raise VitalError(ErrorCode.NODE_LOST, "nobody offers /move_action: is move_group running?")
-        check_wanted(cancelled)
-        handle = _wait(self._client.send_goal_async(self._request(problem, goal)))
-        if not handle.accepted:
-            raise VitalError(ErrorCode.PLAN_FAILED, "move_group did not take the planning request")
-        result = self._result(handle, cancelled)
-        if result.error_code.val != self._msg.MoveItErrorCodes.SUCCESS:
-            raise VitalError(ErrorCode.PLAN_FAILED, f"move_group found no plan, its error code {result.error_code.val}")
-        motion = motion_of(result.planned_trajectory.joint_trajectory)
-        return Plan(motion, "moveit", steady_s() - began_s)
-
-    def _result(self, handle: Any, cancelled: Cancelled) -> Any:
-        future = handle.get_result_async()
-        try:
-            return _wait(future, cancelled).result
-        except VitalError:
-            handle.cancel_goal_async()
-            raise
-
-    def _request(self, problem: ReachProblem, goal_rad: NDArray[np.float64]) -> Any:
-        msg = self._msg
-        request = msg.MotionPlanRequest(
-            group_name=GROUP,
-            num_planning_attempts=ATTEMPTS,
-            allowed_planning_time=PLANNING_S,
-            max_velocity_scaling_factor=self._scale,
-            max_acceleration_scaling_factor=self._scale,
+        problem_found = ""
+        for _ in range(ATTEMPTS):
+            check_wanted(cancelled)
+            answer = call(self._client, self._request(problem), PLANNING_S + _ANSWER_S, cancelled)
+            motion = motion_of(checked(answer).trajectory)
+            problem_found = self._problem(motion, problem)
+            if not problem_found:
+                return Plan(motion, "moveit", steady_s() - began_s)
+        raise VitalError(
+            ErrorCode.PLAN_FAILED, f"MoveIt's motion was refused {ATTEMPTS} times, the last one because {problem_found}"
         )
-        request.start_state.joint_state.name = list(JOINT_NAMES)
-        request.start_state.joint_state.position = [float(v) for v in problem.start_rad]
-        constraints = msg.Constraints()
-        for name, position in zip(JOINT_NAMES, goal_rad, strict=True):
-            constraints.joint_constraints.append(
-                msg.JointConstraint(
-                    joint_name=name,
-                    position=float(position),
-                    tolerance_above=JOINT_TOLERANCE_RAD,
-                    tolerance_below=JOINT_TOLERANCE_RAD,
-                    weight=1.0,
-                )
-            )
-        request.goal_constraints = [constraints]
-        options = msg.PlanningOptions(plan_only=True)
-        options.planning_scene_diff.is_diff = True
-        options.planning_scene_diff.robot_state.is_diff = True
-        boxes = [self._obstacle(o) for o in problem.everything]
-        options.planning_scene_diff.world.collision_objects = boxes
-        held = self._held_object(problem.task.tip_offset_m)
-        options.planning_scene_diff.robot_state.attached_collision_objects = [held]
-        return self._goal_type(request=request, planning_options=options)
 
-    def _obstacle(self, obstacle: Obstacle) -> Any:
-        dimensions, centre = list(obstacle.size_m), np.array(obstacle.centre_m)
-        if obstacle is TABLE:
-            # move_group also checks the base, which stands on it.
-            centre = centre - (0.0, 0.0, _TABLE_GAP_M)
-        return self._collision_object(obstacle.name, BASE_FRAME, SolidPrimitive.BOX, dimensions, centre)
+    def _request(self, problem: ReachProblem) -> PlanReach.Request:
+        everything = problem.everything
+        return PlanReach.Request(
+            task=problem.task.name,
+            goal=base_pose_message(problem.t_base_tcp_goal, self._node.get_clock().now().to_msg()),
+            start_rad=[float(v) for v in problem.start_rad],
+            tip_offset_m=problem.task.tip_offset_m,
+            speed_scale=self._scale,
+            time_s=PLANNING_S,
+            obstacle_names=[o.name for o in everything],
+            obstacle_centres=[point_message(o.centre_m) for o in everything],
+            obstacle_sizes=[vector_message(o.size_m) for o in everything],
+        )
 
-    def _held_object(self, tip_offset_m: float) -> Any:
-        dimensions = [tip_offset_m, HELD_RADIUS_M]
-        centre = np.array([0.0, 0.0, tip_offset_m / 2])
-        shape = self._collision_object(HELD_OBJECT, TCP_FRAME, SolidPrimitive.CYLINDER, dimensions, centre)
-        touch = [link for link in BODIES if link not in ARM_LINKS]
-        return self._msg.AttachedCollisionObject(link_name=TCP_FRAME, object=shape, touch_links=touch)
+    def _problem(self, motion: JointMotion, problem: ReachProblem) -> str:
+        """Why a motion will not do, for an operator; empty when it will."""
+        states = motion.sampled(_CHECK_SPACING_S)
+        return _wrong_end(states, problem) or self._on_the_way(states, problem)
 
-    def _collision_object(
-        self, name: str, frame: str, kind: int, dimensions: list[float], centre_m: NDArray[np.float64]
-    ) -> Any:
-        message = self._msg.CollisionObject(id=name, operation=_ADD)
-        message.header.frame_id = frame
-        message.primitives = [SolidPrimitive(type=kind, dimensions=dimensions)]
-        pose = PoseMessage()
-        pose.position.x, pose.position.y, pose.position.z = map(float, centre_m)
-        pose.orientation.w = 1.0
-        message.primitive_poses = [pose]
-        return message
+    def _on_the_way(self, states: NDArray[np.float64], problem: ReachProblem) -> str:
+        scene = CollisionScene(self._robot, problem.everything, tip_offset_m=problem.task.tip_offset_m)
+        check = StateCheck(scene, Box.of_task(problem.task), problem.start_rad)
+        found = (check.problem(q) for q in states)
+        return next(filter(None, found), "")
 
 
-def _wait(future: Any, cancelled: Cancelled = lambda: False) -> Any:
-    answered = threading.Event()
-    future.add_done_callback(lambda _: answered.set())
-    deadline_s = steady_s() + PLANNING_S + _SERVER_S
-    while not answered.wait(_POLL_S):
-        check_wanted(cancelled)
-        if steady_s() > deadline_s:
-            raise VitalError(ErrorCode.TIMEOUT, f"move_group did not answer within {PLANNING_S + _SERVER_S:g} s")
-    return future.result()
+def _wrong_end(states: NDArray[np.float64], problem: ReachProblem) -> str:
+    off_rad = float(np.abs(states[0] - problem.start_rad).max())
+    if not off_rad <= START_TOLERANCE_RAD:
+        return f"it starts {off_rad:.3f} rad from where the arm is"
+    off_m, turned_rad = pose_of.distance(forward(states[-1]), problem.t_base_tcp_goal)
+    if not (off_m <= GOAL_TOLERANCE_M and turned_rad <= GOAL_TOLERANCE_RAD):
+        return f"it ends {1000 * off_m:.1f} mm and {turned_rad:.3f} rad from the goal"
+    return ""

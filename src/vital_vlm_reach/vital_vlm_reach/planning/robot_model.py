@@ -17,11 +17,11 @@ from vital_core.arm.xarm7 import BASE_FRAME, FLANGE_TO_TCP_M, JOINT_NAMES
 HELD_OBJECT = "held_object"
 HELD_RADIUS_M = 0.016
 # Links that are never nearer than this along the chain are kept apart by the joint limits themselves.
-_MIN_LINKS_BETWEEN = 3
+MIN_LINKS_BETWEEN = 3
 # Without any margin coal misses shapes that lie in each other exactly on an axis of symmetry.
 _LEAST_MARGIN_M = 1e-5
 # The base and the first link stand on the table and turn about the vertical.
-_FIRST_FREE_LINK = 2
+FIRST_FREE_LINK = 2
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,21 @@ class Obstacle:
     size_m: tuple[float, float, float]
 
 
-def _chain_rank(name: str) -> int:
-    """Place along the chain of the link that a shape belongs to: 0 base, 1 to 7 links, 8 the hand."""
-    link = name.rsplit("_", 1)[0]
+def chain_rank(link: str) -> int:
+    """Place of a link along the chain: 0 base, 1 to 7 links, 8 the hand and what is fixed to it."""
     if link == BASE_FRAME:
         return 0
-    return int(link.removeprefix("link")) if link.startswith("link") else 8
+    number = link.removeprefix("link")
+    return int(number) if number.isdigit() else 8
+
+
+def kept_apart(one: str, other: str) -> bool:
+    """Whether the joint limits themselves keep two links apart."""
+    return abs(chain_rank(one) - chain_rank(other)) < MIN_LINKS_BETWEEN
+
+
+def _of_shape(name: str) -> str:
+    return name.rsplit("_", 1)[0]
 
 
 class RobotModel:
@@ -85,7 +94,7 @@ class CollisionScene:
         self._model, self._data = robot.model, robot.model.createData()
         self._shapes = robot.with_held_object(tip_offset_m)
         # By name: the objects themselves move when others are added.
-        ranks = [_chain_rank(shape.name) for shape in self._shapes.geometryObjects]
+        ranks = [chain_rank(_of_shape(shape.name)) for shape in self._shapes.geometryObjects]
         for obstacle in obstacles:
             place = pin.SE3(np.eye(3), np.asarray(obstacle.centre_m, dtype=float))
             box = coal.Box(*map(float, obstacle.size_m))
@@ -100,10 +109,10 @@ class CollisionScene:
         """ranks: of the arm's shapes, which come before the obstacles."""
         for i, rank in enumerate(ranks):
             for k in range(i + 1, len(ranks)):
-                if abs(ranks[k] - rank) >= _MIN_LINKS_BETWEEN:
+                if abs(ranks[k] - rank) >= MIN_LINKS_BETWEEN:
                     self._shapes.addCollisionPair(pin.CollisionPair(i, k))
             for k in range(len(ranks), len(ranks) + obstacles):
-                if rank >= _FIRST_FREE_LINK:
+                if rank >= FIRST_FREE_LINK:
                     self._shapes.addCollisionPair(pin.CollisionPair(i, k))
 
     @property
@@ -147,7 +156,7 @@ class CollisionScene:
 
 
 def _link_name(shape: str) -> str:
-    link = shape.rsplit("_", 1)[0]
+    link = _of_shape(shape)
     return link if link in BODIES or link == HELD_OBJECT else shape
 
 

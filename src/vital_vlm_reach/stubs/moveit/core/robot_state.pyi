@@ -1,0 +1,9 @@
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+class RobotState:
+    def set_joint_group_positions(self, joint_model_group_name: str, position_values: NDArray[np.float64]) -> None: ...
+    def update(self, force: bool = False, type: str = "all") -> None: ...
+    def __deepcopy__(self, memo: dict) -> Self: ...
