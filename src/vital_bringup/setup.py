@@ -27,7 +27,7 @@ setup(
             "record_session = vital_bringup.sessions.record_node:main",
             "deploy = vital_bringup.sessions.deploy_node:main",
             "residual_training = vital_bringup.sessions.train_node:main",
-            "run_video = vital_bringup.sessions.run_video_node:main",
+            "run_video = vital_bringup.film.run_video_node:main",
             "chaos = vital_bringup.chaos.chaos_main:main",
         ]
     },

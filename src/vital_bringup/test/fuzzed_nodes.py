@@ -188,7 +188,7 @@ def watched(node: Any) -> list[Any]:
 
 
 def run_video(folder: Path) -> Node:
-    from vital_bringup.sessions.run_video_node import RunVideo
+    from vital_bringup.film.run_video_node import RunVideo
 
     return RunVideo()
 

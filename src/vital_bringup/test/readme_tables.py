@@ -60,6 +60,8 @@ def _topics(node: Node) -> Iterator[str]:
 
 def _calls(node: Node) -> Iterator[str]:
     rows = []
+    # Who hears an action's feedback passes for one of its clients.
+    overheard = {e.topic_name.removesuffix("/_action/feedback") for e in node.subscriptions}
     for word, ends in (("serves", node.services), ("calls", node.clients)):
         rows += [(word, e.srv_name, _type(e.srv_type)) for e in ends if not OF_PARAMETERS.search(e.srv_name)]
     for word, ask in (
@@ -67,6 +69,8 @@ def _calls(node: Node) -> Iterator[str]:
         ("calls", get_action_client_names_and_types_by_node),
     ):
         for name, kinds in ask(node, node.get_name(), node.get_namespace()):
+            if word == "calls" and name in overheard:
+                continue
             kind = STAND_INS.get(name, kinds[0].replace("/action/", "/"))
             rows.append((word, name, f"{kind} (action)"))
     yield from _table(("", "service or action", "type"), [(w, f"`{n}`", k) for w, n, k in sorted(set(rows))])

@@ -71,7 +71,7 @@ def run_task(
     try:
         for phase in (Phase.LOCALIZE, Phase.REACH, Phase.POLICY):
             record = replace(record, phase=phase)
-            on_phase(phase, "")
+            on_phase(phase, trial.prompt)
             if phase is Phase.LOCALIZE:
                 located = skills.localize(trial.prompt)
                 record = _with_localization(record, located, skills.true_target_m())

@@ -20,12 +20,14 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.labeller import Labeller, read_labeller
 from vital_core.task import load_task
 from vital_interfaces.action import RunTask
+from vital_interfaces.msg import TrialReport
 from vital_ros.boundary import serve
 from vital_ros.diagnostics import ERROR, OK, Diagnostics, Health
 from vital_ros.gate_watch import GateWatch
 from vital_ros.long_action import GoalEnd, LongAction
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
+from vital_ros.qos import LATCHED
 
 # How long the task that runs may take to see that it is given up.
 EXIT_S = 2.0
@@ -52,6 +54,7 @@ class TaskServer(Node):
         self._action = LongAction(
             self, RunTask, "/vital/run_task", self._begin, cancel=self._on_cancel, judge=self._judge_goal
         )
+        self._report = self.create_publisher(TrialReport, "/vital/trial_report", LATCHED)
         serve(self, Trigger, "/vital/label_success", self._on_label)
         self._diagnostics = Diagnostics(self, self._health)
 
@@ -110,7 +113,9 @@ class TaskServer(Node):
             self.get_logger().error(self._last)
         elif not (done.completed or cancelled):
             self.get_logger().warning(self._last)
-        result = RunTask.Result(success=done.success, report=trial_message.to_message(done))
+        report = trial_message.to_message(done)
+        self._report.publish(report)
+        result = RunTask.Result(success=done.success, report=report)
         self._goal = None
         self._action.finish(handle, GoalEnd.CANCELED if cancelled else GoalEnd.SUCCEEDED, result)
 
