@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import depth_scenes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,17 +39,7 @@ def nothing(points_m: np.ndarray) -> np.ndarray:
 
 
 def depth_of(things, t_base_camera=T_BASE_CAMERA) -> np.ndarray:
-    """(H, W) mm of a table at height 0 with boxes on it, by intersection of each line of sight."""
-    rays = CAMERA.rays() @ t_base_camera[:3, :3].T
-    origin = t_base_camera[:3, 3]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        depth = np.where(rays[..., 2] < 0, -origin[2] / rays[..., 2], np.inf)
-        for thing in things:
-            half = np.array(thing.size_m) / 2
-            ends = np.stack([(thing.centre_m - half - origin) / rays, (thing.centre_m + half - origin) / rays])
-            enter, leave = ends.min(axis=0).max(axis=-1), ends.max(axis=0).min(axis=-1)
-            depth = np.where((enter <= leave) & (enter > 0) & (enter < depth), enter, depth)
-    return np.where(depth < 4.0, np.rint(1000 * depth), 0).astype(np.uint16)
+    return depth_scenes.depth_of(things, CAMERA, t_base_camera)
 
 
 def view_of(*things) -> DepthView:

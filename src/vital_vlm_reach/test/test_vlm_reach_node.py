@@ -13,6 +13,7 @@ import pytest
 import rclpy
 from action_client import SteadyActionClient
 from action_msgs.msg import GoalStatus
+from depth_scenes import depth_of
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_gate import FakeGate
 from geometry_msgs.msg import PointStamped, TransformStamped
@@ -27,6 +28,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
 from waiting import answer_of, rest_of, wait_until
 
 from vital_core import pose as pose_of
@@ -40,6 +42,7 @@ from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
 from vital_ros.qos import IMAGES, LATCHED, as_offered
 from vital_vlm_reach.localisation.camera import Camera
+from vital_vlm_reach.planning.robot_model import CollisionScene, Obstacle, RobotModel
 from vital_vlm_reach.reach_messages import motion_of, stamped_point_message
 
 OPTICAL = "camera_color_optical_frame"
@@ -135,13 +138,12 @@ class Bench(Node):
         in_camera = pose_of.inverse(T_BASE_CAMERA) @ np.append(SOCKET, 1.0)
         return (K @ in_camera[:3] / in_camera[2])[:2], float(in_camera[2])
 
-    def _socket_depth(self) -> np.ndarray:
-        """A table, and on it the socket's face."""
+    def _socket_depth(self, *things: Obstacle) -> np.ndarray:
+        """A table, on it the socket's face, and things."""
         (u, v), socket_m = self._pixel()
-        rays = Camera(640, 480, K).rays()
-        depth_m = -T_BASE_CAMERA[2, 3] / (rays @ T_BASE_CAMERA[2, :3])
-        depth_m[round(v) - 20 : round(v) + 21, round(u) - 20 : round(u) + 21] = socket_m
-        return np.rint(1000 * depth_m).astype(np.uint16)
+        depth_mm = depth_of(things, Camera(640, 480, K), T_BASE_CAMERA)
+        depth_mm[round(v) - 20 : round(v) + 21, round(u) - 20 : round(u) + 21] = round(1000 * socket_m)
+        return depth_mm
 
     def _see(self) -> None:
         if not self.seeing:
@@ -388,6 +390,45 @@ def test_the_arm_is_brought_above_the_target_and_given_back(session):
     wait_until(lambda: session.bench.owning.owners == ["reach", ""], "the arm given back")
     assert phases[0][0] == "planning" and phases[-1][0] == "moving" and phases[-1][1] > 0.5
     np.testing.assert_allclose(session.bench.trajectories[0].positions_rad[0], HOME_RAD, atol=1e-6)
+
+
+def test_what_the_camera_sees_on_the_table_is_gone_around_and_shown(session):
+    wall = Obstacle("wall", (0.45, 0.13, 0.08), (0.2, 0.02, 0.16))
+    session.bench.joints = kinematics.solve(pose_of.point_down((0.45, 0.22, 0.18)), HOME_RAD)
+    session.bench.depth_mm = session.bench._socket_depth(wall)
+    result = session.reach()
+    assert result.success and "(over" in result.message, result.message
+    scene = CollisionScene(RobotModel(), [wall], tip_offset_m=load_task("usb_insertion").tip_offset_m)
+    (motion,) = session.bench.trajectories
+    assert min(scene.clearance_m(q) for q in motion.sampled(0.005)) > 0.005
+    shown = []
+    heard = session.bench.create_subscription(MarkerArray, "/vital/obstacles", shown.append, LATCHED)
+    wait_until(lambda: shown, "the obstacles")
+    cubes = [m for m in shown[-1].markers if m.action == m.ADD]
+    assert all(m.header.frame_id == "link_base" and m.type == m.CUBE for m in cubes)
+    assert any(abs(m.pose.position.y - 0.13) < 0.03 and m.scale.z > 0.16 for m in cubes)
+    session.bench.destroy_subscription(heard)
+
+
+def test_an_arm_in_the_socket_is_lifted_first_and_looks_from_there(session):
+    tip_m = load_task("usb_insertion").tip_offset_m
+    start = kinematics.solve(pose_of.point_down(SOCKET + np.array([0, 0, tip_m - 0.01])), HOME_RAD)
+    session.bench.joints = start.copy()
+    result = session.reach()
+    assert result.success, result.message
+    retreat, motion = session.bench.trajectories
+    tcp = kinematics.tcp_positions(retreat.sampled(0.01))
+    assert np.abs(tcp[:, :2] - SOCKET[:2]).max() < 0.002 and tcp[-1, 2] > tcp[0, 2] + 0.02
+    np.testing.assert_allclose(motion.positions_rad[0], retreat.positions_rad[-1], atol=1e-6)
+
+
+def test_a_camera_that_was_moved_since_its_calibration_moves_no_arm(session):
+    raised = T_BASE_CAMERA.copy()
+    raised[2, 3] -= 0.03
+    session.bench.depth_mm = depth_of([], Camera(640, 480, K), raised)
+    result = session.reach()
+    assert result.error_code == int(ErrorCode.NO_CALIBRATION) and "Calibrate it again" in result.message
+    assert not session.bench.trajectories
 
 
 def test_who_comes_late_is_shown_the_last_target_and_the_last_planned_motion(session):
