@@ -12,6 +12,7 @@ from launch import LaunchContext
 
 from vital_bringup.launching import launch_arguments
 from vital_bringup.launching.launch_arguments import unknown_argument
+from vital_bringup.launching.launch_parts import has_display
 
 LAUNCH = Path(__file__).parents[1] / "launch"
 NAMES = ("task", "trials", "seed", "report")
@@ -119,3 +120,16 @@ def test_what_cannot_be_written_is_told_before_anything_starts(tmp_path, argumen
     (tmp_path / "file").write_text("")
     said = refused(tmp_path, "vital_bringup", "deploy.launch.py", f"{argument}:={tmp_path}/file/r.json")
     assert f"[BAD_PARAMETER 11] {argument}:={tmp_path}/file/r.json cannot be written (" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [({}, False), ({"DISPLAY": ""}, False), ({"DISPLAY": ":0"}, True), ({"WAYLAND_DISPLAY": "wayland-0"}, True)],
+)
+def test_the_monitor_comes_along_exactly_where_somebody_could_look(environment, shown):
+    assert has_display(environment) is shown
+
+
+@pytest.mark.parametrize("name", ["deploy", "record", "residual_training"])
+def test_every_launch_file_takes_the_monitor(name):
+    assert "monitor" in {argument for argument, *_ in module_of(name).ARGUMENTS}

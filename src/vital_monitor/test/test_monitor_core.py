@@ -133,6 +133,14 @@ def test_the_drawn_arm_is_where_the_kinematics_say(offset) -> None:
     np.testing.assert_allclose(poses["link_tcp"], kinematics.forward(q), atol=1e-9)
 
 
+@unhurried
+@given(st.floats(-4.0, 4.0))
+def test_a_link_turns_as_its_pose_says(angle) -> None:
+    for link in LINKS:
+        turned = np.roll(pose_of.to_quaternion(link.pose({link.joint: angle})), 1)
+        np.testing.assert_allclose(abs(turned @ link.wxyz(angle if link.axis is not None else 0.0)), 1.0, atol=1e-9)
+
+
 def test_the_gripper_follows_its_one_joint() -> None:
     links = {link.name: link for link in LINKS}
     assert {links[name].joint for name in ("left_finger", "right_finger", "left_outer_knuckle")} == {"drive_joint"}

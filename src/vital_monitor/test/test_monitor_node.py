@@ -112,7 +112,7 @@ def test_stop_reaches_the_gate_from_any_page_in_time(running, how) -> None:
 
 def test_a_second_page_is_told_who_steers_and_steers_once_that_page_is_gone(running) -> None:
     first, second = seated(running), running.page()
-    second.until(lambda: "Anna steers from another page" in second.text)
+    second.until(lambda: second.offers(SIT) and "Anna steers from another page" in second.text)
     second.write("your name", "Ben")
     time.sleep(0.1)
     second.press(SIT)

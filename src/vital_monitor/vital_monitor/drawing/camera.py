@@ -42,6 +42,9 @@ def point_cloud(
 
 def scaled(image: NDArray[np.uint8], width_px: int, height_px: int) -> NDArray[np.uint8]:
     """The image at this size; a small one is made larger with its pixels to be seen."""
+    # Of a large one every second pixel does.
+    step = max(1, image.shape[1] // max(1, width_px))
+    image = image[::step, ::step]
     how = cv2.INTER_AREA if width_px < image.shape[1] else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(image, (width_px, height_px), interpolation=how), np.uint8)
 

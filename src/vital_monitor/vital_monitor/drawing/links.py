@@ -1,8 +1,10 @@
 """The arm as links that turn in one another, read from a URDF: primitives, and meshes where their files are here."""
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,20 @@ class Link:
     joint: str
     axis: Array | None
     shapes: tuple[Shape, ...]
+
+    def wxyz(self, angle_rad: float) -> Array:
+        """(4,) quaternion of the link in its parent with its joint at this angle, w first; many times a second."""
+        axis = np.zeros(3) if self.axis is None else self.axis
+        w, x, y, z = self._wxyz_at_zero
+        s, (a, b, c) = math.cos(angle_rad / 2.0), (math.sin(angle_rad / 2.0) * axis).tolist()
+        return np.array(
+            [w * s - x * a - y * b - z * c, w * a + x * s + y * c - z * b, w * b - x * c + y * s + z * a,
+             w * c + x * b - y * a + z * s]
+        )  # fmt: skip
+
+    @cached_property
+    def _wxyz_at_zero(self) -> tuple[float, ...]:
+        return tuple(np.roll(pose_of.to_quaternion(self.t_parent_link), 1).tolist())
 
     def pose(self, joints_rad: Mapping[str, float]) -> Pose:
         """In the parent's frame; a joint that is not known is at 0."""

@@ -1,5 +1,6 @@
 """The scene: the arm and where it works, target and start region, the planned path, what the depth camera sees."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from vital_monitor.state.heard import Array
 BLUE, GREEN, RED, GREY = (47, 111, 178), (46, 139, 87), (214, 64, 43), (138, 146, 155)
 TABLE_M = (0.9, 0.9, 0.02)
 POINT_M = 0.004
+# What nobody would see is not sent.
+LEAST_TURN_RAD = 1e-4
 # Corners of a box by their sides, and the pairs of them that are joined.
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
 EDGES = [(i, j) for i in range(8) for j in range(i + 1, 8) if np.abs(CORNERS[i] - CORNERS[j]).sum() == 1]
@@ -39,6 +42,7 @@ class SceneView:
         self._moving = [link for link in links if link.axis is not None]
         self._frames: dict[str, viser.FrameHandle] = {}
         self._shown: dict[str, Array] = {}
+        self._angles: dict[str, float] = {}
         self._set_stage()
         paths: dict[str, str] = {"": ""}
         for link in links:
@@ -77,9 +81,10 @@ class SceneView:
     def move(self, joints_rad: Mapping[str, float]) -> None:
         """Turn the links to these joint positions."""
         for link in self._moving:
-            pose = link.pose(joints_rad)
-            if self._changed(f"link {link.name}", pose):
-                self._frames[link.name].wxyz = wxyz(pose)
+            angle = joints_rad.get(link.joint, 0.0)
+            if abs(angle - self._angles.get(link.name, math.inf)) > LEAST_TURN_RAD:
+                self._angles[link.name] = angle
+                self._frames[link.name].wxyz = link.wxyz(angle)
 
     def show_workspace(self, lower_m: Array, upper_m: Array) -> None:
         """The box in which the TCP may move."""
