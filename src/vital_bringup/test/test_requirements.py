@@ -1,11 +1,31 @@
-"""What is installed is bounded, locked by hash, used, and explained."""
+"""What is installed is bounded, locked by hash, used, and explained; of NumPy no more is used than Jazzy's has."""
 
+import ast
 import re
 from pathlib import Path
 
 import package_manifests as manifests
 import pytest
 
+# In NumPy 2 and not in the 1.26 that messages of ROS 2 Jazzy are compiled against.
+NEWER_NUMPY = {
+    *(
+        "StringDType",
+        "strings",
+        "astype",
+        "bool",
+        "long",
+        "ulong",
+        "concat",
+        "unstack",
+        "permute_dims",
+        "isdtype",
+        "pow",
+    ),
+    *("acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "trapezoid", "cumulative_sum", "cumulative_prod"),
+    *("matvec", "vecmat", "vecdot", "matrix_transpose", "matrix_norm", "vector_norm", "svdvals", "bitwise_count"),
+    *("unique_all", "unique_counts", "unique_inverse", "unique_values"),
+}
 REQUIREMENTS = manifests.ROOT / "requirements"
 WANTED = sorted(REQUIREMENTS.glob("*.in"))
 LOCKS = [*sorted(REQUIREMENTS.glob("*.txt")), manifests.ROOT / "pip_ros" / "ros2_jazzy.txt"]
@@ -67,6 +87,20 @@ def test_everything_that_is_wanted_is_explained():
     told = (manifests.ROOT / "docs" / "dependencies.md").read_text().lower()
     special = {"mcap-ros2-support", "types-pyyaml"}
     assert {name for name in names(*WANTED) - special if not re.search(rf"\b{re.escape(name)}\b", told)} == set()
+
+
+def numpy_names(file: Path) -> set[str]:
+    """Attributes that are taken of NumPy or of its parts, as `concat` in `np.concat`."""
+    nodes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in nodes if ast.unparse(node).split(".")[0] in ("np", "numpy")}
+
+
+@pytest.mark.parametrize("package", manifests.PACKAGES)
+def test_no_package_needs_a_newer_numpy_than_a_robot_s_computer_has(package):
+    folder = manifests.SOURCES / package
+    files = [file for file in folder.rglob("*.py") if "test" not in file.relative_to(folder).parts]
+    used = {str(file.relative_to(folder)): numpy_names(file) & NEWER_NUMPY for file in files}
+    assert {file: names for file, names in used.items() if names} == {}
 
 
 def test_what_commands_write_is_ignored_by_git():

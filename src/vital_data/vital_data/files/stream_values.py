@@ -111,7 +111,7 @@ def _command(columns: Columns, rows: int) -> Values:
         "gripper": columns["gripper"],
         "duration_s": columns["duration_s"],
         "seq": columns["seq"],
-        "owner": np.full(rows, columns["owner"], dtype=np.dtypes.StringDType()),
+        "owner": np.full(rows, columns["owner"], dtype=object),
     }
 
 
