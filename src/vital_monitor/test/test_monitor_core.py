@@ -170,11 +170,11 @@ def test_the_point_cloud_lies_on_what_was_seen_and_is_bounded() -> None:
     assert len(camera.point_cloud(rgb, depth[:100], LENS, t_base_camera, 5000)[0]) == 0
 
 
-@pytest.mark.parametrize("shape", [(128, 128, 3), (1, 1, 3), (480, 640, 3), (3, 999, 3)])
+@pytest.mark.parametrize("shape", [(128, 128, 3), (1, 1, 3), (480, 640, 3), (3, 9999, 3), (9999, 1, 3)])
 def test_pictures_stand_side_by_side_at_one_height_and_the_original_stays(shape) -> None:
     image = np.zeros(shape, np.uint8)
     row = camera.side_by_side((image, image), 176, 6)
-    assert row.shape == (176, 2 * round(176 * shape[1] / shape[0]) + 6, 3)
+    assert row.shape == (176, 2 * min(528, max(1, round(176 * shape[1] / shape[0]))) + 6, 3)
     assert camera.with_mark(image, (0.0, 0.0)).shape == shape and not image.any()
 
 

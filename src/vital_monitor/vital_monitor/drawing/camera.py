@@ -12,6 +12,8 @@ from vital_monitor.state.heard import Lens
 
 Array = NDArray[np.float64]
 NEAREST_M, FARTHEST_M = 0.1, 2.5
+# A picture is shown at most so many times as wide as high.
+WIDEST = 3
 MARK = (232, 62, 47)
 
 
@@ -54,7 +56,8 @@ def side_by_side(images: Sequence[NDArray[np.uint8]], height_px: int, gap_px: in
     gap = np.full((height_px, gap_px, 3), 255, np.uint8)
     row: list[NDArray[np.uint8]] = []
     for image in images:
-        row += [scaled(image, round(image.shape[1] * height_px / image.shape[0]), height_px), gap]
+        width_px = round(image.shape[1] * height_px / image.shape[0])
+        row += [scaled(image, min(max(1, width_px), WIDEST * height_px), height_px), gap]
     return np.concatenate(row[:-1], axis=1)
 
 
