@@ -143,6 +143,22 @@ def test_card_tells_where_the_weights_come_from(checkpoint_path):
     assert [words for words in told if words not in card] == []
 
 
+def test_card_that_is_made_anew_keeps_the_licence_that_somebody_wrote_in(checkpoint_path):
+    card = write_model_card(checkpoint_path)
+    line = next(line for line in card.read_text().splitlines() if line.startswith("| licence |"))
+    assert "whoever made these weights" in line
+    card.write_text(card.read_text().replace(line, "| licence | CC-BY-4.0 |"))
+    assert "| licence | CC-BY-4.0 |\n" in write_model_card(checkpoint_path).read_text()
+
+
+def test_every_weight_that_is_shipped_has_a_card_with_its_licence():
+    sources = Path(__file__).parents[2]
+    weights = [*sources.glob("*/checkpoints/*.safetensors"), *sources.glob("*/weights/*.safetensors")]
+    assert len(weights) >= 8
+    cards = {path.name: path.with_suffix(".md").read_text() for path in weights}
+    assert [name for name, card in cards.items() if "Apache-2.0" not in card] == []
+
+
 def test_card_of_a_policy_without_touch_says_so(tmp_path, new_checkpoint):
     path = new_checkpoint(tmp_path / "x.safetensors", dataclasses.replace(SMALL, touch=False))
     assert "image only, chunk of 2" in write_model_card(path).read_text()

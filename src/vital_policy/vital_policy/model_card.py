@@ -6,6 +6,7 @@
 import argparse
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +19,7 @@ from vital_core.files.schema import Count, Name, Source, Text
 from vital_policy.checkpoint import load_checkpoint
 
 Report = Mapping[str, Any]
+LICENCE = re.compile(r"^\| licence \| (.+) \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ def measured(reports: tuple[Report, ...]) -> str:
     )
 
 
+def licence_beside(path: Path) -> str:
+    """Under which licence the card beside the weights in ``path`` gives them away; one that is made anew keeps it."""
+    card = path.with_suffix(".md")
+    found = LICENCE.search(card.read_text()) if card.is_file() else None
+    return found.group(1) if found else "not said: it is for whoever made these weights to say, in this line"
+
+
 def write_beside(path: Path, text: str) -> Path:
     """Write the card of the weights in ``path``; its path."""
     card = path.with_suffix(".md")
@@ -78,6 +87,7 @@ def write_model_card(checkpoint_path: Path, *reports: Report) -> Path:
 | demonstrations | {origin.demonstrations} episodes for training, data SHA-256 `{origin.data_sha256}` |
 | steps, seed | {origin.steps}, {origin.seed} |
 | source | commit `{origin.commit}` |
+| licence | {licence_beside(checkpoint_path)} |
 | file | `{checkpoint_path.name}`, fp16, known by SHA-256 `{checkpoint.sha256}` |
 | largest action | {json.dumps([float(f"{v:.3g}") for v in normaliser.action_half_range])} about \
 {json.dumps([float(f"{v:.3g}") for v in normaliser.action_centre])} (m, rad, gripper) |

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.model_card import Report, check_reports, measured, run, write_beside
+from vital_policy.model_card import Report, check_reports, licence_beside, measured, run, write_beside
 from vital_rl.residual.residual import base_path, load_residual, residual_identity
 
 
@@ -26,6 +26,7 @@ def write_residual_card(path: Path, checkpoint: Checkpoint, *reports: Report) ->
 | adds at most | {json.dumps([float(f"{v:.3g}") for v in residual.scale.tolist()])} (m, rad, gripper) to an action |
 | learned from | {residual.steps} steps in {about.get("episodes", "?")} episodes, {residual.version} updates, \
 seed {about.get("seed", "?")} |
+| licence | {licence_beside(path)} |
 | file | `{path.name}`, known by SHA-256 `{residual_identity(path)}` |
 
 Made by:
