@@ -26,9 +26,9 @@ from vital_sim.world.look import SceneConfig
 from vital_sim.world.variation import Variation, variation_of
 from vital_sim.world.world import World, WorldConfig
 from vital_vlm_reach.localisation.lifting import lift_pixel
+from vital_vlm_reach.localisation.localization import target_turn
 from vital_vlm_reach.localisation.references import References
 from vital_vlm_reach.localisation.render_references import simulated_view
-from vital_vlm_reach.localisation.target_turn import target_turn
 from vital_vlm_reach.localisation.top_view import surface_plane, top_view
 from vital_vlm_reach.pointing.embedded import EmbeddedPointing
 

@@ -24,12 +24,14 @@ from vital_bringup.tasks.task_run import Located
 from vital_bringup.tasks.task_server_node import TaskServer
 from vital_bringup.tasks.trial import Phase
 from vital_core.errors import ErrorCode
+from vital_core.target import Target, TargetYaw
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget, Stop
 from vital_ros.qos import LATCHED
+from vital_ros.target_message import target_message, target_of
 
-POINT_M = (0.41, -0.07, 0.03)
+TARGET = Target(np.array([0.41, -0.07, 0.03]), yaw=TargetYaw(0.4, 0.02, 2))
 # Enough for a machine that is busy with other things; what is measured is said on its own.
 ANSWER_S = 30.0
 RUN_TASK = ("action", "send_goal", "/vital/run_task", "vital_interfaces/action/RunTask", "{task: usb_insertion}")
@@ -73,7 +75,7 @@ class Skills(Node):
             self.at_work.set()
             self.release.wait(ANSWER_S)
         response.success = True
-        response.point.point.x, response.point.point.y, response.point.point.z = POINT_M
+        response.target = target_message(TARGET, self.get_clock().now().to_msg())
         return response
 
     def _stop(self, request, response):
@@ -197,19 +199,21 @@ def test_reach_is_sent_where_localisation_found_the_target_and_only_for_a_while(
     before_ns = skills.get_clock().now().nanoseconds
     answer_of(skills.send(seed=7).get_result_async())
     goal = skills.reached[0]
-    point = goal.point.point
-    np.testing.assert_allclose((point.x, point.y, point.z), POINT_M)
-    assert (goal.point.header.frame_id, goal.seed) == ("link_base", 7)
+    target = target_of(goal.target)
+    np.testing.assert_allclose(target.point_m, TARGET.point_m)
+    assert target.yaw == TARGET.yaw
+    assert (goal.target.header.frame_id, goal.seed) == ("link_base", 7)
     assert 1.9 < 1e-9 * (Time.from_msg(goal.valid_until).nanoseconds - before_ns) < 2.0 + ANSWER_S
 
 
 def test_reach_goes_to_the_place_that_it_is_given_whatever_was_located_before(skills: Skills):
     ours = skills.server._skills
-    ours.localize("the USB port")
-    elsewhere = np.array([0.5, 0.1, 0.06])
+    ours.localize("the USB port", "usb_insertion")
+    elsewhere = Target(np.array([0.5, 0.1, 0.06]))
     ours.reach("usb_insertion", Located((1.0, 2.0), elsewhere), 3)
-    point = skills.reached[-1].point.point
-    np.testing.assert_allclose((point.x, point.y, point.z), elsewhere)
+    target = target_of(skills.reached[-1].target)
+    np.testing.assert_allclose(target.point_m, elsewhere.point_m)
+    assert target.yaw is None
 
 
 def test_a_gate_that_falls_silent_ends_the_task_and_the_skill_at_work(skills: Skills):

@@ -11,6 +11,7 @@ from vital_bringup.sessions import report
 from vital_bringup.tasks.task_run import Located, PolicyRun, Reached, run_task
 from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.target import Target
 
 TRIAL = Trial(0, 1000, "usb_insertion", "insert the USB stick into the USB port")
 
@@ -23,11 +24,11 @@ class Skills:
         self.policy_run = policy or PolicyRun(True, ErrorCode.OK, "", 40, 1, 11.0, 19.0, 1.5)
         self.calls = []
 
-    def localize(self, prompt):
+    def localize(self, prompt, task):
         self.calls.append("localize")
         if self.localize_error:
             raise self.localize_error
-        return Located((320.0, 200.0), np.array([0.45, 0.0, 0.03]))
+        return Located((320.0, 200.0), Target(np.array([0.45, 0.0, 0.03])))
 
     def reach(self, task, located, seed):
         self.calls.append("reach")

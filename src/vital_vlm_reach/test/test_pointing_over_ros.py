@@ -9,6 +9,7 @@ from pointing_server import drips, fails, html, serving
 from test_vlm_reach_node import SOCKET, Session
 
 from vital_core.errors import ErrorCode
+from vital_ros.conversions import array_of
 from vital_vlm_reach.pointing.server import KEY
 
 SECRET = "sk-of-the-lab-0123456789"
@@ -49,7 +50,7 @@ def test_a_served_model_finds_the_thing_in_the_base_frame(session, server):
     server.answers = [point_at(session)]
     answer = session.ask()
     assert answer.success, answer.message
-    point = np.array([answer.point.point.x, answer.point.point.y, answer.point.point.z])
+    point = array_of(answer.target.position)
     assert np.linalg.norm(point - SOCKET) < 0.002
     assert answer.message.startswith("server: pointed at 'port'")
     assert (server.image()[..., 0] > 200).any(), "the camera's image was not sent"

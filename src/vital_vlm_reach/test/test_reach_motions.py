@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PointStamped, TransformStamped
+from geometry_msgs.msg import TransformStamped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
 
 from vital_core import pose as pose_of
-from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
+from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_ros.conversions import pose_message
 from vital_vlm_reach.planning.joint_path import SAME_POINT_RAD, JointPath, distinct
@@ -19,8 +19,6 @@ from vital_vlm_reach.planning.timing import MotionLimits, time_path
 from vital_vlm_reach.reach_messages import (
     MOST_TRANSFORMS,
     motion_of,
-    point_of,
-    stamped_point_message,
     trajectory_message,
     transform_of,
     transforms_of,
@@ -192,28 +190,6 @@ def test_a_plan_that_is_none_is_refused_with_what_was_expected(damage):
     with pytest.raises(VitalError, match="the planned trajectory") as refusal:
         motion_of(message)
     assert refusal.value.code is ErrorCode.PLAN_FAILED and "expected" in refusal.value.message
-
-
-@given(numbers)
-def test_a_point_survives_its_message_and_is_only_read_in_the_base_frame(point):
-    message = stamped_point_message(np.array(point), NOW)
-    assert message.header.frame_id == BASE_FRAME and message.header.stamp == NOW
-    np.testing.assert_array_equal(point_of(message), point)
-    message.header.frame_id = ""
-    np.testing.assert_array_equal(point_of(message), point)
-    message.header.frame_id = "camera"
-    with pytest.raises(VitalError, match="in 'camera', expected 'link_base'") as refusal:
-        point_of(message)
-    assert refusal.value.code is ErrorCode.BAD_PARAMETER
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e9])
-def test_a_point_that_is_no_place_is_refused(value):
-    message = PointStamped()
-    message.point.y = value
-    with pytest.raises(VitalError, match="expected finite values") as refusal:
-        point_of(message)
-    assert refusal.value.code is ErrorCode.BAD_PARAMETER
 
 
 def transform(parent: str, child: str, pose: np.ndarray) -> TransformStamped:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_vlm_reach.start_pose import sample_start_pose
@@ -22,6 +23,17 @@ def test_start_poses_lie_in_the_hover_region_and_point_down(target, seed):
     np.testing.assert_allclose(pose[:3, 2], (0, 0, -1), atol=1e-12)
     np.testing.assert_allclose(pose[:3, 0], (1, 0, 0), atol=1e-12)
     np.testing.assert_array_equal(pose, sample_start_pose(TASK, target, seed))
+
+
+@given(st.tuples(coordinate, coordinate, coordinate), st.integers(-1, 2**62), st.floats(-np.pi, np.pi))
+@settings(max_examples=60, deadline=None)
+def test_the_region_and_the_hand_turn_with_the_target(target, seed, yaw_rad):
+    task = load_task("card_swipe")
+    straight, turned = sample_start_pose(task, target, seed), sample_start_pose(task, target, seed, yaw_rad)
+    t_base_target = pose_of.from_vector(target, (0, 0, 0)) @ pose_of.from_vector((0, 0, 0), (0, 0, yaw_rad))
+    t_target_tcp = pose_of.inverse(pose_of.from_vector(target, (0, 0, 0))) @ straight
+    np.testing.assert_allclose(turned, t_base_target @ t_target_tcp, atol=1e-12)
+    np.testing.assert_allclose(turned[:3, 2], (0, 0, -1), atol=1e-12)
 
 
 def test_seeds_fill_the_region_and_minus_one_is_its_centre():

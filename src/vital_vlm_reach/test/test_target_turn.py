@@ -14,9 +14,9 @@ from vital_core.task import load_task, task_names
 from vital_sim.cameras.cameras import SceneCamera
 from vital_sim.world.world import World
 from vital_vlm_reach.localisation.camera import Camera, View
+from vital_vlm_reach.localisation.localization import target_turn
 from vital_vlm_reach.localisation.references import References, references_folder
 from vital_vlm_reach.localisation.render_references import simulated_view
-from vital_vlm_reach.localisation.target_turn import target_turn
 from vital_vlm_reach.localisation.target_view import TargetView, load_view, save_view
 from vital_vlm_reach.localisation.top_view import LEVEL_RAD, surface_plane
 

@@ -35,15 +35,17 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
+from vital_core.target import Target, TargetYaw, hand_yaw_rad
 from vital_core.task import load_task
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
 from vital_ros.qos import IMAGES, LATCHED, as_offered
+from vital_ros.target_message import target_message, target_of
 from vital_vlm_reach.localisation.camera import Camera
 from vital_vlm_reach.planning.robot_model import CollisionScene, Obstacle, RobotModel
-from vital_vlm_reach.reach_messages import motion_of, stamped_point_message
+from vital_vlm_reach.reach_messages import motion_of
 
 OPTICAL = "camera_color_optical_frame"
 SOCKET = np.array([0.46, -0.02, 0.035])
@@ -230,11 +232,17 @@ class Session:
         return answer_of(self.bench.localize.call_async(LocalizeTarget.Request(prompt=prompt)), 10.0)
 
     def start_reach(
-        self, point=SOCKET, seed: int = 7, task: str = "usb_insertion", feedback=lambda _: None, valid_s: float = 0.0
+        self,
+        point=SOCKET,
+        seed: int = 7,
+        task: str = "usb_insertion",
+        feedback=lambda _: None,
+        valid_s: float = 0.0,
+        yaw: TargetYaw | None = None,
     ):
         now = self.bench.get_clock().now()
         goal = ReachTarget.Goal(
-            task=task, seed=seed, point=stamped_point_message(np.asarray(point, float), now.to_msg())
+            task=task, seed=seed, target=target_message(Target(np.asarray(point, float), yaw=yaw), now.to_msg())
         )
         if valid_s:
             goal.valid_until = (now + Duration(seconds=valid_s)).to_msg()
@@ -314,9 +322,11 @@ def test_images_are_asked_for_again_where_every_camera_offers_it(session, offere
 def test_the_named_thing_is_found_in_the_base_frame(session):
     answer = session.ask()
     assert answer.success, answer.message
-    assert answer.point.header.frame_id == "link_base"
-    point = np.array([answer.point.point.x, answer.point.point.y, answer.point.point.z])
-    assert np.linalg.norm(point - SOCKET) < 0.002
+    assert answer.target.header.frame_id == "link_base"
+    target = target_of(answer.target)
+    assert np.linalg.norm(target.point_m - SOCKET) < 0.002
+    assert 0.001 < np.sqrt(np.linalg.eigvalsh(target.covariance_m2)[-1]) < 0.01
+    assert target.yaw is None and "yaw not known: there is no reference view" in answer.message
     assert answer.confidence == pytest.approx(0.97)
     np.testing.assert_allclose((answer.pixel_u, answer.pixel_v), session.bench._pixel()[0], atol=1.0)
 
@@ -445,6 +455,28 @@ def test_who_comes_late_is_shown_the_last_target_and_the_last_planned_motion(ses
     np.testing.assert_allclose((point.x, point.y, point.z), SOCKET, atol=0.002)
     planned = motion_of(shown["/vital/planned_motion"])
     np.testing.assert_allclose(planned.positions_rad, session.bench.trajectories[-1].positions_rad, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("yaw_deg", "symmetry", "expected_deg"), [(25.0, 1, 25.0), (-160.0, 2, 20.0), (100.0, 4, 10.0)]
+)
+def test_the_hand_arrives_turned_as_the_target_by_the_shortest_way(session, yaw_deg, symmetry, expected_deg):
+    result = session.reach(yaw=TargetYaw(np.deg2rad(yaw_deg), 0.02, symmetry), seed=-1)
+    assert result.success, result.message
+    expected = np.deg2rad(expected_deg)
+    assert (result.yaw_rad, result.yaw_std_rad) == pytest.approx((expected, 0.02), abs=1e-3)
+    t_base_tcp = kinematics.forward(session.bench.joints)
+    goal = pose_of.point_down(SOCKET + load_task("usb_insertion").start_centre_m, expected)
+    moved_m, turned_rad = pose_of.distance(t_base_tcp, goal)
+    assert moved_m < 0.001 and turned_rad < 0.002
+    assert "as the target, +- 1.1" in result.message
+
+
+def test_a_target_of_unknown_turn_leaves_the_hand_turned_as_it_was_and_that_is_said(session):
+    result = session.reach()
+    assert result.success and np.isnan(result.yaw_std_rad)
+    assert "nothing says how the target is turned" in result.message
+    assert abs(hand_yaw_rad(kinematics.forward(session.bench.joints))) < 0.002
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The service `/vital/localize_target`: look, point, lift to a place."""
+"""The service `/vital/localize_target`: look, point, lift to a place, see how it is turned."""
 
 from typing import TypeAlias
 
@@ -7,13 +7,14 @@ from rclpy.node import Node
 
 from vital_core.errors import VitalError
 from vital_interfaces.srv import LocalizeTarget
+from vital_ros.target_message import target_message
 from vital_vlm_reach.background import in_background
 from vital_vlm_reach.localisation.camera_view import CameraView
 from vital_vlm_reach.localisation.frames import FixedFrames
 from vital_vlm_reach.localisation.localization import Located, localize
+from vital_vlm_reach.localisation.references import References, references_folder
 from vital_vlm_reach.pointing import PointingModel
 from vital_vlm_reach.reach_journal import ReachJournal
-from vital_vlm_reach.reach_messages import stamped_point_message
 from vital_vlm_reach.reach_parameters import ReachParameters
 
 Answer: TypeAlias = LocalizeTarget.Response
@@ -27,29 +28,34 @@ class LocalizeAnswers:
     ) -> None:
         self._node, self._given, self._pointing = node, given, pointing
         self._frames, self._journal = frames, journal
+        self._references = References(references_folder(given.references))
 
     async def answer(self, request: LocalizeTarget.Request, response: Answer) -> Answer:
         """Of the service."""
         try:
-            located = await self._look(request.prompt)
+            located = await self._look(request.prompt, request.task)
         except VitalError as error:
             response.error_code, response.message = int(error.code), error.message
             self._journal.failed("not_localized", str(error))
             return response
-        self._journal.found(located.point.point_m)
+        self._journal.found(located.target.point_m)
         fill_located(response, located, self._node.get_clock().now().to_msg())
         self._journal.well("localized", f"'{request.prompt}': {located.message}")
         return response
 
-    async def _look(self, prompt: str) -> Located:
+    async def _look(self, prompt: str, task: str) -> Located:
         view = CameraView(self._node, self._given.camera_timeout_s)
         try:
             await view.arrived
         finally:
             view.close()
-        px, pointing, frames = self._given.depth_window_px, self._pointing, self._frames
-        work = in_background(self._node, lambda: localize(prompt, view.read(), pointing, frames, window_px=px))
+        work = in_background(self._node, lambda: self._localize(prompt, task, view))
         return (await work.done)()
+
+    def _localize(self, prompt: str, task: str, view: CameraView) -> Located:
+        reference = self._references.of(task)
+        px = self._given.depth_window_px
+        return localize(prompt, view.read(), self._pointing, self._frames, reference, window_px=px)
 
 
 def fill_located(response: LocalizeTarget.Response, located: Located, stamp: Time) -> None:
@@ -57,4 +63,4 @@ def fill_located(response: LocalizeTarget.Response, located: Located, stamp: Tim
     response.success, response.message = True, located.message
     response.pixel_u, response.pixel_v = map(float, located.pixel_uv)
     response.confidence = float(located.confidence)
-    response.point = stamped_point_message(located.point.point_m, stamp)
+    response.target = target_message(located.target, stamp)

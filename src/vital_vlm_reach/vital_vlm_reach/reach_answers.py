@@ -15,6 +15,7 @@ def reach_result(outcome: ReachOutcome, stamp: Time) -> ReachTarget.Result:
     result = ReachTarget.Result(success=succeeded, error_code=int(outcome.code), message=outcome.message)
     if outcome.t_base_tcp_goal is not None:
         result.goal = base_pose_message(outcome.t_base_tcp_goal, stamp)
+    result.yaw_rad, result.yaw_std_rad = outcome.yaw_rad, outcome.yaw_std_rad
     result.error_m, result.planning_s = outcome.error_m, outcome.planning_s
     return result
 

@@ -11,8 +11,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
-from vital_ros.conversions import array_of, duration_message, point_message, seconds
-from vital_ros.message_check import FARTHEST_M, no_longer, rigid_pose
+from vital_ros.conversions import duration_message, point_message, seconds
+from vital_ros.message_check import no_longer, rigid_pose
 from vital_vlm_reach.planning.motion import JointMotion, at_rest
 
 MOST_TRANSFORMS = 300
@@ -64,20 +64,6 @@ def motion_of(message: JointTrajectory) -> JointMotion:
 def stamped_point_message(point_m: NDArray[np.float64], stamp: Time) -> PointStamped:
     """A point (3,) in `link_base`."""
     return PointStamped(header=Header(frame_id=BASE_FRAME, stamp=stamp), point=point_message(point_m))
-
-
-def point_of(message: PointStamped) -> NDArray[np.float64]:
-    """(3,) m. Raises VitalError(BAD_PARAMETER) when it is not given in `link_base`, or no place."""
-    if message.header.frame_id not in (BASE_FRAME, ""):
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER, f"the point is in '{message.header.frame_id}', expected '{BASE_FRAME}'"
-        )
-    point = array_of(message.point)
-    if not (np.abs(point) <= FARTHEST_M).all():
-        raise VitalError(
-            ErrorCode.BAD_PARAMETER, f"the point is {point} m, expected finite values of at most {FARTHEST_M:g} in size"
-        )
-    return point
 
 
 def transform_of(message: TransformStamped) -> tuple[str, str, Pose]:

@@ -1,5 +1,6 @@
 """What came of a reach."""
 
+import math
 from dataclasses import dataclass
 
 from vital_core.errors import ErrorCode
@@ -8,10 +9,22 @@ from vital_core.pose import Pose
 
 @dataclass
 class ReachOutcome:
-    """What came of it; goal and figures as far as it got."""
+    """What came of it; goal and figures as far as it got.
+
+    yaw_rad: of the target, as the hand is turned to it. yaw_std_rad: NaN where it was not known.
+    """
 
     code: ErrorCode = ErrorCode.OK
     message: str = ""
     t_base_tcp_goal: Pose | None = None
+    yaw_rad: float = float("nan")
+    yaw_std_rad: float = float("nan")
     error_m: float = float("nan")
     planning_s: float = float("nan")
+
+    def told_turn(self) -> str:
+        """How the hand is turned, for the operator."""
+        turned = f"turned to {math.degrees(self.yaw_rad):.1f} degrees"
+        if math.isnan(self.yaw_std_rad):
+            return f"{turned} as before: nothing says how the target is turned"
+        return f"{turned} as the target, +- {math.degrees(self.yaw_std_rad):.1f}"

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vital_core.arm import kinematics
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.stall import wait_out_a_stall
+from vital_core.target import Target, hand_yaw_rad
 from vital_core.task import Task
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
@@ -48,24 +48,26 @@ class ReachRun:
         """Stop as soon as possible, the arm at rest."""
         self._cancelled.set()
 
-    def run(self, task: Task, target_m: NDArray[np.float64], seed: int, on_progress: Progress) -> ReachOutcome:
+    def run(self, task: Task, target: Target, seed: int, on_progress: Progress) -> ReachOutcome:
         """Never raises a VitalError: a refusal becomes the outcome's code and message."""
         outcome = ReachOutcome()
         try:
             self._gate.watch.wait(abandon=self._cancelled.is_set)
-            plan = self._plan(task, target_m, seed, outcome, on_progress)
+            plan = self._plan(task, target, seed, outcome, on_progress)
             self._move(task, plan.motion, on_progress)
             self._measure(plan, outcome)
         except VitalError as error:
             outcome.code, outcome.message = error.code, error.message
         return outcome
 
-    def _plan(
-        self, task: Task, target_m: NDArray[np.float64], seed: int, outcome: ReachOutcome, on_progress: Progress
-    ) -> Plan:
+    def _plan(self, task: Task, target: Target, seed: int, outcome: ReachOutcome, on_progress: Progress) -> Plan:
         on_progress("planning", 0.0)
-        goal = outcome.t_base_tcp_goal = sample_start_pose(task, target_m, seed)
-        problem = ReachProblem(task, self._joints.next(), goal, target_m, max(seed, 0))
+        start_rad = self._joints.next()
+        outcome.yaw_rad = target.yaw_for(hand_yaw_rad(kinematics.forward(start_rad)))
+        if target.yaw is not None:
+            outcome.yaw_std_rad = target.yaw.std_rad
+        goal = outcome.t_base_tcp_goal = sample_start_pose(task, target.point_m, seed, outcome.yaw_rad)
+        problem = ReachProblem(task, start_rad, goal, target.point_m, max(seed, 0))
         problem = self._out_of_contact(problem, on_progress)
         seen = self._look(problem, self._cancelled.is_set)
         problem = self._out_of_contact(replace(problem, seen=seen), on_progress)
@@ -102,7 +104,7 @@ class ReachRun:
         outcome.error_m = float(np.linalg.norm(tcp[:3, 3] - outcome.t_base_tcp_goal[:3, 3]))
         told = (
             f"{1000 * outcome.error_m:.1f} mm from the goal after {plan.motion.duration_s:.1f} s of motion "
-            f"({plan.how}, planned in {1000 * plan.planning_s:.0f} ms)"
+            f"({plan.how}, planned in {1000 * plan.planning_s:.0f} ms), {outcome.told_turn()}"
         )
         if outcome.error_m > MAX_ERROR_M:
             raise VitalError(

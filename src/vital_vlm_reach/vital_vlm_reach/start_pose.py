@@ -1,4 +1,4 @@
-"""The start pose of the local policy: sampled in the hover region above the target, pointing down."""
+"""The start pose of the local policy: sampled in the hover region above the target, pointing down, turned as it is."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +11,10 @@ from vital_core.task import Task
 CENTRE_SEED = -1
 
 
-def sample_start_pose(task: Task, target_m: ArrayLike, seed: int) -> Pose:
-    """TCP pose in `link_base` from a point (3,): uniform in the task's start region, z down, yaw 0.
+def sample_start_pose(task: Task, target_m: ArrayLike, seed: int, yaw_rad: float = 0.0) -> Pose:
+    """TCP pose in `link_base`: uniform in the task's start region, z down; region and hand are turned as the target.
+
+    target_m: (3,) of the target, in `link_base`. yaw_rad: its turn about the vertical.
 
     ``seed`` -1 gives the centre of the region. Raises VitalError(BAD_PARAMETER) for a point that is not finite
     or another negative seed.
@@ -26,4 +28,5 @@ def sample_start_pose(task: Task, target_m: ArrayLike, seed: int) -> Pose:
     if seed != CENTRE_SEED:
         half = np.array(task.start_region_m) / 2
         offset = np.random.default_rng(seed).uniform(-half, half)
-    return pose_of.point_down(target + offset + task.start_centre_m)
+    t_base_target = pose_of.from_vector(target, (0.0, 0.0, yaw_rad))
+    return t_base_target @ pose_of.point_down(offset + task.start_centre_m)

@@ -23,6 +23,7 @@ from vital_ros.message_check import sound
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import FRAMES
+from vital_ros.target_message import target_of
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.background import Work, in_background
 from vital_vlm_reach.localisation.frames import FixedFrames
@@ -34,7 +35,7 @@ from vital_vlm_reach.pointing import PointingModel
 from vital_vlm_reach.pointing.backends import PointingSettings, backend, given
 from vital_vlm_reach.reach_answers import end_goal, reach_result
 from vital_vlm_reach.reach_journal import ReachJournal
-from vital_vlm_reach.reach_messages import point_of, transforms_of
+from vital_vlm_reach.reach_messages import transforms_of
 from vital_vlm_reach.reach_outcome import ReachOutcome
 from vital_vlm_reach.reach_parameters import ReachParameters
 from vital_vlm_reach.reach_run import ReachRun
@@ -112,7 +113,7 @@ class VlmReachNode(Node):
         if self._run is not None:
             raise VitalError(ErrorCode.BUSY, "a reach is under way: wait for it or cancel it")
         task = load_task(goal.task) if goal.task else self._task
-        target_m = point_of(goal.point)
+        target = target_of(goal.target)
         joints = JointReadings(self)
         run = self._run = ReachRun(self._planner, self._gate, joints, self._look, self._journal.planned)
         self._run_id = bytes(handle.goal_id.uuid)
@@ -124,7 +125,7 @@ class VlmReachNode(Node):
                 handle.publish_feedback(ReachTarget.Feedback(phase=phase, progress=progress))
 
         try:
-            self._work = in_background(self, lambda: run.run(task, target_m, int(goal.seed), tell))
+            self._work = in_background(self, lambda: run.run(task, target, int(goal.seed), tell))
             return (await self._work.done)()
         finally:
             self._run = None

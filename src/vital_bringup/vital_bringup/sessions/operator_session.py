@@ -1,5 +1,7 @@
 """A session that an operator leads with buttons: localisation and reach bring the arm to a start pose, then it acts."""
 
+from dataclasses import replace
+
 from vital_bringup.sessions.buttons import Buttons, Press
 from vital_bringup.sessions.session_client import Parameters, SessionClient
 from vital_bringup.sessions.session_messages import PRESSES
@@ -50,7 +52,7 @@ class OperatorSession(SessionClient[Parameters]):
         self.buttons.wait_for_start(stopped=self.stopping.is_set, interrupted=self.interrupted)
 
     def reach_start(self, seed: int) -> Located:
-        """Bring the arm to a start pose; where the target was found. Raises VitalError."""
-        located = self.skills.localize(self.task.prompt)
-        self.skills.reach(self.task.name, located, seed)
-        return located
+        """Bring the arm to a start pose; where the target was found, turned as the hand now is. Raises VitalError."""
+        located = self.skills.localize(self.task.prompt, self.task.name)
+        reached = self.skills.reach(self.task.name, located, seed)
+        return replace(located, target=located.target.turned(reached.yaw_rad))

@@ -8,14 +8,13 @@ import threading
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PointStamped
 from numpy.typing import NDArray
 from rclpy.action import ActionClient
 from rclpy.duration import Duration
 from rclpy.node import Node
 
 from vital_bringup.tasks.task_run import Located, PolicyRun, Reached
-from vital_core.arm.xarm7 import BASE_FRAME
+from vital_core import pose as pose_of
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.labeller import Labeller
@@ -27,6 +26,7 @@ from vital_ros.boundary import subscribe
 from vital_ros.calls import Question, call, never, run_action
 from vital_ros.conversions import array_of, point_message
 from vital_ros.gate_watch import GateWatch
+from vital_ros.target_message import target_message, target_of
 
 # Success must last this long before a label is given, so that a plug bouncing in the opening is none.
 SUCCESS_HELD_S = 0.5
@@ -128,38 +128,37 @@ class RosSkills:
     def learn(self, name: str, seed: int, located: Located, over: Question) -> Any:
         """Run the local policy as something to learn from until ``over`` or its time is up; the action's result.
 
-        Where it is to end follows from where the target was ``located``.
+        Where it is to end follows from where the target was ``located``, and how it is turned.
         """
         task = load_task(name)
         self.label.clear()
-        finish = [point_message(located.point_m + task.finish_m)]
+        target = located.target
+        t_base_target = pose_of.from_vector(target.point_m, (0.0, 0.0, target.yaw_for(0.0)))
+        finish = [point_message((t_base_target @ np.append(task.finish_m, 1.0))[:3])]
         goal = RunPolicy.Goal(task=name, duration_s=task.episode_s, learn=True, seed=seed, finish=finish)
         return self._carry_out(self._policy, goal, task.episode_s + 10.0, over)
 
-    def localize(self, prompt: str) -> Located:
-        """Ask the pointing node. Raises VitalError with its code."""
-        request = LocalizeTarget.Request(prompt=prompt)
+    def localize(self, prompt: str, task: str) -> Located:
+        """Ask the pointing node where a ``task``'s target is. Raises VitalError with its code."""
+        request = LocalizeTarget.Request(prompt=prompt, task=task)
         answer = call(self._localize, request, timeout_s=LOCALIZE_S, abandon=self._given_up)
         if not answer.success:
             raise VitalError(ErrorCode.told(answer.error_code, ErrorCode.INTERNAL), answer.message)
-        point = answer.point.point
-        return Located((answer.pixel_u, answer.pixel_v), np.array([point.x, point.y, point.z]), answer.message)
+        return Located((answer.pixel_u, answer.pixel_v), target_of(answer.target), answer.message)
 
     def reach(self, task: str, located: Located, seed: int) -> Reached:
-        """Bring the held object's tip into the hover region over where the target was ``located``.
+        """Bring the held object's tip into the hover region over where the target was ``located``, turned as it is.
 
         Raises VitalError with the reach node's code.
         """
-        point = PointStamped()
-        point.header.frame_id, point.header.stamp = BASE_FRAME, self._node.get_clock().now().to_msg()
-        point.point.x, point.point.y, point.point.z = map(float, located.point_m)
-        result = self._carry_out(self._reach, ReachTarget.Goal(task=task, point=point, seed=seed), 60.0)
+        target = target_message(located.target, self._node.get_clock().now().to_msg())
+        result = self._carry_out(self._reach, ReachTarget.Goal(task=task, target=target, seed=seed), 60.0)
         if self.cancelled.is_set():
             raise VitalError(ErrorCode.CANCELLED, result.message or "cancelled")
         if not result.success:
             raise VitalError(ErrorCode.told(result.error_code, ErrorCode.INTERNAL), result.message)
         p = result.goal.pose.position
-        return Reached(np.array([p.x, p.y, p.z]), result.error_m)
+        return Reached(np.array([p.x, p.y, p.z]), result.error_m, result.yaw_rad)
 
     def run_policy(self, task: str) -> PolicyRun:
         """Run the local policy until success is labelled or its time is up."""

@@ -11,23 +11,26 @@ from numpy.typing import NDArray
 from vital_bringup.tasks.trial import Phase, Trial
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.target import Target
 
 
 @dataclass(frozen=True)
 class Located:
-    """Where the target was found: pixel (u, v), point (3,) in `link_base`, m."""
+    """Where the target was found and how it is turned: pixel (u, v), and the target in `link_base`."""
 
     pixel: tuple[float, float]
-    point_m: NDArray[np.float64]
+    target: Target
     message: str = ""
 
 
 @dataclass(frozen=True)
 class Reached:
-    """The sampled TCP goal (3,) in `link_base`, m, and the distance left when the arm had settled, m."""
+    """The sampled TCP goal (3,) in `link_base`, m, the distance left when the arm had settled, m, and the target's yaw
+    as the hand was turned to it, rad."""
 
     goal_m: NDArray[np.float64]
     error_m: float
+    yaw_rad: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class PolicyRun:
 class Skills(Protocol):
     """What a task is made of. Each raises VitalError when it cannot be done."""
 
-    def localize(self, prompt: str) -> Located: ...
+    def localize(self, prompt: str, task: str) -> Located: ...
 
     def reach(self, task: str, located: Located, seed: int) -> Reached: ...
 
@@ -73,7 +76,7 @@ def run_task(
             record = replace(record, phase=phase)
             on_phase(phase, trial.prompt)
             if phase is Phase.LOCALIZE:
-                located = skills.localize(trial.prompt)
+                located = skills.localize(trial.prompt, trial.task)
                 record = _with_localization(record, located, skills.true_target_m())
             elif phase is Phase.REACH:
                 reached = skills.reach(trial.task, located, trial.seed)
@@ -86,7 +89,7 @@ def run_task(
 
 
 def _with_localization(record: Trial, located: Located, truth_m: NDArray[np.float64] | None) -> Trial:
-    error = math.nan if truth_m is None else float(np.linalg.norm(located.point_m - truth_m))
+    error = math.nan if truth_m is None else float(np.linalg.norm(located.target.point_m - truth_m))
     return replace(record, pixel=located.pixel, localization_error_m=error)
 
 

@@ -1,29 +1,70 @@
-"""Localisation: a sentence and a view in, a point in `link_base` out."""
+"""Localisation: a sentence and a view in, a target in `link_base` out: where it is, and how it is turned."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vital_core.arm.xarm7 import BASE_FRAME
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.pose import Pose
+from vital_core.target import Target, TargetYaw
 from vital_vlm_reach.localisation.camera import View
 from vital_vlm_reach.localisation.frames import FixedFrames
-from vital_vlm_reach.localisation.lifting import LiftedPoint, lift_pixel
+from vital_vlm_reach.localisation.lifting import CALIBRATION_STD_M, LiftedPoint, lift_pixel
+from vital_vlm_reach.localisation.registration import Reference
+from vital_vlm_reach.localisation.top_view import SurfacePlane, surface_plane, top_view
 from vital_vlm_reach.pointing import PointingModel
+
+# Of a place that was found by laying the reference view onto it.
+_REGISTERED_STD_M = 0.0015
 
 
 @dataclass(frozen=True)
 class Located:
-    """Where the named thing is: pixel (column, row), point in `link_base` with its covariance, and a sentence."""
+    """Where the named thing is: pixel (column, row), the target in `link_base`, and a sentence."""
 
     pixel_uv: tuple[float, float]
-    point: LiftedPoint
+    target: Target
     confidence: float
     message: str
 
 
-def localize(prompt: str, view: View, model: PointingModel, frames: FixedFrames, *, window_px: int) -> Located:
-    """Raises VitalError: BAD_PARAMETER, NO_CALIBRATION, NOT_IN_VIEW, NO_DEPTH, BAD_OBSERVATION."""
+@dataclass(frozen=True)
+class TargetTurn:
+    """The plane of a target's surface and, where it is known, its yaw about that plane's normal.
+
+    yaw_rad: against the reference view, of the `symmetry` ones that look or count as the same; NaN: not known.
+    origin_m: (3,) of the reference view's origin, where the yaw is known. message: what came of it, for the operator.
+    """
+
+    plane: SurfacePlane
+    yaw_rad: float
+    yaw_std_rad: float
+    symmetry: int
+    origin_m: NDArray[np.float64]
+    message: str
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a yaw."""
+        return bool(np.isfinite(self.yaw_rad))
+
+
+def localize(
+    prompt: str,
+    view: View,
+    model: PointingModel,
+    frames: FixedFrames,
+    reference: Reference | None = None,
+    *,
+    window_px: int,
+) -> Located:
+    """Where the thing is that a sentence names, and how it is turned against its reference view.
+
+    Raises VitalError: BAD_PARAMETER, NO_CALIBRATION, NOT_IN_VIEW, NO_DEPTH, BAD_OBSERVATION. A turn that cannot be
+    told is no refusal: the target has none, and the message says why.
+    """
     if not prompt.strip():
         raise VitalError(ErrorCode.BAD_PARAMETER, "the prompt is empty, expected a sentence that names the target")
     t_base_camera = frames.pose(BASE_FRAME, view.frame_id)
@@ -33,7 +74,47 @@ def localize(prompt: str, view: View, model: PointingModel, frames: FixedFrames,
             ErrorCode.NOT_IN_VIEW, f"'{prompt}': {pointing.message} (confidence {pointing.confidence:.2f})"
         )
     lifted = lift_pixel(pointing.pixel_uv, view.depth_mm, view.camera, t_base_camera, window_px=window_px)
-    at = ", ".join(f"{v:.3f}" for v in lifted.point_m)
-    std_mm = 1000 * float(np.sqrt(np.linalg.eigvalsh(lifted.covariance_m2)[-1]))
-    told = f"{pointing.message}; at ({at}) m in {BASE_FRAME}, {std_mm:.1f} mm in its least certain direction"
-    return Located(pointing.pixel_uv, lifted, pointing.confidence, told)
+    target, turned = _turned(view, t_base_camera, lifted, reference)
+    at = ", ".join(f"{v:.3f}" for v in target.point_m)
+    std_mm = 1000 * float(np.sqrt(np.linalg.eigvalsh(target.covariance_m2)[-1]))
+    told = f"{pointing.message}; at ({at}) m in {BASE_FRAME}, +- {std_mm:.1f} mm where it is least sure; {turned}"
+    return Located(pointing.pixel_uv, target, pointing.confidence, told)
+
+
+def _turned(view: View, t_base_camera: Pose, lifted: LiftedPoint, reference: Reference | None) -> tuple[Target, str]:
+    try:
+        turn = target_turn(view, t_base_camera, lifted.point_m, reference)
+    except VitalError as error:
+        return Target(lifted.point_m, lifted.covariance_m2), f"yaw not known: {error.message}"
+    plane = turn.plane
+    if not turn.known:
+        return Target(lifted.point_m, lifted.covariance_m2, None, plane.normal, plane.normal_std_rad), turn.message
+    covariance = (_REGISTERED_STD_M**2 + CALIBRATION_STD_M**2) * np.eye(3)
+    yaw = TargetYaw(turn.yaw_rad, turn.yaw_std_rad, turn.symmetry)
+    return Target(turn.origin_m, covariance, yaw, plane.normal, plane.normal_std_rad), turn.message
+
+
+def target_turn(
+    view: View, t_base_camera: Pose, point_m: NDArray[np.float64], reference: Reference | None
+) -> TargetTurn:
+    """From a point (3,) on the target's surface, in the base. Without a reference view, or when what is seen is not
+    what it shows, the yaw is not known. Raises VitalError(NO_DEPTH) when no surface is seen."""
+    plane = surface_plane(view, t_base_camera, point_m)
+    if reference is None:
+        return _unknown(plane, point_m, "yaw not known: there is no reference view of this target")
+    seen, plane = top_view(view, t_base_camera, plane)
+    try:
+        found = reference.register(seen)
+    except VitalError as error:
+        return _unknown(plane, point_m, f"yaw not known: {error.message}")
+    at = np.array([*found.fit.shift_m, reference.middle_height_m])
+    origin_m = plane.t_base_plane[:3, 3] + plane.t_base_plane[:3, :3] @ at
+    alike = f", and the same every {360 // found.symmetry} degrees" if found.symmetry > 1 else ""
+    told = f"yaw {np.rad2deg(found.fit.yaw_rad):.1f} +- {np.rad2deg(found.yaw_std_rad):.1f} degrees{alike}"
+    if not plane.level:
+        told += f", tilted by {np.rad2deg(plane.tilt_rad):.0f} degrees"
+    return TargetTurn(plane, found.fit.yaw_rad, found.yaw_std_rad, found.symmetry, origin_m, told)
+
+
+def _unknown(plane: SurfacePlane, point_m: NDArray[np.float64], why: str) -> TargetTurn:
+    return TargetTurn(plane, float("nan"), float("nan"), 1, point_m, why)

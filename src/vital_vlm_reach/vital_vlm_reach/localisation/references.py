@@ -7,9 +7,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_vlm_reach.localisation.registration import Reference
-from vital_vlm_reach.localisation.target_view import load_view
-
-SHIPPED = "shipped"
+from vital_vlm_reach.localisation.target_view import SHIPPED, load_view
 
 
 def references_folder(given: str) -> Path:
