@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -52,7 +52,8 @@ def compare_pairs(a: Sequence[bool], b: Sequence[bool]) -> PairedComparison:
     counts = [pairs.count(kind) for kind in ((True, True), (True, False), (False, True), (False, False))]
     both, only_a, only_b, neither = counts
     unlike = only_a + only_b
-    p_value = float(binomtest(only_a, unlike, 0.5).pvalue) if unlike else 1.0
+    # scipy.stats has a function for it, and takes 1.5 s to load in every node that says an interval.
+    p_value = min(1.0, 2.0 * float(bdtr(min(only_a, only_b), unlike, 0.5)))
     difference = (only_a - only_b) / len(pairs)
     return PairedComparison(both, only_a, only_b, neither, p_value, difference, _paired_interval(*counts))
 
