@@ -9,7 +9,7 @@ from vital_core import pose as pose_of
 from vital_sim import TASKS, environment_id
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.gym.env import SUCCESS_HELD_S, VitalEnv
-from vital_sim.gym.settings import SETTINGS
+from vital_sim.world.variation import SETTINGS
 
 
 @pytest.fixture(scope="module")

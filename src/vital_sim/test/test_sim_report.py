@@ -10,7 +10,7 @@ from vital_core.errors import VitalError
 from vital_sim.evaluation import report
 from vital_sim.evaluation.evaluation import Cell, Trial, write_report
 from vital_sim.evaluation.results import Results, paper_rate
-from vital_sim.gym.settings import SETTINGS
+from vital_sim.world.variation import SETTINGS
 
 
 def cell(folder, task, setting, method, outcomes, seed=20_000):

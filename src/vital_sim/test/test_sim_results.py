@@ -24,7 +24,7 @@ from vital_sim.evaluation.evaluation import (
 )
 from vital_sim.evaluation.results import METHODS, Rate, Results, name_of, paper_rate
 from vital_sim.evaluation.workers import make_env, portions
-from vital_sim.gym.settings import SETTINGS
+from vital_sim.world.variation import SETTINGS
 
 CELL = Cell("usb_insertion", "in_domain", 100, 4, {"sha256": "a" * 64, "method": "m", "ensemble_decay": 0.1})
 OUTCOMES = ("force_limit", "jammed", "missed", "dropped", "time_out")

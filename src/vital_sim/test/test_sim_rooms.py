@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "cameras": {"world"},
     "demonstrator": {"world", "cameras"},
     "gym": {"world", "cameras"},
-    "evaluation": {"cameras", "gym"},
+    "evaluation": {"world", "cameras", "gym"},
     "validation": {"world", "demonstrator"},
     "ros": {"world", "cameras", "demonstrator"},
 }

@@ -7,12 +7,14 @@ import mujoco
 import numpy as np
 import pytest
 
+from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode, VitalError
 from vital_sim.cameras.camera_worker import CameraWorker
 from vital_sim.ros.joint_trajectory import Points
 from vital_sim.ros.sim_session import SimSession
 from vital_sim.ros.sim_sinks import Sinks
+from vital_sim.world.variation import PLACES
 
 SLOW_S = 0.4
 
@@ -256,3 +258,22 @@ def test_worker_turns_down_what_comes_too_soon():
     worker.close()
     assert camera is not None and camera.closed
     assert np.isfinite(data.time)
+
+
+def test_the_seeds_take_the_places_of_a_setting_in_turn(blind_session):
+    def yaw_deg(seed):
+        events = told_since(turned, seed)
+        truth = next(values[0] for name, _, values in events if name == "truth")
+        return np.rad2deg(pose_of.to_vector(truth.t_base_target)[5])
+
+    turned = blind_session
+    turned._setting = "spatial"
+    found = [yaw_deg(seed) for seed in (300, 301, 302)]
+    turned._setting = "in_domain"
+    assert found == pytest.approx([yaw for _, _, yaw in PLACES], abs=8.0)
+    assert abs(yaw_deg(303)) < 8.0
+
+
+def test_a_setting_that_there_is_not_is_refused_before_anything_is_built():
+    with pytest.raises(VitalError, match="setting is 'elsewhere', expected one of in_domain"):
+        SimSession("usb_insertion", 0, "green", None, "elsewhere")

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task, task_names
-from vital_sim.gym.settings import LOOK_SEEDS, PLACE_SPREAD_M, PLACES, SETTINGS, variants_of
 from vital_sim.world.fixtures import BLOCK
 from vital_sim.world.look import SceneConfig
-from vital_sim.world.variation import EXACT, variation_of
+from vital_sim.world.variation import EXACT, LOOK_SEEDS, PLACE_SPREAD_M, PLACES, SETTINGS, variants_of, variation_of
 from vital_sim.world.world import World
 
 seeds = st.integers(0, 2**31 - 1)

@@ -10,10 +10,10 @@ from vital_core.task import load_task, task_names
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import PERIOD_S, run
 from vital_sim.gym.env import VitalEnv
-from vital_sim.gym.settings import PLACES, SETTINGS, variants_of
 from vital_sim.validation import pick_probes, swipe_probes
 from vital_sim.validation.blind import BlindController
 from vital_sim.world.motion import track
+from vital_sim.world.variation import PLACES, SETTINGS, variants_of
 from vital_sim.world.world import World
 
 NEW = ("key_in_lock", "card_swipe", "pick_block")

@@ -78,6 +78,12 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
         ("green", "plain", "clutter"),
     ),
     (
+        "setting",
+        "in_domain",
+        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), or both",
+        ("in_domain", "spatial", "scene", "both"),
+    ),
+    (
         "tactile",
         "auto",
         "required: nothing moves without a tactile pad that answers; none: there is no pad; auto: none with "
@@ -161,6 +167,7 @@ def sim_nodes(context: LaunchContext) -> list:
         "task": text("task", context),
         "seed": int(text("seed", context)),
         "background": text("background", context),
+        "setting": text("setting", context),
     }
     return [project_node("sim_node", "vital_sim", parameters)]
 

@@ -17,7 +17,7 @@ from vital_sim.evaluation.evaluation import Cell, EvaluatedPolicy, Trial, finish
 from vital_sim.evaluation.failure_video import film_failures
 from vital_sim.evaluation.policies import DEFAULT_LOADER, PolicySpec
 from vital_sim.evaluation.workers import Job, over_processes, over_ray
-from vital_sim.gym.settings import SETTINGS
+from vital_sim.world.variation import SETTINGS
 
 EXIT_REFUSED = 2
 log = logging.getLogger("evaluate")

@@ -13,7 +13,7 @@ from vital_core.errors import VitalError
 from vital_core.files import safe_file
 from vital_sim.evaluation.report_page import page
 from vital_sim.evaluation.results import Results, name_of, paper_rate
-from vital_sim.gym.settings import SETTINGS
+from vital_sim.world.variation import SETTINGS
 
 EXIT_REFUSED = 2
 TITLES = {

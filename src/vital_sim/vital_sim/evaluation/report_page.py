@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vital_sim.evaluation.results import Rate, Results, name_of, paper_rate
-from vital_sim.gym.settings import SETTINGS
+from vital_sim.world.variation import SETTINGS
 
 matplotlib.rcParams["svg.fonttype"] = "none"
 COLOURS = {"baku": "#8f9bb3", "visk": "#3f8fd2", "vital_bc": "#1b7f5a", "rlpd": "#b5838d", "vital": "#c2571a"}

@@ -29,11 +29,11 @@ from vital_core.command_rules import CommandRules
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import WristCamera
-from vital_sim.gym.settings import variants_of
 from vital_sim.world.look import SceneConfig
 from vital_sim.world.motion import follow, way_to
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.truth import Truth
+from vital_sim.world.variation import variants_of
 from vital_sim.world.world import World, WorldConfig
 
 SUCCESS_HELD_S = 0.5

@@ -39,6 +39,7 @@ class SimParameters:
     task: Annotated[str, Meta(description="the task whose scene is laid")] = "usb_insertion"
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene")] = 0
     background: Annotated[str, Meta(description="what lies on the table: green, plain, or clutter")] = "green"
+    setting: Annotated[str, Meta(description="in_domain, spatial (elsewhere and turned), scene, or both")] = "in_domain"
 
 
 class SimNode(Node):
@@ -49,7 +50,7 @@ class SimNode(Node):
         given = declare(self, SimParameters)
         self._halted = False
         publishers = SimPublishers(self)
-        self.session = SimSession(given.task, given.seed, given.background, publishers.sinks())
+        self.session = SimSession(given.task, given.seed, given.background, publishers.sinks(), given.setting)
         publishers.session = self.session
         self._listen(ARM_TOPIC, JOINT_NAMES, self.session.follow)
         self._listen("/xarm_gripper_traj_controller/joint_trajectory", (GRIPPER_JOINT,), self._on_gripper)

@@ -22,6 +22,7 @@ from vital_sim.cameras.cameras import LabelledWristCamera, SceneCamera, WristCam
 from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution
 from vital_sim.ros.sim_sinks import Sinks
 from vital_sim.world.look import SceneConfig
+from vital_sim.world.variation import variants_of
 from vital_sim.world.world import World
 
 TICK_S = 0.01
@@ -35,8 +36,11 @@ CLOSE_S = 0.5  # for a thread to end; a camera that is being set up is not waite
 class SimSession:
     """One world and its thread."""
 
-    def __init__(self, task: str, seed: int, background: str, sinks: Sinks) -> None:
+    def __init__(self, task: str, seed: int, background: str, sinks: Sinks, setting: str = "in_domain") -> None:
+        """setting: of `vital_sim.world.variation`, whose variants the seeds take in turn."""
         load_task(task)
+        variants_of(task, setting)
+        self._setting = setting
         self._scene = SceneConfig(background=background)
         self._sinks = sinks
         self._asked: list[tuple[Callable[[], Any], Future]] = []
@@ -143,6 +147,7 @@ class SimSession:
         # The cameras first: none of them renders while the model's looks are changed.
         self._wrist.reset(seed)
         self._scene_view.reset(seed)
+        self._stage(seed)
         self.world.reset(seed)
         self._execution = TrajectoryExecution(self.world.commanded_joints)
         self.seed, self.episode = seed, self.episode + 1
@@ -152,6 +157,13 @@ class SimSession:
         for name in ("reference", "joints", "tactile", "truth"):
             self._send(name)
         return self.episode
+
+    def _stage(self, seed: int) -> None:
+        """Where the target may be and what lies about it, as the seed's variant of the setting has it."""
+        variants = variants_of(self.task, self._setting)
+        variant = variants[seed % len(variants)]
+        scene = self._scene if variant.scene == SceneConfig() else variant.scene
+        self.world.stage(scene, variant.variation)
 
     def _take_baseline(self, samples: int) -> NDArray[np.float32]:
         readings = []
