@@ -21,7 +21,6 @@ from rclpy.action import ActionClient, ActionServer
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from waiting import wait_until
 from vital_core.errors import ErrorCode, VitalError
 from vital_ros.process.node_main import exit_with, run_node
 from vital_interfaces.action import ExecuteTrajectory
