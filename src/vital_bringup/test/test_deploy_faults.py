@@ -130,9 +130,9 @@ DELTA = "vital_interfaces/msg/EndEffectorDelta"
 
 def test_running_system_refuses_what_it_must_and_survives_it(system):
     assert "reject" in system.ros2(*RUN_TASK, "{task: make_coffee}").lower()
-    far = "{task: usb_insertion, point: {header: {frame_id: link_base}, point: {x: 2.0, y: 0.0, z: 0.1}}, seed: -1}"
+    far = "{task: usb_insertion, target: {header: {frame_id: link_base}, position: {x: 2.0, z: 0.1}}, seed: -1}"
     unreachable = system.ros2(*REACH, far)
-    assert "success: false" in unreachable and "error_code: 23" in unreachable
+    assert "success: false" in unreachable and "error_code: 70" in unreachable
     nan = "{header: {frame_id: link_tcp}, owner: policy, seq: 1, translation_m: {x: .nan}}"
     system.ros2("topic", "pub", "--once", "/vital/command", DELTA, nan)
     state = system.wait_until("rejected: 1", "topic", "echo", "--once", "/vital/gate_state")

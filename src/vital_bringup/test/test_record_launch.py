@@ -17,6 +17,7 @@ def record(folder, *arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 
+@pytest.mark.timing
 def test_scripted_session_is_recorded_and_can_be_learned_from(tmp_path):
     folder = tmp_path / "session"
     done = record(folder, "operator:=scripted", "episodes:=1", "seed:=4")
