@@ -81,12 +81,12 @@ def test_gate_holds_after_two_and_a_half_missed_periods(rig):
     assert rig.gate.mode is Mode.MOVING
     rig.wait(0.2 * PERIOD_S)
     assert rig.gate.mode is Mode.HOLDING and rig.gate.owner == "policy"
-    assert (rig.gate.holds, rig.gate.hold_reason) == (1, "commands stopped coming")
+    assert (rig.gate.tally.holds, rig.gate.hold_reason) == (1, "commands stopped coming")
     assert not rig.gate.arm.moving(rig.now_s)
     held = rig.set_point()
     rig.wait(1.0)
     np.testing.assert_array_equal(rig.set_point(), held)
-    assert rig.gate.holds == 1
+    assert rig.gate.tally.holds == 1
 
 
 def test_refused_commands_do_not_put_off_the_hold(rig):

@@ -220,7 +220,7 @@ def test_gate_that_stood_still_for_long_holds_and_says_so(rig):
     late = rig.request(HOME_RAD, valid_until_s=rig.ros_now_s - 8.0)
     assert rig.judge(late).verdict is Verdict.STALE
     assert rig.gate.execution.code is ErrorCode.NODE_LOST and "stood still for 10.0 s" in rig.gate.hold_reason
-    assert rig.gate.mode is Mode.HOLDING and (rig.gate.gaps, rig.gate.holds) == (1, 1)
+    assert rig.gate.mode is Mode.HOLDING and (rig.gate.tally.gaps, rig.gate.tally.holds) == (1, 1)
 
 
 def test_stall_of_the_joint_states_is_a_rest_that_goes_on_by_itself(rig):
@@ -229,7 +229,7 @@ def test_stall_of_the_joint_states_is_a_rest_that_goes_on_by_itself(rig):
     rig.wait(1.0)
     rig.joint_states = False
     rig.wait(0.8)
-    assert rig.gate.executing and rig.gate.mode is Mode.HOLDING and rig.gate.stalls == 1
+    assert rig.gate.executing and rig.gate.mode is Mode.HOLDING and rig.gate.tally.stalls == 1
     rig.joint_states = True
     rig.wait(3.0)
     assert rig.gate.execution.code is ErrorCode.OK

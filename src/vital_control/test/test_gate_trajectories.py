@@ -33,13 +33,13 @@ def test_good_trajectory_is_carried_out_to_its_goal(rig):
     rig.wait(1.1)
     np.testing.assert_allclose(rig.set_point(), AHEAD_RAD, atol=1e-9)
     assert rig.gate.execution.code is ErrorCode.OK and "arrived" in rig.gate.execution.text
-    assert rig.gate.mode is Mode.HOLDING and rig.gate.holds == 0
+    assert rig.gate.mode is Mode.HOLDING and rig.gate.tally.holds == 0
 
 
 def test_long_trajectory_is_not_taken_for_a_missing_command(rig):
     assert judged(rig, duration_s=6.0).accepted
     rig.wait(5.0)
-    assert rig.gate.mode is Mode.MOVING and rig.gate.holds == 0
+    assert rig.gate.mode is Mode.MOVING and rig.gate.tally.holds == 0
 
 
 def test_positions_alone_in_any_joint_order_and_without_a_point_at_zero_will_do(rig):

@@ -174,7 +174,7 @@ def test_old_joint_states_refuse_commands_and_hold_the_arm(rig):
     rig.wait(0.1)
     rig.joint_states = False
     rig.wait(0.5)
-    assert rig.gate.mode is Mode.HOLDING and rig.gate.holds == 1
+    assert rig.gate.mode is Mode.HOLDING and rig.gate.tally.holds == 1
     assert not rig.gate.arm.moving(rig.now_s)
     rig.send_expecting(Verdict.NO_JOINT_STATE)
     assert not rig.gate.acquire("policy", None, rig.now_s).granted
@@ -193,8 +193,8 @@ def test_every_verdict_is_counted(rig):
     rig.send(frame_id="")
     rig.send(owner="reach")
     rig.send()
-    assert (rig.gate.accepted, rig.gate.rejected) == (1, 2)
-    assert rig.gate.verdicts == {Verdict.WRONG_FRAME: 1, Verdict.NOT_OWNER: 1, Verdict.ACCEPTED: 1}
+    assert (rig.gate.tally.accepted, rig.gate.tally.rejected) == (1, 2)
+    assert rig.gate.tally.verdicts == {Verdict.WRONG_FRAME: 1, Verdict.NOT_OWNER: 1, Verdict.ACCEPTED: 1}
 
 
 def test_gripper_is_moved_only_when_it_changes(rig):

@@ -4,7 +4,6 @@ The motion in force was checked whole when it was accepted, and what the arm is 
 refused, late or missing command needs no action to be safe: the arm carries out what it has and stands still.
 """
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -18,6 +17,7 @@ from vital_control.gate.limits import Limits
 from vital_control.gate.ownership import Answer, Ownership
 from vital_control.gate.report import GateReport
 from vital_control.gate.scene_resets import SceneResets
+from vital_control.gate.tally import Tally
 from vital_control.gate.touch_guard import TouchGuard
 from vital_control.gate.trajectory_check import TrajectoryRequest, problem
 from vital_control.gate.trajectory_plan import expired, plan_trajectory
@@ -25,6 +25,7 @@ from vital_control.gate.verdict import Judgement, Mode, Verdict
 from vital_control.gate.whereabouts import (
     OTHER_REFERENCE_FOR_S,
     clear_problem,
+    misplaced,
     place_problem,
     silent_sensor,
     unfit_to_move,
@@ -63,12 +64,8 @@ class Gate:
         self.stop_code = ErrorCode.OK
         self.stop_reason = ""
         self.hold_code, self.hold_reason = ErrorCode.OK, ""
-        self.holds = self.stalls = self.gaps = 0
-        self.last_gap_s = 0.0
         self.execution: Execution | None = None
-        self.last = Judgement(Verdict.ACCEPTED, "no command yet")
-        self.last_judged_seq = 0
-        self.verdicts: Counter[Verdict] = Counter()
+        self.tally = Tally()
         self._ownership = Ownership()
         self._grip = grip
         self._gripper: float | None = None
@@ -84,16 +81,6 @@ class Gate:
         return self._ownership.owner
 
     @property
-    def accepted(self) -> int:
-        """Commands and trajectories that the arm was given."""
-        return self.verdicts[Verdict.ACCEPTED]
-
-    @property
-    def rejected(self) -> int:
-        """Commands and trajectories that it was not given."""
-        return self.verdicts.total() - self.accepted
-
-    @property
     def executing(self) -> bool:
         """Whether a trajectory is being carried out."""
         return self.execution is not None and self.execution.running
@@ -101,43 +88,34 @@ class Gate:
     @property
     def essence(self) -> tuple[object, ...]:
         """Another one when there is something new to tell."""
-        return self.mode, self.owner, self.stop_code, self.accepted, self.rejected, self.gaps
+        tally = self.tally
+        return self.mode, self.owner, self.stop_code, tally.accepted, tally.rejected, tally.gaps
 
     def report(self, now_s: float) -> GateReport:
         """What the gate tells of itself."""
-        fault = self.touch.blind(now_s) or self.touch.loaded()
+        fault, tally = self.touch.blind(now_s) or self.touch.loaded(), self.tally
         return GateReport(
             mode=self.mode,
             owner=self.owner,
             task=self.limits.task,
-            last=self.last,
-            last_judged_seq=self.last_judged_seq,
+            last=tally.last,
+            last_judged_seq=tally.last_judged_seq,
             stop_code=self.stop_code,
             stop_reason=self.stop_reason,
             hold_code=self.hold_code,
             hold_reason=self.hold_reason,
-            accepted=self.accepted,
-            rejected=self.rejected,
-            holds=self.holds,
-            gaps=self.gaps,
-            last_gap_s=self.last_gap_s,
+            accepted=tally.accepted,
+            rejected=tally.rejected,
+            holds=tally.holds,
+            gaps=tally.gaps,
+            last_gap_s=tally.last_gap_s,
             stray_readings=self.arm.stray_readings,
             joints_seen=self.arm.seen(now_s),
             joint_state_age_s=self.arm.age_s(now_s),
             tactile_age_s=self.touch.age_s(now_s),
             tactile_peak_ut=self.touch.peak_ut,
             touch_fault="" if fault is None else fault.text,
-            counts={
-                "accepted": self.accepted,
-                "rejected": self.rejected,
-                **{f"refused {v.name}": n for v, n in self.verdicts.items() if v is not Verdict.ACCEPTED},
-                "holds": self.holds,
-                "stalls gone on from": self.stalls,
-                "gaps of the gate itself": self.gaps,
-                **self.resets.counts,
-                **self.touch.counts,
-                **self.arm.counts,
-            },
+            counts={**tally.counts, **self.resets.counts, **self.touch.counts, **self.arm.counts},
         )
 
     # What the gate senses.
@@ -215,10 +193,8 @@ class Gate:
 
     def release(self, owner: str, token: int, now_s: float) -> Answer:
         """Take the arm back from ``owner``, who shows the token of its acquisition; nobody owns it then."""
-        if self.owner is not Owner.NOBODY and not self._ownership.proven(owner, token):
-            if owner == self.owner:
-                return Answer(False, ErrorCode.NOT_OWNER, f"'{owner}' owns the arm by another acquisition")
-            return Answer(False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm, not '{owner}'")
+        if (refusal := self._ownership.release_refusal(owner, token)) is not None:
+            return refusal
         self._come_to_rest(now_s, f"'{owner}' gave the arm back", ErrorCode.STOPPED)
         self._ownership.take_back()
         self.mode = Mode.LATCHED if self.mode is Mode.LATCHED else Mode.IDLE
@@ -229,12 +205,12 @@ class Gate:
     def judge(self, command: Command, now_s: float, ros_now_s: float) -> Judgement:
         """Judge one end-effector command; when it is accepted, its motion has been issued."""
         self._notice_a_gap(now_s)
-        self.last_judged_seq = command.seq
-        return self._record(self._judge(command, now_s, ros_now_s))
+        self.tally.last_judged_seq = command.seq
+        return self.tally.record(self._judge(command, now_s, ros_now_s))
 
     def _judge(self, command: Command, now_s: float, ros_now_s: float) -> Judgement:
         situation = self._situation(command.owner, command.token, now_s, ros_now_s)
-        refusal = check_command(command, situation) or self._misplaced(now_s)
+        refusal = check_command(command, situation) or misplaced(self.arm, now_s)
         if situation.proven:
             self._last_seq = max(command.seq, self._last_seq or 0)
         if refusal is not None:
@@ -257,14 +233,14 @@ class Gate:
     def judge_trajectory(self, request: TrajectoryRequest, now_s: float, ros_now_s: float) -> Judgement:
         """Judge a joint trajectory; when it is accepted, it has been issued and `execution` follows it."""
         self._notice_a_gap(now_s)
-        return self._record(self._judge_trajectory(request, now_s, ros_now_s))
+        return self.tally.record(self._judge_trajectory(request, now_s, ros_now_s))
 
     def _judge_trajectory(self, request: TrajectoryRequest, now_s: float, ros_now_s: float) -> Judgement:
         refusal = check_may_move(request.owner, self._situation(request.owner, request.token, now_s, ros_now_s))
         refusal = refusal or expired(request, ros_now_s)
         if refusal is None and self.executing:
             refusal = Judgement(Verdict.OUT_OF_ORDER, "another trajectory is being carried out: cancel it first")
-        refusal = refusal or self._misplaced(now_s)
+        refusal = refusal or misplaced(self.arm, now_s)
         if refusal is not None:
             return refusal
         motion = plan_trajectory(request, self.arm, now_s)
@@ -274,18 +250,9 @@ class Gate:
         self.execution, self._stalled = Execution(motion.positions_rad[-1], motion.duration_s), False
         return Judgement(Verdict.ACCEPTED, f"trajectory of {motion.duration_s:.2f} s is carried out")
 
-    def _misplaced(self, now_s: float) -> Judgement | None:
-        text = place_problem(self.arm, now_s)
-        return None if text is None else Judgement(Verdict.START_MISMATCH, text)
-
     def _move(self, trajectory: Trajectory, now_s: float) -> None:
         self.arm.follow(trajectory, now_s)
         self.mode, self._last_motion_s = Mode.MOVING, now_s
-
-    def _record(self, judgement: Judgement) -> Judgement:
-        self.last = judgement
-        self.verdicts[judgement.verdict] += 1
-        return judgement
 
     def _situation(self, sender: str, token: int, now_s: float, ros_now_s: float) -> Situation:
         blind = self.touch.blind(now_s)
@@ -366,10 +333,10 @@ class Gate:
         if gap_s <= self.limits.longest_stall_s:
             return
         self._ticked_s = now_s
-        self.gaps, self.last_gap_s = self.gaps + 1, gap_s
+        self.tally.note_gap(gap_s)
         if self.mode is Mode.MOVING or self.executing:
             self._hold(now_s, f"the gate itself stood still for {gap_s:.1f} s", ErrorCode.NODE_LOST)
-            self.holds += 1
+            self.tally.holds += 1
 
     def _watch_place(self, now_s: float) -> None:
         if self.resets.expected(now_s):
@@ -384,10 +351,10 @@ class Gate:
         self.arm.renew(now_s)
         if not self.arm.seen(now_s):
             self._hold(now_s, "joint states stopped coming", ErrorCode.SENSOR_FAULT)
-            self.holds += 1
+            self.tally.holds += 1
         elif now_s - self._last_motion_s > self.limits.hold_after_periods * self._period_s:
             self._hold(now_s, "commands stopped coming", ErrorCode.TIMEOUT)
-            self.holds += 1
+            self.tally.holds += 1
 
     def _see_to_its_end(self, now_s: float) -> None:
         execution = self.execution
@@ -410,11 +377,11 @@ class Gate:
         age_s, text = silence
         if age_s > self.limits.longest_stall_s:
             self._hold(now_s, f"{text} (for {age_s:.1f} s)", ErrorCode.SENSOR_FAULT)
-            self.holds += 1
+            self.tally.holds += 1
         elif not self._stalled:
             self._stalled, self.mode = True, Mode.HOLDING
             self.hold_code, self.hold_reason = ErrorCode.SENSOR_FAULT, text
-            self.stalls += 1
+            self.tally.stalls += 1
             self.arm.pause(now_s)
 
     def _hold(self, now_s: float, reason: str, code: ErrorCode) -> None:

@@ -54,6 +54,14 @@ class Ownership:
             False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm: it must release it before '{owner}' can"
         )
 
+    def release_refusal(self, owner: str, token: int) -> Answer | None:
+        """Why ``owner`` may not give the arm back, or None; where nobody owns it, anybody may."""
+        if self.owner is Owner.NOBODY or self.proven(owner, token):
+            return None
+        if owner == self.owner:
+            return Answer(False, ErrorCode.NOT_OWNER, f"'{owner}' owns the arm by another acquisition")
+        return Answer(False, ErrorCode.NOT_OWNER, f"'{self.owner}' owns the arm, not '{owner}'")
+
     def give_to(self, owner: Owner) -> int:
         """Make ``owner`` the owner; returns the token of this acquisition."""
         self.owner, self._token = owner, secrets.randbits(_TOKEN_BITS) | 1

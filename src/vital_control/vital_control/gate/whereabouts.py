@@ -5,6 +5,7 @@ import numpy as np
 from vital_control.gate.arm import REFERENCE_TOLERANCE_RAD, Arm
 from vital_control.gate.ownership import Answer
 from vital_control.gate.touch_guard import TouchGuard
+from vital_control.gate.verdict import Judgement, Verdict
 from vital_core.errors import ErrorCode
 
 OTHER_REFERENCE_FOR_S = 0.5
@@ -25,6 +26,12 @@ def place_problem(arm: Arm, now_s: float) -> str | None:
             "sent it: does another node command it?"
         )
     return None
+
+
+def misplaced(arm: Arm, now_s: float) -> Judgement | None:
+    """`place_problem` as the judgement of what would move the arm."""
+    text = place_problem(arm, now_s)
+    return None if text is None else Judgement(Verdict.START_MISMATCH, text)
 
 
 def unseen(arm: Arm, now_s: float) -> Answer | None:
