@@ -2,7 +2,7 @@
 
 import numpy as np
 from action_msgs.msg import GoalStatus, GoalStatusArray
-from geometry_msgs.msg import PointStamped, Vector3
+from geometry_msgs.msg import PointStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from tf2_msgs.msg import TFMessage
@@ -13,6 +13,7 @@ from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.pose import Pose
 from vital_interfaces.msg import GateState, LearnerState, PolicyState, SessionState, TactileArray, TrainingState
 from vital_monitor.state.heard import Array, Gate, Kind, Learner, Lens, Run, Session, Tick, Touch
+from vital_ros.conversions import array_of
 from vital_ros.image_message import from_message
 from vital_ros.message_check import (
     FARTHEST_M,
@@ -36,7 +37,7 @@ MOST_FRAMES, MOST_POINTS = 300, 5000
 def gate_of(message: GateState) -> Gate:
     """The gate's state."""
     known_gate_state(message)
-    lower, upper = _vector(message.workspace_lower_m), _vector(message.workspace_upper_m)
+    lower, upper = array_of(message.workspace_lower_m), array_of(message.workspace_upper_m)
     return Gate(
         MODES[message.mode],
         message.owner,
@@ -54,10 +55,6 @@ def gate_of(message: GateState) -> Gate:
         within("lower corner of the workspace, m,", lower, FARTHEST_M),
         within("upper corner of the workspace, m,", upper, FARTHEST_M),
     )
-
-
-def _vector(message: Vector3) -> Array:
-    return np.array([message.x, message.y, message.z], float)
 
 
 def tick_of(message: PolicyState) -> Tick:
@@ -149,8 +146,7 @@ def target_of(message: PointStamped) -> Array:
     """(3,) in `link_base`, m."""
     if message.header.frame_id not in (BASE_FRAME, ""):
         raise refusal(f"the target is in '{message.header.frame_id[:60]}', expected '{BASE_FRAME}'")
-    point = message.point
-    return within("target, m,", (point.x, point.y, point.z), FARTHEST_M)
+    return within("target, m,", array_of(message.point), FARTHEST_M)
 
 
 def path_of(message: JointTrajectory) -> Array:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
 from vital_interfaces.action import RunPolicy
+from vital_ros.conversions import array_of
 
 
 def episode_length_s(goal: RunPolicy.Goal, loaded: Task, *, busy: bool) -> float:
@@ -36,8 +37,7 @@ def finish_of(goal: RunPolicy.Goal) -> NDArray[np.float64] | None:
     """
     if not goal.finish:
         return None
-    point = goal.finish[0]
-    finish_m = np.array([point.x, point.y, point.z])
+    finish_m = array_of(goal.finish[0])
     if not np.isfinite(finish_m).all():
         raise VitalError(ErrorCode.BAD_PARAMETER, f"finish is {finish_m} m, expected finite values or none at all")
     return finish_m

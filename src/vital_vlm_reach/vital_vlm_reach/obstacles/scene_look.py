@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from geometry_msgs.msg import Vector3
 from rclpy.node import Node
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from vital_core.arm.xarm7 import BASE_FRAME
 from vital_ros.calls import wait_for
+from vital_ros.conversions import point_message, vector_message
 from vital_ros.qos import LATCHED
 from vital_vlm_reach.localisation.camera import View
 from vital_vlm_reach.localisation.camera_view import CameraView
@@ -84,9 +84,7 @@ class SceneLook:
 
 def _marker(number: int, obstacle: Obstacle, colour: ColorRGBA) -> Marker:
     marker = Marker(ns="obstacles", id=number, type=Marker.CUBE, action=Marker.ADD, color=colour)
-    p = marker.pose.position
-    p.x, p.y, p.z = obstacle.centre_m
+    marker.pose.position = point_message(obstacle.centre_m)
     marker.pose.orientation.w = 1.0
-    x, y, z = np.maximum(obstacle.size_m, 1e-4)
-    marker.scale = Vector3(x=float(x), y=float(y), z=float(z))
+    marker.scale = vector_message(np.maximum(obstacle.size_m, 1e-4))
     return marker
