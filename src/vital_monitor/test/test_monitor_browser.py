@@ -1,29 +1,16 @@
 """The page in a real browser."""
 
-import os
 import time
 from collections.abc import Iterator
 
 import pytest
 from browser import Browser, program
-from stack_for_pages import Running
 
 from vital_interfaces.msg import GateState, SessionState, TeleopEvent
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(program() is None, reason="there is no Chromium here")]
 SIT, UP = "STEER FROM THIS PAGE", "GIVE UP STEERING"
 STOP_S = 0.15
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[Running]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
-        here = Running(tmp_path_factory.mktemp("monitor"))
-        try:
-            yield here
-        finally:
-            here.close()
 
 
 @pytest.fixture

@@ -18,17 +18,6 @@ from vital_interfaces.msg import GateState, SessionState, TeleopEvent
 SIT, UP, POINTS = "STEER FROM THIS PAGE", "GIVE UP STEERING", "depth points"
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory) -> Iterator[Running]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
-        here = Running(tmp_path_factory.mktemp("monitor"))
-        try:
-            yield here
-        finally:
-            here.close()
-
-
 @pytest.fixture(autouse=True)
 def fresh(request) -> Iterator[None]:
     yield

@@ -15,27 +15,6 @@ from vital_sim.world.world import World
 RED = [1.0, 0.0, 0.0, 1.0]
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    made = World(load_task("usb_insertion"))
-    made.begin(0)
-    return made
-
-
-@pytest.fixture(scope="module")
-def wrist(world):
-    made = WristCamera(world.model, world.task)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def scene(world):
-    made = SceneCamera(world.model)
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def red_geom(world):
     """Paints a geom so that it is found in an image, and gives it its colour back."""

@@ -29,27 +29,6 @@ inside = st.floats(0.02, 0.98)
 distances = st.floats(0.05, 1.0)
 
 
-@pytest.fixture(scope="module")
-def world():
-    made = World(load_task("usb_insertion"))
-    made.begin(0)
-    return made
-
-
-@pytest.fixture(scope="module")
-def wrist(world):
-    made = WristCamera(world.model, world.task)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def scene(world):
-    made = SceneCamera(world.model)
-    yield made
-    made.close()
-
-
 def published(camera, width, height, model):
     """Matrix and distortion out of the message that a listener calibrates itself by."""
     info = camera_info_message(camera.camera_matrix, (width, height), model, Header(frame_id=camera.frame_id))
