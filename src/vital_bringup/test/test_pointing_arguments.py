@@ -23,7 +23,7 @@ def test_every_launch_file_takes_what_points_and_what_plans(file):
     spec = importlib.util.spec_from_file_location("launched", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert {name for name, *_ in module.ARGUMENTS} >= {*NAMES, "planner", "obstacles"}
+    assert {name for name, *_ in module.ARGUMENTS} >= {*NAMES, "planner", "obstacles", "references"}
 
 
 def test_arguments_have_the_nodes_defaults_and_choices():
@@ -53,9 +53,23 @@ def test_planners_and_obstacles_are_those_of_the_node():
     [("sim", "auto", "camera"), ("robot", "auto", "camera"), ("mock", "auto", "none"), ("mock", "camera", "camera")],
 )
 def test_obstacles_are_looked_for_where_there_is_a_scene_camera(hardware, given, obstacles):
-    context = LaunchContext()
-    context.launch_configurations.update({"hardware": hardware, "obstacles": given, "planner": "embedded"})
-    assert launch_parts.planning_parameters(context) == {"planner": "embedded", "obstacles": obstacles}
+    found = launch_parts.planning_parameters(context_of(hardware=hardware, obstacles=given))
+    assert (found["planner"], found["obstacles"]) == ("embedded", obstacles)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "given", "references"),
+    [
+        ("sim", "auto", "shipped"),
+        ("mock", "auto", "none"),
+        ("robot", "auto", "none"),
+        ("robot", "/lab/views", "/lab/views"),
+        ("sim", "none", "none"),
+    ],
+)
+def test_a_real_target_is_not_laid_onto_pictures_of_a_simulated_one(hardware, given, references):
+    found = launch_parts.planning_parameters(context_of(hardware=hardware, references=given))
+    assert found["references"] == references
 
 
 def context_of(**values: str) -> LaunchContext:

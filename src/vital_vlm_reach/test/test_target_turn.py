@@ -113,6 +113,7 @@ def test_without_a_reference_view_the_yaw_is_not_known_but_the_surface_is(refere
     _, turn = scene.turn(References(tmp_path), "usb_insertion", 20.0)
     assert not turn.known and "no reference view" in turn.message and turn.plane.normal[2] == 1.0
     assert references.of("") is None
+    assert References(references_folder("none")).of("usb_insertion") is None
     scene.camera.close()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from vital_vlm_reach.localisation.surface_depth import WINDOW_PX
-from vital_vlm_reach.localisation.target_view import SHIPPED
+from vital_vlm_reach.localisation.target_view import NO_VIEWS
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,6 @@ class ReachParameters:
     speed_scale: Annotated[float, Meta(ge=0.05, le=1.0, description="share of the planning limits used")] = 0.25
     camera_timeout_s: Annotated[float, Meta(ge=0.1, le=15.0, description="wait for a fresh image, s")] = 10.0
     references: Annotated[
-        str, Meta(description="folder of the targets' reference views; shipped: the simulated ones")
-    ] = SHIPPED
+        str, Meta(description="folder of the targets' reference views; shipped: the simulated targets'; none: no yaw")
+    ] = NO_VIEWS
     depth_window_px: Annotated[int, Meta(ge=3, le=51, description="width of the depth window, px")] = WINDOW_PX

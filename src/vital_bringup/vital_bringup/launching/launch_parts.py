@@ -55,6 +55,13 @@ PLANNING_ARGUMENTS: tuple[Argument, ...] = (
         "scene camera, else camera",
         ("auto", "camera", "none"),
     ),
+    (
+        "references",
+        "auto",
+        "folder with a view of each target from above, by which its yaw is told; auto: the simulated targets' with "
+        "hardware:=sim, else none, and the hand keeps its yaw",
+        None,
+    ),
 )
 COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
@@ -211,11 +218,14 @@ def pointing_parameters(context: LaunchContext) -> dict[str, str]:
 
 
 def planning_parameters(context: LaunchContext) -> dict[str, str]:
-    """What plans, and what tells it what is in the way."""
-    obstacles = text("obstacles", context)
+    """What plans, what tells it what is in the way, and what tells how the target is turned."""
+    hardware, obstacles, references = (text(name, context) for name in ("hardware", "obstacles", "references"))
     if obstacles == "auto":
-        obstacles = "none" if text("hardware", context) == arm_description.MOCK else "camera"
-    return {"planner": text("planner", context), "obstacles": obstacles}
+        obstacles = "none" if hardware == arm_description.MOCK else "camera"
+    if references == "auto":
+        # A real target is not laid onto pictures of a simulated one.
+        references = "shipped" if hardware == arm_description.SIM else "none"
+    return {"planner": text("planner", context), "obstacles": obstacles, "references": references}
 
 
 def gate_parameters(context: LaunchContext) -> dict[str, str]:

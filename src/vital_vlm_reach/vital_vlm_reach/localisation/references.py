@@ -7,11 +7,13 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task
 from vital_vlm_reach.localisation.registration import Reference
-from vital_vlm_reach.localisation.target_view import SHIPPED, load_view
+from vital_vlm_reach.localisation.target_view import NO_VIEWS, SHIPPED, load_view
 
 
-def references_folder(given: str) -> Path:
-    """The folder that is meant by a parameter: a path, or `shipped`, the simulated targets'."""
+def references_folder(given: str) -> Path | None:
+    """The folder that is meant by a parameter: a path, `shipped` for the simulated targets', or `none`."""
+    if given == NO_VIEWS:
+        return None
     if given != SHIPPED:
         return Path(given)
     try:
@@ -21,12 +23,16 @@ def references_folder(given: str) -> Path:
 
 
 class References:
-    """Reads each view once, when it is first asked for. Raises VitalError(BAD_PARAMETER) without such a folder."""
+    """Reads each view once, when it is first asked for; without a folder (None) there is none of anything.
 
-    def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
+    Raises VitalError(BAD_PARAMETER) when the folder is not there.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is not None and not folder.is_dir():
             raise VitalError(
-                ErrorCode.BAD_PARAMETER, f"references is '{folder}', expected a folder of views or '{SHIPPED}'"
+                ErrorCode.BAD_PARAMETER,
+                f"references is '{folder}', expected a folder of views, '{SHIPPED}' or '{NO_VIEWS}'",
             )
         self._folder = folder
         self._read: dict[str, Reference] = {}
@@ -36,7 +42,7 @@ class References:
 
         Raises VitalError: UNKNOWN_TASK, BAD_PARAMETER when the file is no view.
         """
-        if not task:
+        if not task or self._folder is None:
             return None
         symmetry = load_task(task).target_symmetry
         path = self._folder / f"{task}.png"

@@ -16,8 +16,8 @@ from vital_core.files import safe_file
 from vital_core.files.image_file import read_image
 from vital_core.files.schema import Source
 
-# Stands for the folder of the simulated targets' views.
-SHIPPED = "shipped"
+# Stand for the folder of the simulated targets' views, and for none.
+SHIPPED, NO_VIEWS = "shipped", "none"
 CELL_M = 0.001
 # Half the width of a view: a wall plate's corner and what a pointed pixel may be off.
 HALF_CELLS = 56
