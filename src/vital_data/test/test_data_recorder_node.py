@@ -61,6 +61,15 @@ class Rig:
     def begin(self, **fields):
         return self.ask(self.start, StartEpisode.Request(task=TASK, operator_name="Ada", device="remote", **fields))
 
+    def begin_heard(self, **fields):
+        """Show sensors until the recorder hears them: a publisher knows its reader before the reader knows it."""
+        deadline = time.monotonic() + 20.0
+        while True:
+            self.show(0.3)
+            answer = self.begin(**fields)
+            if answer.error_code != ErrorCode.SENSOR_FAULT or time.monotonic() > deadline:
+                return answer
+
     def end(self, outcome, note=""):
         return self.ask(self.finish, FinishEpisode.Request(outcome=outcome, note=note))
 
@@ -115,7 +124,7 @@ def start_recorder(tmp_path):
 
 
 def connected(rig):
-    """The recorder hears every sensor."""
+    """Every publisher knows the recorder."""
     deadline = time.monotonic() + 20.0
     while any(rig.publishers[name].get_subscription_count() == 0 for name in rig.publishers):
         assert time.monotonic() < deadline
@@ -128,8 +137,7 @@ def test_episode_of_real_messages_is_whole_when_it_is_acknowledged(rig, start_re
     refused = rig.begin()
     assert not refused.success and refused.error_code == ErrorCode.SENSOR_FAULT and "/joint_states" in refused.message
     assert rig.end(FinishEpisode.Request.SUCCESS).error_code == ErrorCode.NOT_RECORDING
-    rig.show(0.3)
-    started = rig.begin(seed=7)
+    started = rig.begin_heard(seed=7)
     assert started.success and started.episode == 0, started.message
     assert rig.begin().error_code == ErrorCode.BUSY
     rig.show()
@@ -153,8 +161,7 @@ def test_episode_of_real_messages_is_whole_when_it_is_acknowledged(rig, start_re
 def test_killed_recorder_goes_on_and_says_what_it_lost(make_rig, start_recorder, tmp_path):
     killed, rig = start_recorder(), make_rig()
     connected(rig)
-    rig.show(0.3)
-    assert rig.begin().episode == 0
+    assert rig.begin_heard().episode == 0
     rig.show(0.8)
     assert rig.end(FinishEpisode.Request.SUCCESS).success
     assert rig.begin().episode == 1
@@ -165,8 +172,7 @@ def test_killed_recorder_goes_on_and_says_what_it_lost(make_rig, start_recorder,
     # A client that never met the dead one, whose endpoints stay known for a while.
     resumed, rig = start_recorder(), make_rig()
     connected(rig)
-    rig.show(0.3)
-    assert rig.begin().episode == 2
+    assert rig.begin_heard().episode == 2
     rig.show(0.5)
     assert rig.end(FinishEpisode.Request.FAILURE).success
     assert [e.outcome for e in Session.open(tmp_path / "s").episodes()] == ["success", "aborted", "failure"]
@@ -178,8 +184,7 @@ def test_killed_recorder_goes_on_and_says_what_it_lost(make_rig, start_recorder,
 def test_sensor_that_dies_in_the_episode_flags_it(rig, start_recorder, tmp_path):
     start_recorder()
     connected(rig)
-    rig.show(0.5)
-    assert rig.begin().success
+    assert rig.begin_heard().success
     rig.show(0.3)
     rig.show(0.9, without=("/anyskin/tactile",))
     done = rig.end(FinishEpisode.Request.SUCCESS)
