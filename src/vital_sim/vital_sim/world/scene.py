@@ -47,7 +47,7 @@ def decorate(spec: mujoco.MjSpec, scene: SceneConfig, held_object: str, housings
     if held_object in housings:
         _paint_target(spec, held_object, housings[held_object])
     if scene.extra_target is not None:
-        _add_extra_target(spec, scene.extra_target, housings[scene.extra_target])
+        add_seen_target(spec, "extra_target", scene.extra_target, housings[scene.extra_target])
     props.add_props(spec, held_object)
 
 
@@ -78,9 +78,9 @@ def _add_surfaces(spec: mujoco.MjSpec) -> None:
     )
 
 
-def _colour_of(geom_name: str, held_object: str) -> list[float]:
+def _colour_of(kind: str, held_object: str) -> list[float]:
+    """Of a box of a target, by the box's name."""
     colours = HOUSING_COLOURS[held_object]
-    kind = geom_name.removeprefix("extra_").removeprefix("target_")
     # A reader's walls are its faces; a connector's are hidden under its rim.
     faces = ("rim", "wall") if held_object == "card" else ("rim",)
     if kind.startswith("chamfer"):
@@ -92,7 +92,7 @@ def _paint_target(spec: mujoco.MjSpec, held_object: str, housed: Housed) -> None
     """Colours by which an opening can be told from its housing, and a skirt around the dark walls."""
     body = spec.body("target")
     for geom in body.geoms:
-        geom.rgba = _colour_of(geom.name, held_object)
+        geom.rgba = _colour_of(geom.name.removeprefix("target_"), held_object)
     _add_skirt(body, "target", held_object, housed)
 
 
@@ -111,12 +111,13 @@ def _add_skirt(body: mujoco.MjsBody, prefix: str, held_object: str, housed: Hous
     props.add_housing_details(body, prefix, held_object, housed.housing_m)
 
 
-def _add_extra_target(spec: mujoco.MjSpec, held_object: str, housed: Housed) -> None:
-    body = spec.worldbody.add_body(name="extra_target", pos=[0.4, 0.2, 0.035])
+def add_seen_target(spec: mujoco.MjSpec, name: str, held_object: str, housed: Housed) -> mujoco.MjsBody:
+    """Add the target of ``held_object`` once more, for seeing only, as a body of that name; returns the body."""
+    body = spec.worldbody.add_body(name=name, pos=[0.4, 0.2, 0.035])
     for box in housed.target_boxes():
-        name = f"extra_target_{box.name}"
-        add_box(body, "extra_target", box, _colour_of(name, held_object), **UNSEEN)
-    _add_skirt(body, "extra_target", held_object, housed)
+        add_box(body, name, box, _colour_of(box.name, held_object), **UNSEEN)
+    _add_skirt(body, name, held_object, housed)
+    return body
 
 
 def randomise(model: mujoco.MjModel, data: mujoco.MjData, scene: SceneConfig, rng: np.random.Generator) -> None:
