@@ -12,12 +12,17 @@ import subprocess
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from vital_core.arm.arm_description import arm_description
+from vital_core.files.calibration_file import write_calibration
+from vital_core.files.camera_mounting import write_mounting
+from vital_core.files.date_text import now
 
 BRINGUP = Path(__file__).parents[1]
 ROS2 = shutil.which("ros2")
@@ -231,7 +236,8 @@ def test_robot_is_brought_up_with_the_vendors_launch_files_and_our_sensors(syste
     assert camera["camera_serial_no"] == "_123" and arm["arm_serial_no"] == "any"
     # The vendors' arguments stay in their own scope.
     assert "camera_name" not in arm and "add_gripper" not in camera
-    assert run.parameters("frames")["calibration_file"] == str(calibration)
+    for node in ("frames", "vlm_reach_node"):
+        assert run.parameters(node)["calibration_file"] == str(calibration)
     assert run.parameters("anyskin_node")["port"] == "auto"
     wrist = run.parameters("wrist_camera_node")
     assert wrist["device"] == "/dev/video0" and wrist["width"] == 640
@@ -295,6 +301,17 @@ def test_wrong_arguments_are_refused_before_anything_starts(system, arguments, w
     run = system(*arguments)
     assert run.process.wait(PATIENCE_S) == 1
     assert all(word in run.said() for word in words), run.said()
+    assert not list(run.out.iterdir())
+
+
+def test_a_calibration_of_before_the_mounting_is_refused_before_anything_starts(system, tmp_path: Path):
+    camera, calibration = "camera_color_optical_frame", tmp_path / "calibration.yaml"
+    measured = {"measured_at": (now() - timedelta(days=2)).isoformat()}
+    write_calibration(calibration, camera, "link_base", np.eye(4), measured)
+    write_mounting(tmp_path / "mountings.yaml", camera, now() - timedelta(days=1))
+    run = system(*ROBOT, f"calibration:={calibration}", f"mountings:={tmp_path / 'mountings.yaml'}")
+    assert run.process.wait(PATIENCE_S) == 1
+    assert "NO_CALIBRATION 27" in run.said() and "its calibration is older" in run.said(), run.said()
     assert not list(run.out.iterdir())
 
 

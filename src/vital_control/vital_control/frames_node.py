@@ -21,7 +21,9 @@ from tf2_msgs.msg import TFMessage
 from vital_core.arm import kinematics
 from vital_core.arm.arm_description import SIM, arm_description
 from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
-from vital_core.files.calibration_file import read_calibration
+from vital_core.files.calibration_file import CameraCalibration, read_calibration
+from vital_core.files.camera_mounting import check_calibrations
+from vital_core.files.date_text import now
 from vital_ros.boundary import subscribe
 from vital_ros.conversions import transform_messages
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
@@ -39,6 +41,7 @@ class FramesParameters:
     """Which arm, and where its cameras are."""
 
     calibration_file: Annotated[str, Meta(description="where the cameras are; empty: not said")] = ""
+    mounting_file: Annotated[str, Meta(description="since when the cameras hang there; empty: not said")] = ""
     hardware: Annotated[str, Meta(description="sim, mock or robot: what the arm's description names")] = SIM
     robot_ip: Annotated[str, Meta(description="address of the control box, for robot")] = ""
 
@@ -52,15 +55,25 @@ class Frames(Node):
         self._tf = self.create_publisher(TFMessage, "/tf", 10)
         self._description = self.create_publisher(String, "/robot_description", LATCHED)
         self._description.publish(String(data=arm_description(given.hardware, given.robot_ip)))
-        if given.calibration_file and (frames := read_calibration(Path(given.calibration_file))):
+        self._cameras = self._calibrated(given) if given.calibration_file else []
+        if self._cameras:
             self._static = self.create_publisher(TFMessage, "/tf_static", LATCHED)
-            parents, children, poses = zip(*frames, strict=True)
+            parents, children = [c.parent for c in self._cameras], [c.child for c in self._cameras]
+            poses = np.stack([c.t_parent_child for c in self._cameras])
             stamp = self.get_clock().now().to_msg()
-            self._static.publish(TFMessage(transforms=transform_messages(parents, children, np.stack(poses), stamp)))
+            self._static.publish(TFMessage(transforms=transform_messages(parents, children, poses, stamp)))
         self._next_s, self._published = 0.0, 0
         read = stamped_joints
         subscribe(self, JointState, "/joint_states", self._on_joints, qos_profile_sensor_data, read=read)
         self._diagnostics = Diagnostics(self, self._health)
+
+    def _calibrated(self, given: FramesParameters) -> list[CameraCalibration]:
+        """The file's entries, none of them of before its camera was mounted. Raises VitalError(NO_CALIBRATION)."""
+        found = read_calibration(Path(given.calibration_file))
+        check_calibrations(found, Path(given.mounting_file) if given.mounting_file else None, now())
+        for calibration in found:
+            self.get_logger().info(calibration.told(now()))
+        return found
 
     def _on_joints(self, reading: tuple[Stamp, NDArray[np.float64]]) -> None:
         stamp, positions = reading
@@ -74,7 +87,8 @@ class Frames(Node):
         self._published += 1
 
     def _health(self) -> Health:
-        values = {"published": self._published}
+        values: dict[str, object] = {"published": self._published}
+        values |= {f"calibration of {c.child}": c.told(now()) for c in self._cameras}
         return Health(OK, "", values) if self._published else Health(WARN, "no joint states yet", values)
 
 

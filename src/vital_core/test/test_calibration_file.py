@@ -1,5 +1,7 @@
 """The calibration file: what is written is read, and nothing is read that no camera can be."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,9 +21,9 @@ OTHER = pose_of.from_vector((0.02, -0.01, 0.08), (0.2, 0.1, 0.4))
 def test_a_pose_comes_back_to_a_hundredth_of_a_millimetre(tmp_path, pose):
     path = tmp_path / "calibration.yaml"
     write_calibration(path, "camera", "link_base", pose, {})
-    ((parent, child, found),) = read_calibration(path)
-    assert (parent, child) == ("link_base", "camera")
-    apart_m, apart_rad = pose_of.distance(pose, found)
+    (found,) = read_calibration(path)
+    assert (found.parent, found.child) == ("link_base", "camera")
+    apart_m, apart_rad = pose_of.distance(pose, found.t_parent_child)
     assert apart_m < 1e-5 and apart_rad < 1e-6
 
 
@@ -30,10 +32,10 @@ def test_a_new_entry_takes_the_place_of_the_old_one_and_leaves_the_others(tmp_pa
     write_calibration(path, "a", "link_base", NEAR, {"residual_mm": 0.5})
     write_calibration(path, "b", "link_tcp", OTHER, {})
     write_calibration(path, "a", "link_base", OTHER, {})
-    (_, a, t_a), (_, b, t_b) = read_calibration(path)
-    assert (a, b) == ("a", "b")
-    np.testing.assert_allclose(t_a, OTHER, atol=1e-5)
-    np.testing.assert_allclose(t_b, OTHER, atol=1e-5)
+    a, b = read_calibration(path)
+    assert (a.child, b.child) == ("a", "b") and a.residual_mm is None
+    np.testing.assert_allclose(a.t_parent_child, OTHER, atol=1e-5)
+    np.testing.assert_allclose(b.t_parent_child, OTHER, atol=1e-5)
 
 
 def test_notes_of_a_person_are_kept_and_not_read(tmp_path):
@@ -41,6 +43,29 @@ def test_notes_of_a_person_are_kept_and_not_read(tmp_path):
     write_calibration(path, "camera", "link_base", NEAR, {"by": "Ada", "residual_mm": 0.4, "poses": 14})
     write_calibration(path, "wrist", "link_tcp", OTHER, {})
     assert "by: Ada" in path.read_text() and len(read_calibration(path)) == 2
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-11-26T10:00:00+01:00", "'2026-11-26T10:00:00+01:00'", "2026-11-26 09:00:00Z"]
+)
+def test_when_it_was_measured_is_read_however_yaml_is_written(tmp_path, written):
+    path = tmp_path / "calibration.yaml"
+    path.write_text(
+        f"c: {{parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], residual_mm: 0.8, measured_at: {written}}}"
+    )
+    (found,) = read_calibration(path)
+    assert found.measured_at == datetime(2026, 11, 26, 9, tzinfo=UTC)
+    now = datetime(2026, 11, 29, 9, tzinfo=UTC)
+    assert found.age_s(now) == 3 * 86400.0
+    assert found.told(now) == "calibration of c 3 days old, residual 0.80 mm"
+
+
+def test_a_calibration_that_says_nothing_of_itself_is_of_unknown_age(tmp_path):
+    path = tmp_path / "calibration.yaml"
+    write_calibration(path, "camera", "link_base", NEAR, {})
+    (found,) = read_calibration(path)
+    assert np.isnan(found.age_s(datetime.now(UTC)))
+    assert found.told(datetime.now(UTC)) == "calibration of camera of unknown age, residual not known"
 
 
 def test_nothing_is_written_over_a_file_that_is_no_calibration(tmp_path):
@@ -88,6 +113,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, make):
         ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], residual_mm: .nan}", "residual_mm is nan"),
         ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], residual_mm: 35}", "residual_mm is 35"),
         ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], how: [1]}", "got `array`"),
+        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], measured_at: yesterday}", "'yesterday' is no date"),
+        ("c: {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1], measured_at: 20261126}", "measured_at is 20261126"),
         ("c: {parent: c, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}", "hangs on itself"),
         ("c: {parent: p, parent: q, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}", "given twice"),
         ("c: &a {parent: p, xyz: [1, 0, 0], quaternion: [0, 0, 0, 1]}\nd: *a", "alias"),

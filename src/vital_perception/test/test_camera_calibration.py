@@ -1,5 +1,7 @@
 """Hand-eye calibration on synthetic poses and images."""
 
+import json
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files.calibration_file import read_calibration
+from vital_core.files.camera_mounting import read_mountings
+from vital_core.files.date_text import now
 from vital_perception.calibration.board import Board, Lens
-from vital_perception.calibration.calibrate_scene_camera import run
+from vital_perception.calibration.calibrate_scene_camera import FRAMES, run
 from vital_perception.calibration.calibration_session import CalibrationFolder
 from vital_perception.calibration.hand_eye import solve
 from vital_perception.calibration.stillness import Stillness
@@ -157,12 +161,38 @@ def test_command_finds_the_camera_and_writes_the_file(tmp_path, capsys, mount):
     board = ["--columns", "5", "--rows", "4", "--square", "0.04", "--marker", "0.03"]
     assert run(["solve", str(tmp_path / "images"), str(file), "--mount", mount, *board]) == 0
     assert "residual" in capsys.readouterr().out
-    (_, other, _), (parent, child, pose) = read_calibration(file)
-    assert other == "other" and parent == ("link_base" if mount == "scene" else "link_tcp")
-    assert child.endswith("optical_frame")
-    distance_m, turn_rad = pose_of.distance(pose, x)
+    other, found = read_calibration(file)
+    assert other.child == "other" and found.parent == ("link_base" if mount == "scene" else "link_tcp")
+    assert found.child == FRAMES[mount]
+    distance_m, turn_rad = pose_of.distance(found.t_parent_child, x)
     assert distance_m < 0.005 and turn_rad < 0.01
-    assert "residual_mm" in file.read_text()
+    assert 0.0 < found.residual_mm < 5.0 and 0.0 < found.uncertainty_mm < 5.0
+    assert 0.0 <= found.age_s(now()) < 600.0
+
+
+def test_images_that_do_not_say_when_they_were_taken_give_a_calibration_without_a_date(tmp_path, capsys):
+    record(tmp_path / "images", "scene")
+    lens = tmp_path / "images" / "camera.json"
+    lens.write_text(json.dumps({k: v for k, v in json.loads(lens.read_text()).items() if k != "recorded_at"}))
+    board = ["--columns", "5", "--rows", "4", "--square", "0.04", "--marker", "0.03"]
+    assert run(["solve", str(tmp_path / "images"), str(tmp_path / "c.yaml"), *board]) == 0
+    assert "do not say when they were taken" in capsys.readouterr().out
+    assert read_calibration(tmp_path / "c.yaml")[0].measured_at is None
+
+
+@pytest.mark.parametrize("mount", ["scene", "wrist"])
+def test_command_marks_a_camera_as_mounted_anew(tmp_path, mount):
+    file = tmp_path / "mountings.yaml"
+    assert run(["mounted", str(file), "--mount", mount, "--at", "2026-01-02T03:04:05+00:00"]) == 0
+    assert read_mountings(file)[FRAMES[mount]] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert run(["mounted", str(file), "--mount", mount]) == 0
+    assert 0.0 <= (now() - read_mountings(file)[FRAMES[mount]]).total_seconds() < 600.0
+
+
+@pytest.mark.parametrize(("at", "words"), [("monday", "is no date"), ("2999-01-01", "has not come yet")])
+def test_command_refuses_a_mounting_at_no_moment_of_the_past(tmp_path, capsys, at, words):
+    assert run(["mounted", str(tmp_path / "m.yaml"), "--at", at]) == 2
+    assert words in capsys.readouterr().err and not (tmp_path / "m.yaml").exists()
 
 
 def test_command_refuses_a_recording_that_is_too_short(tmp_path, capsys):

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -35,6 +36,9 @@ from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.errors import ErrorCode
+from vital_core.files.calibration_file import write_calibration
+from vital_core.files.camera_mounting import write_mounting
+from vital_core.files.date_text import now
 from vital_core.target import Target, TargetYaw, hand_yaw_rad
 from vital_core.task import load_task
 from vital_interfaces.action import ExecuteTrajectory, ReachTarget
@@ -212,6 +216,11 @@ class Session:
     """The bench, spinning, and the node's process."""
 
     def __init__(self, tmp_path, program=("-c", NODE), parameters=()) -> None:
+        self.mountings, calibration = tmp_path / "mountings.yaml", tmp_path / "calibration.yaml"
+        notes = {"residual_mm": 0.7, "measured_at": (now() - timedelta(days=3)).isoformat()}
+        write_calibration(calibration, OPTICAL, "link_base", T_BASE_CAMERA, notes)
+        self.mount(days_ago=4)
+        parameters = (f"calibration_file:={calibration}", f"mounting_file:={self.mountings}", *parameters)
         self.context = Context()
         rclpy.init(context=self.context)
         self.bench = Bench(self.context)
@@ -227,6 +236,9 @@ class Session:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         assert self.bench.localize.wait_for_service(timeout_sec=30.0), self.log.read_text()
         assert self.bench.reach.wait_for_server(timeout_sec=10.0)
+
+    def mount(self, days_ago: float) -> None:
+        write_mounting(self.mountings, OPTICAL, now() - timedelta(days=days_ago))
 
     def ask(self, prompt: str = "insert the USB stick into the USB port") -> LocalizeTarget.Response:
         return answer_of(self.bench.localize.call_async(LocalizeTarget.Request(prompt=prompt)), 10.0)
@@ -255,6 +267,7 @@ class Session:
 
     def reset(self) -> None:
         bench = self.bench
+        self.mount(days_ago=4)
         bench.joints, bench.mode, bench.owning.grants = HOME_RAD.copy(), "follow", True
         bench.seeing = bench.moving = bench.owning.beating = True
         bench.image_age_s, bench.stalls, bench.depth_frame = 0.0, 0, OPTICAL
@@ -317,6 +330,30 @@ def test_images_are_asked_for_again_where_every_camera_offers_it(session, offere
     assert as_offered(node, topic) is asked
     for publisher in publishers:
         node.destroy_publisher(publisher)
+
+
+def test_answers_tell_how_old_and_how_good_the_calibration_is(session):
+    answer = session.ask()
+    assert answer.success and answer.calibration_residual_m == pytest.approx(0.0007)
+    assert answer.calibration_age_s == pytest.approx(3 * 86400.0, abs=600.0)
+    assert f"calibration of {OPTICAL} 3 days old, residual 0.70 mm" in answer.message
+    reached = session.reach()
+    assert reached.success and reached.calibration_residual_m == pytest.approx(0.0007)
+    assert reached.calibration_age_s == pytest.approx(3 * 86400.0, abs=600.0)
+
+
+def test_a_camera_that_was_mounted_after_its_calibration_is_not_looked_through(session):
+    assert session.ask().success
+    session.mount(days_ago=1)
+    answer = session.ask()
+    assert (answer.success, answer.error_code) == (False, int(ErrorCode.NO_CALIBRATION))
+    assert "its calibration is older" in answer.message and "calibrate it again" in answer.message
+    assert np.isnan(answer.calibration_age_s)
+    reached = session.reach()
+    assert (reached.success, reached.error_code) == (False, int(ErrorCode.NO_CALIBRATION))
+    assert not session.bench.trajectories and not session.bench.owning.owners
+    session.mount(days_ago=4)
+    assert session.ask().success
 
 
 def test_the_named_thing_is_found_in_the_base_frame(session):

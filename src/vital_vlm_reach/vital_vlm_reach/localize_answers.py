@@ -1,5 +1,6 @@
 """The service `/vital/localize_target`: look, point, lift to a place, see how it is turned."""
 
+from dataclasses import replace
 from typing import TypeAlias
 
 from builtin_interfaces.msg import Time
@@ -9,8 +10,8 @@ from vital_core.errors import VitalError
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.target_message import target_message
 from vital_vlm_reach.background import in_background
+from vital_vlm_reach.localisation.calibrated_frames import CalibratedFrames
 from vital_vlm_reach.localisation.camera_view import CameraView
-from vital_vlm_reach.localisation.frames import FixedFrames
 from vital_vlm_reach.localisation.localization import Located, localize
 from vital_vlm_reach.localisation.references import References, references_folder
 from vital_vlm_reach.pointing import PointingModel
@@ -24,7 +25,12 @@ class LocalizeAnswers:
     """Answers requests; the camera is heard only meanwhile, pointing has a thread of its own."""
 
     def __init__(
-        self, node: Node, given: ReachParameters, pointing: PointingModel, frames: FixedFrames, journal: ReachJournal
+        self,
+        node: Node,
+        given: ReachParameters,
+        pointing: PointingModel,
+        frames: CalibratedFrames,
+        journal: ReachJournal,
     ) -> None:
         self._node, self._given, self._pointing = node, given, pointing
         self._frames, self._journal = frames, journal
@@ -32,6 +38,7 @@ class LocalizeAnswers:
 
     async def answer(self, request: LocalizeTarget.Request, response: Answer) -> Answer:
         """Of the service."""
+        response.calibration_age_s = response.calibration_residual_m = float("nan")
         try:
             located = await self._look(request.prompt, request.task)
         except VitalError as error:
@@ -40,6 +47,7 @@ class LocalizeAnswers:
             return response
         self._journal.found(located.target.point_m)
         fill_located(response, located, self._node.get_clock().now().to_msg())
+        response.calibration_age_s, response.calibration_residual_m = self._frames.figures()
         self._journal.well("localized", f"'{request.prompt}': {located.message}")
         return response
 
@@ -55,7 +63,9 @@ class LocalizeAnswers:
     def _localize(self, prompt: str, task: str, view: CameraView) -> Located:
         reference = self._references.of(task)
         px = self._given.depth_window_px
-        return localize(prompt, view.read(), self._pointing, self._frames, reference, window_px=px)
+        located = localize(prompt, view.read(), self._pointing, self._frames, reference, window_px=px)
+        told = self._frames.told()
+        return replace(located, message=f"{located.message}; {told}") if told else located
 
 
 def fill_located(response: LocalizeTarget.Response, located: Located, stamp: Time) -> None:

@@ -25,4 +25,10 @@ class ReachParameters:
     references: Annotated[
         str, Meta(description="folder of the targets' reference views; shipped: the simulated targets'; none: no yaw")
     ] = NO_VIEWS
+    calibration_file: Annotated[
+        str, Meta(description="says how old and how good the cameras' places are; empty: not said")
+    ] = ""
+    mounting_file: Annotated[
+        str, Meta(description="since when the cameras hang there: an older calibration is refused; empty: not said")
+    ] = ""
     depth_window_px: Annotated[int, Meta(ge=3, le=51, description="width of the depth window, px")] = WINDOW_PX

@@ -26,7 +26,7 @@ from vital_ros.qos import FRAMES
 from vital_ros.target_message import target_of
 from vital_vlm_reach.arm_calls import GateCalls, JointReadings
 from vital_vlm_reach.background import Work, in_background
-from vital_vlm_reach.localisation.frames import FixedFrames
+from vital_vlm_reach.localisation.calibrated_frames import CalibratedFrames
 from vital_vlm_reach.localize_answers import LocalizeAnswers
 from vital_vlm_reach.obstacles.scene_look import chosen_look
 from vital_vlm_reach.planning.droppable_planner import DroppablePlanner
@@ -54,7 +54,7 @@ class VlmReachNode(Node):
         self._pointing = backend(chosen) if pointing is None else given(pointing)
         self._pointing.begin()
         self._planner = DroppablePlanner(make_planner(self._given.planner, self, self._given.speed_scale))
-        self._frames = FixedFrames()
+        self._frames = CalibratedFrames(self._given.calibration_file, self._given.mounting_file)
         self._gate = GateCalls(self)
         self._look = chosen_look(self, self._frames, self._given.obstacles, self._given.camera_timeout_s)
         self._run: ReachRun | None = None
@@ -77,7 +77,8 @@ class VlmReachNode(Node):
 
     def _health(self) -> Health:
         pointing = self._pointing.health
-        return self._journal.health("" if pointing.well else pointing.last_fault, pointing.values())
+        values = {**pointing.values(), "calibration": self._frames.told()}
+        return self._journal.health("" if pointing.well else pointing.last_fault, values)
 
     def _on_frames(self, transforms: list[tuple[str, str, Pose]]) -> None:
         self._frames.take(transforms)
@@ -105,13 +106,14 @@ class VlmReachNode(Node):
             self._journal.well("reached", outcome.message)
         else:
             self._journal.failed("not_reached", str(VitalError(outcome.code, outcome.message)))
-        return reach_result(outcome, self.get_clock().now().to_msg())
+        return reach_result(outcome, self._frames.figures(), self.get_clock().now().to_msg())
 
     async def _reach(self, handle: ServerGoalHandle) -> ReachOutcome:
         goal = handle.request
         check_in_time(self, goal.valid_until)
         if self._run is not None:
             raise VitalError(ErrorCode.BUSY, "a reach is under way: wait for it or cancel it")
+        self._frames.check()
         task = load_task(goal.task) if goal.task else self._task
         target = target_of(goal.target)
         joints = JointReadings(self)

@@ -24,6 +24,8 @@ from vital_bringup.launching.launch_arguments import given, text
 from vital_core.arm.arm_description import MOCK, ROBOT, SIM, arm_description
 from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.files.calibration_file import read_calibration
+from vital_core.files.camera_mounting import check_calibrations
+from vital_core.files.date_text import now
 
 APT_CONTROL = "sudo apt install ros-jazzy-ros2-control ros-jazzy-ros2-controllers"
 APT_REALSENSE = "sudo apt install ros-jazzy-realsense2-camera"
@@ -112,9 +114,12 @@ def _robot_problem(context: LaunchContext) -> str | None:
             "`ros2 run vital_perception calibrate_scene_camera`",
         )
     try:
-        frames = {child for _, child, _ in read_calibration(Path(file))}
+        calibrations = read_calibration(Path(file))
+        mountings = given("mountings", context)
+        check_calibrations(calibrations, Path(mountings) if mountings else None, now())
     except VitalError as error:
         return str(error)
+    frames = {calibration.child for calibration in calibrations}
     if "camera_color_optical_frame" not in frames:
         return coded(
             ErrorCode.NO_CALIBRATION,

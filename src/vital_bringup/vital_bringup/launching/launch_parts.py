@@ -99,6 +99,7 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     ),
     ("robot_ip", "none", "address of the xArm's control box (hardware:=robot)", None),
     ("calibration", "none", "YAML with the cameras' poses (hardware:=robot)", None),
+    ("mountings", "none", "YAML with since when the cameras hang there: an older calibration is refused", None),
     *launch_hardware.SENSOR_ARGUMENTS,
     *POINTING_ARGUMENTS,
     *PLANNING_ARGUMENTS,
@@ -192,8 +193,12 @@ def bottom_nodes(context: LaunchContext) -> list:
 def reach_nodes(context: LaunchContext) -> list:
     """What is the same over every bottom: the gate, pointing and reach, the frames."""
     task = {"task": text("task", context)}
-    frames = {
+    calibration = {
         "calibration_file": given("calibration", context),
+        "mounting_file": given("mountings", context),
+    }
+    frames = {
+        **calibration,
         "hardware": text("hardware", context),
         "robot_ip": given("robot_ip", context),
     }
@@ -202,7 +207,7 @@ def reach_nodes(context: LaunchContext) -> list:
         project_node(
             "vlm_reach_node",
             "vital_vlm_reach",
-            {**task, **pointing_parameters(context), **planning_parameters(context)},
+            {**task, **calibration, **pointing_parameters(context), **planning_parameters(context)},
         ),
         project_node("frames", "vital_control", frames),
     ]

@@ -2,13 +2,15 @@
 
     camera_color_optical_frame: {parent: link_base, xyz: [m, m, m], quaternion: [x, y, z, w]}
 
-xyz and quaternion are the pose of the camera in its parent's frame. How well it was found stands beside it
-(residual_mm, uncertainty_mm, poses); other keys of an entry are notes, text or numbers, which are kept and not read.
+xyz and quaternion are the pose of the camera in its parent's frame. How well and when it was found stands beside it
+(residual_mm, uncertainty_mm, poses, measured_at as ISO 8601); other keys of an entry are notes, text or numbers, which
+are kept and not read. Whether a camera was mounted anew since is the mounting file's to say (`camera_mounting`).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from msgspec import Meta
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode
 from vital_core.files import safe_file, schema
+from vital_core.files.date_text import Date, as_text, moment_of, told_age
 from vital_core.files.schema import Source
 from vital_core.pose import Pose
 
@@ -46,6 +49,7 @@ class CameraEntry:
     residual_mm: Millimetres | None = None
     uncertainty_mm: Millimetres | None = None
     poses: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    measured_at: Date | None = None
 
     def __post_init__(self) -> None:
         length, distance_m = math.hypot(*self.quaternion), math.hypot(*self.xyz)
@@ -56,16 +60,47 @@ class CameraEntry:
                 f"the camera is {distance_m:.1f} m from {self.parent}, at most {FARTHEST_M:.0f} m expected: xyz is in "
                 "metres, is it in mm here?"
             )
+        if self.measured_at is not None:
+            moment_of(self.measured_at)
 
 
-def read_calibration(path: Path) -> list[tuple[str, str, Pose]]:
-    """(parent, child, pose of child in parent) of each entry. Raises VitalError(NO_CALIBRATION)."""
+@dataclass(frozen=True)
+class CameraCalibration:
+    """Where one camera is, how well and when that was found.
+
+    t_parent_child: pose of the camera's frame ``child`` in ``parent``. residual_mm: how far its own images disagree;
+    uncertainty_mm: standard deviation of its place. measured_at: with its time zone. None: the file does not say.
+    """
+
+    parent: str
+    child: str
+    t_parent_child: Pose
+    residual_mm: float | None = None
+    uncertainty_mm: float | None = None
+    measured_at: datetime | None = None
+
+    def age_s(self, now: datetime) -> float:
+        """How long ago it was measured, s; NaN: nobody knows."""
+        return float("nan") if self.measured_at is None else (now - self.measured_at).total_seconds()
+
+    def told(self, now: datetime) -> str:
+        """Its age and residual, for the operator."""
+        age = "of unknown age" if self.measured_at is None else f"{told_age(self.age_s(now))} old"
+        known = "residual not known" if self.residual_mm is None else f"residual {self.residual_mm:.2f} mm"
+        return f"calibration of {self.child} {age}, {known}"
+
+
+def read_calibration(path: Path) -> list[CameraCalibration]:
+    """Each entry. Raises VitalError(NO_CALIBRATION)."""
     entries = {child: _entry(path, child, values) for child, values in _entries(path).items()}
     _check_tree(path, {child: entry.parent for child, entry in entries.items()})
-    return [
-        (entry.parent, child, pose_of.from_quaternion(np.array(entry.xyz), np.array(entry.quaternion)))
-        for child, entry in entries.items()
-    ]
+    return [_calibration(child, entry) for child, entry in entries.items()]
+
+
+def _calibration(child: str, entry: CameraEntry) -> CameraCalibration:
+    pose = pose_of.from_quaternion(np.array(entry.xyz), np.array(entry.quaternion))
+    at = None if entry.measured_at is None else moment_of(entry.measured_at)
+    return CameraCalibration(entry.parent, child, pose, entry.residual_mm, entry.uncertainty_mm, at)
 
 
 def write_calibration(path: Path, child: str, parent: str, pose: Pose, notes: Mapping[str, Any]) -> None:
@@ -102,6 +137,7 @@ def _entries(path: Path) -> dict[str, dict[str, Any]]:
 
 def _entry(path: Path, child: str, values: Mapping[str, Any]) -> CameraEntry:
     source, known = _source(path, f", entry '{child}'"), {field.name for field in fields(CameraEntry)}
+    values = {name: as_text(value) for name, value in values.items()}
     schema.checked({name: value for name, value in values.items() if name not in known}, dict[str, Note], source)
     return schema.checked({name: value for name, value in values.items() if name in known}, CameraEntry, source)
 

@@ -3,6 +3,7 @@
 calibrate_scene_camera board  board.png                  the board, to print
 calibrate_scene_camera record images/                  move the arm; each rest is an image (Ctrl-C ends)
 calibrate_scene_camera solve  images/ calibration.yaml
+calibrate_scene_camera mounted mountings.yaml          say that the camera was taken off, moved or knocked just then
 """
 
 import argparse
@@ -15,6 +16,8 @@ from rich.console import Console
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files.calibration_file import write_calibration
+from vital_core.files.camera_mounting import CLOCKS_APART, write_mounting
+from vital_core.files.date_text import moment_of, now
 from vital_core.files.safe_file import write_bytes
 from vital_perception.calibration.board import Board
 from vital_perception.calibration.calibration_session import PARENTS, CalibrationFolder, Found, find_camera
@@ -25,6 +28,8 @@ TOPICS = {
     "scene": ("/camera/camera/color/image_raw", "/camera/camera/color/camera_info"),
     "wrist": ("/wrist_camera/image_raw", "/wrist_camera/camera_info"),
 }
+# As the cameras' own nodes name them.
+FRAMES = {"scene": "camera_color_optical_frame", "wrist": "wrist_camera_optical_frame"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,13 +46,18 @@ def parser() -> argparse.ArgumentParser:
     solve.add_argument("folder", type=Path)
     solve.add_argument("file", type=Path, help="calibration file; its other entries stay")
     d = Board()
+    mounted = commands.add_parser(
+        "mounted", help="say since when the camera hangs there: older calibrations are refused"
+    )
+    mounted.add_argument("file", type=Path, help="mounting file; its other entries stay")
+    mounted.add_argument("--at", default="", help="ISO 8601, such as 2026-11-20T09:30 (default: this moment)")
     for command in (board, record, solve):
         command.add_argument("--columns", type=int, default=d.columns, help="squares (default %(default)s)")
         command.add_argument("--rows", type=int, default=d.rows, help="squares (default %(default)s)")
         command.add_argument("--square", type=float, default=d.square_m, help="side, m (default %(default)s)")
         command.add_argument("--marker", type=float, default=d.marker_m, help="side, m (default %(default)s)")
         command.add_argument("--dictionary", default=d.dictionary, help="(default %(default)s)")
-    for command in (record, solve):
+    for command in (record, solve, mounted):
         command.add_argument(
             "--mount",
             choices=tuple(PARENTS),
@@ -75,6 +85,21 @@ def _solve(arguments: argparse.Namespace, board: Board, console: Console) -> int
     write_calibration(arguments.file, found.child, found.parent, found.hand_eye.x, found.notes())
     console.print(report(found))
     console.print(f"written to {arguments.file}")
+    if found.recorded_at is None:
+        console.print("these images do not say when they were taken, so neither does the file (measured_at)")
+    return 0
+
+
+def _mounted(arguments: argparse.Namespace, console: Console) -> int:
+    try:
+        at = moment_of(arguments.at) if arguments.at else now()
+    except ValueError as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"--at {error}") from error
+    if at > now() + CLOCKS_APART:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"--at {at.isoformat(sep=' ')} has not come yet, expected the past")
+    frame = FRAMES[arguments.mount]
+    write_mounting(arguments.file, frame, at)
+    console.print(f"{frame}: mounted at {at.isoformat(sep=' ', timespec='seconds')}, written to {arguments.file}")
     return 0
 
 
@@ -100,6 +125,8 @@ def run(arguments: list[str]) -> int:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     values = parser().parse_args(arguments)
     try:
+        if values.command == "mounted":
+            return _mounted(values, console)
         board = Board(values.columns, values.rows, values.square, values.marker, values.dictionary)
         if values.command == "record":
             return _record(values, board, console)

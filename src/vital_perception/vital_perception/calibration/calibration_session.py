@@ -1,6 +1,6 @@
 """A folder of calibration images with the arm's joints at each, and what is found from it.
 
-camera.json      the lens: matrix, model, distortion, and the frame of the camera
+camera.json      the lens: matrix, model, distortion, the frame of the camera, and when the recording began
 poses.json       [{picture: pose_000.png, joints_rad: [7 numbers]}, ...]
 pose_000.png ...
 """
@@ -20,6 +20,7 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import BASE_FRAME, TCP_FRAME
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
+from vital_core.files.date_text import Date, moment_of, now
 from vital_core.files.image_file import read_image
 from vital_core.files.safe_file import write_bytes, write_json
 from vital_core.files.schema import Finite, Name, Source, Vector3
@@ -38,12 +39,17 @@ PARENTS = {"scene": BASE_FRAME, "wrist": TCP_FRAME}
 
 @dataclass(frozen=True)
 class LensFile:
-    """`camera.json`: frame of the camera, lens as in sensor_msgs/CameraInfo."""
+    """`camera.json`: frame of the camera, lens as in sensor_msgs/CameraInfo, when the recording began (ISO 8601)."""
 
     frame: Name
     matrix: tuple[Vector3, Vector3, Vector3]
     model: Name
     distortion: Annotated[tuple[Finite, ...], Meta(max_length=14)]
+    recorded_at: Date | None = None
+
+    def __post_init__(self) -> None:
+        if self.recorded_at is not None:
+            moment_of(self.recorded_at)
 
 
 @dataclass(frozen=True)
@@ -56,20 +62,26 @@ class PoseRow:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: pose of ``child`` in ``parent``, and in which images the board was not seen."""
+    """What was found: pose of ``child`` in ``parent``, and in which images the board was not seen.
+
+    recorded_at: when the images were begun, as ISO 8601; None: the folder does not say.
+    """
 
     parent: str
     child: str
     hand_eye: HandEye
     images: tuple[str, ...]
     without_board: tuple[str, ...]
+    recorded_at: str | None = None
 
     def notes(self) -> dict[str, float | int | str]:
         """For the calibration file."""
+        measured = {} if self.recorded_at is None else {"measured_at": self.recorded_at}
         return {
             "residual_mm": round(1000 * self.hand_eye.rms_m, 2),
             "uncertainty_mm": round(1000 * self.hand_eye.uncertainty_m, 2),
             "poses": len(self.images),
+            **measured,
         }
 
 
@@ -86,6 +98,7 @@ class CalibrationFolder:
             "matrix": lens.matrix.tolist(),
             "model": lens.model,
             "distortion": lens.distortion.tolist(),
+            "recorded_at": now().isoformat(timespec="seconds"),
         }
         write_json(self.folder / LENS_FILE, value)
         write_json(self.folder / POSES_FILE, [])
@@ -100,6 +113,10 @@ class CalibrationFolder:
         write_bytes(self.folder / name, data.tobytes())
         write_json(self.folder / POSES_FILE, [*poses, {"picture": name, "joints_rad": [float(q) for q in joints_rad]}])
         return name
+
+    def recorded_at(self) -> str | None:
+        """When the recording began, as ISO 8601; None where that was not kept."""
+        return self._read(LENS_FILE, LensFile).recorded_at
 
     def lens(self) -> tuple[Lens, str]:
         """The lens and the camera's frame."""
@@ -145,4 +162,5 @@ def find_camera(folder: CalibrationFolder, board: Board, mount: str) -> Found:
             seen.append((name, t_base_tcp, t_camera_board))
     arm = [pose_of.inverse(pose) if mount == "wrist" else pose for _, pose, _ in seen]
     result = solve(arm, [pose for _, _, pose in seen])
-    return Found(PARENTS[mount], child, result, tuple(name for name, _, _ in seen), tuple(missed))
+    images = tuple(name for name, _, _ in seen)
+    return Found(PARENTS[mount], child, result, images, tuple(missed), folder.recorded_at())
