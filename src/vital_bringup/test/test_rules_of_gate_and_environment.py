@@ -14,7 +14,7 @@ from vital_control.gate.verdict import Judgement, Verdict
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD, TCP_FRAME
-from vital_core.command_rules import STEP_ROUNDING, CommandRules
+from vital_core.command_rules import STEP_ROUNDING, CommandRules, Refusal
 from vital_core.observation import Action
 from vital_core.owner import Owner
 from vital_core.task import Task, load_task
@@ -93,22 +93,28 @@ PLACES = st.tuples(*[st.floats(-0.1, 1.1)] * 3)
 @example((0.5, 0.5, 0.5), made((1, 0, 0), 1.0 + 0.5 * STEP_ROUNDING / TASK.max_step_m, (0, 0, 0), 1.0))
 @example((0.5, 0.5, 1.02), made((0, 0, 1), 0.9, (0, 0, 0), 1.0))  # outside, comes back (z of the tool is down)
 @example((0.5, 0.5, 1.02), made((0, 0, -1), 0.9, (0, 0, 0), 1.0))  # outside, further out
+@example((0.5, 0.5, 0.01), made((1, 0, 1), 1.0, (0, 0, 0.2), 1.0))  # down through the floor of the box
+@example((0.5, 0.0, 0.0), made((0, 1, 1), 1.0, (0, 0, 0), 1.0))  # in an edge of it
 @example((0.5, 0.5, 0.5), made((0, 0, 0), 0.0, (0, 0, 0), 1.2))
 @example((0.5, 0.5, 0.5), made((0, 0, 0), 0.0, (0, 0, 0), 1.04))
 def test_same_verdict(env: VitalEnv, fractions: tuple[float, ...], action: Action) -> None:
     joints = joints_at(place(fractions))
     env.world.place_arm(joints)
     rules, measured = CommandRules(TASK), env.world.t_base_tcp()
-    expected = rules.refuse_action(action)
-    if expected is None:
-        expected = rules.refuse_motion(measured, measured @ action.delta_tcp, TASK.period_s)
-    judgement, refused = verdict_of_gate(TASK, env.world.joints_rad, action), env.carry_out(action)
-    if expected is not None:
+    expected = rules.refuse_action(action) or rules.admit_motion(measured, measured @ action.delta_tcp, TASK.period_s)
+    judgement, carried = verdict_of_gate(TASK, env.world.joints_rad, action), env.carry_out(action)
+    refused = carried.refused
+    if isinstance(expected, Refusal):
         assert judgement.text == refused == expected.text
         return
     assert refused in ("", OUT_OF_REACH)
     # The gate looks at the joints' whole way too.
     assert judgement.accepted or judgement.verdict in OF_THE_WAY
+    if judgement.accepted and not refused:
+        assert judgement.projected == (carried.projected_m > 0.0) == (expected.projected_m > 0.0)
+        executed = expected.executed(action, measured).to_array()
+        np.testing.assert_allclose(judgement.executed.to_array(), executed, atol=1e-12)
+        np.testing.assert_allclose(carried.action.to_array(), executed, atol=1e-12)
     if all(0.2 < f < 0.8 for f in fractions) and np.linalg.norm(action.rotation_rad) < 0.5 * TASK.max_step_rad:
         assert judgement.accepted and refused == ""
 
@@ -118,7 +124,7 @@ def test_refused_command_leaves_the_gripper_where_it_is() -> None:
     try:
         env.reset(seed=0)
         far = Action(np.array([1.0, 0.0, 0.0]), np.zeros(3), 1.0)
-        assert env.carry_out(far) and env.world.gripper_closed == pytest.approx(0.0, abs=1e-3)
-        assert env.carry_out(Action(np.zeros(3), np.zeros(3), 1.0)) == "" and env.world.gripper_closed > 0.1
+        assert env.carry_out(far).refused and env.world.gripper_closed == pytest.approx(0.0, abs=1e-3)
+        assert env.carry_out(Action(np.zeros(3), np.zeros(3), 1.0)).refused == "" and env.world.gripper_closed > 0.1
     finally:
         env.close()

@@ -38,6 +38,7 @@ def trials(draw: st.DrawFn) -> Trial:
         jitter_p99_ms=draw(MEASURED),
         commands_sent=draw(COUNT),
         commands_rejected=draw(COUNT),
+        commands_projected=draw(COUNT),
     )
 
 

@@ -21,7 +21,7 @@ class Skills:
 
     def __init__(self, *, localize=None, reach=None, policy=None, truth=True):
         self.localize_error, self.reach_error, self.truth = localize, reach, truth
-        self.policy_run = policy or PolicyRun(True, ErrorCode.OK, "", 40, 1, 11.0, 19.0, 1.5)
+        self.policy_run = policy or PolicyRun(True, ErrorCode.OK, "", 40, 1, 3, 11.0, 19.0, 1.5)
         self.calls = []
 
     def localize(self, prompt, task):
@@ -54,7 +54,7 @@ def test_success_goes_through_all_phases_and_measures_each():
     assert done.success and done.completed and done.phase is Phase.DONE
     assert done.localization_error_m == pytest.approx(0.005)
     assert done.reach_error_m == pytest.approx(0.0005)
-    assert (done.commands_sent, done.commands_rejected) == (40, 1)
+    assert (done.commands_sent, done.commands_rejected, done.commands_projected) == (40, 1, 3)
 
 
 def test_without_truth_the_robots_own_error_is_reported_and_the_rest_is_null():
@@ -128,7 +128,7 @@ def test_report_holds_every_trial_and_the_summary(tmp_path):
         "duration_s",
     }
     keys |= {"tick_median_ms", "tick_p99_ms", "jitter_p99_ms"}
-    keys |= {"commands_sent", "commands_rejected"}
+    keys |= {"commands_sent", "commands_rejected", "commands_projected"}
     assert keys <= set(written["trials"][0])
 
 

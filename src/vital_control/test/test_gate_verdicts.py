@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Vector3
 
 from vital_control.gate.limits import Limits, gate_parameters
 from vital_control.gate.verdict import Judgement, Mode, Verdict
+from vital_control.gate_messages import state_message
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.command_rules import BOX_MARGIN_M
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task, load_task
 from vital_interfaces.msg import GateState
@@ -59,14 +63,59 @@ def test_stale_commands_are_refused_by_ros_time(rig):
     rig.send_expecting(Verdict.ACCEPTED)
 
 
-def test_target_out_of_the_box_is_refused(make_rig, task):
+def over_the_floor(task, height_m: float) -> np.ndarray:
+    """Joints of a TCP so high over the box's floor, pointing down."""
     start = kinematics.forward(HOME_RAD)
-    start[2, 3] = task.workspace_lower_m[2] + 0.004
-    rig = make_rig(kinematics.solve(start, HOME_RAD))
+    start[2, 3] = task.workspace_lower_m[2] + height_m
+    return kinematics.solve(start, HOME_RAD)
+
+
+def test_target_below_the_box_is_brought_onto_its_floor_and_counted(make_rig, task):
+    rig = make_rig(over_the_floor(task, 0.004))
     rig.own()
-    text = rig.send_expecting(Verdict.OUT_OF_BOX, translation_m=np.array([0.0, 0.0, 0.01]))
-    assert "0.014" in text and "0.020" in text
-    rig.send_expecting(Verdict.ACCEPTED, translation_m=np.array([0.0, 0.0, 0.0035]))
+    judgement = rig.send(translation_m=np.array([0.0, 0.0, 0.01]))
+    assert judgement.accepted and judgement.projected and "6.5 mm beyond" in judgement.text
+    np.testing.assert_allclose(judgement.executed.translation_m, [0.0, 0.0, 0.004 - BOX_MARGIN_M], atol=2e-5)
+    rig.wait(1.0)
+    assert kinematics.forward(rig.set_point())[2, 3] == pytest.approx(
+        task.workspace_lower_m[2] + BOX_MARGIN_M, abs=1e-4
+    )
+    rig.send_expecting(Verdict.ACCEPTED, translation_m=np.array([0.0, 0.0, -0.005]))
+    report = rig.gate.report(rig.now_s)
+    assert (report.accepted, report.rejected, report.projected) == (2, 0, 1)
+    assert report.counts["projected onto the box"] == 1
+
+
+def test_state_tells_what_was_carried_out_of_a_projected_command_and_of_that_alone(make_rig, task):
+    rig = make_rig(over_the_floor(task, 0.004))
+    rig.own()
+    judgement = rig.send(translation_m=np.array([0.003, 0.0, 0.01]))
+    state = state_message(rig.gate.report(rig.now_s), Time())
+    assert state.projected_last and state.projected == 1
+    executed = state.executed_translation_m
+    np.testing.assert_allclose([executed.x, executed.y, executed.z], judgement.executed.translation_m)
+    rig.wait(1 / 6)
+    rig.send_expecting(Verdict.ACCEPTED, translation_m=np.array([0.0, 0.0, -0.003]))
+    state = state_message(rig.gate.report(rig.now_s), Time())
+    assert not state.projected_last and state.projected == 1 and state.executed_translation_m == Vector3()
+
+
+def test_commands_into_the_floor_slide_along_it(make_rig, task):
+    rig = make_rig(over_the_floor(task, 0.06))
+    rig.own()
+    start = kinematics.forward(rig.set_point())
+    judgements = []
+    for _ in range(18):
+        judgements.append(rig.send(translation_m=np.array([0.004, 0.006, 0.02])))
+        rig.wait(1 / 6)
+    rig.wait(1.0)
+    refused = [j.text for j in judgements if not j.accepted]
+    assert len(refused) <= 1, refused
+    moved = kinematics.forward(rig.set_point())[:3, 3] - start[:3, 3]
+    assert np.hypot(*moved[:2]) > 0.9 * (18 - len(refused)) * np.hypot(0.004, 0.006)
+    assert moved[2] == pytest.approx(BOX_MARGIN_M - 0.06, abs=1e-3)
+    track = kinematics.tcp_positions(rig.track()[:, 1:])
+    assert track[:, 2].min() >= task.workspace_lower_m[2] - 1e-5
 
 
 def test_arm_outside_the_box_may_only_go_back_in(make_rig):

@@ -6,11 +6,11 @@ joint trajectories that end at rest, so that a late command, a dead owner or a d
 
 | verdict | got | expected, what to do |
 |---|---|---|
-| ACCEPTED | a command within every limit | it is carried out |
+| ACCEPTED | a command within every limit, or beyond the task's box alone | it is carried out, in the box or along it |
 | NOT_OWNER | a sender without the arm, or without its acquisition's token | `/vital/acquire_control` first |
 | NOT_FINITE | NaN or infinity | finite numbers |
 | STALE | past valid_until, or too old or future a stamp (ROS time) | a fresh command; clocks that agree |
-| OUT_OF_BOX | the target, or the way to it, leaves the task's box | a target in the box; outside already: further in |
+| OUT_OF_BOX | a trajectory leaves the task's box; an arm outside it comes no nearer | a goal in the box; further in |
 | STEP_TOO_LARGE | more translation or rotation than one command may have | the task's max_step_m, max_step_rad |
 | JOINT_LIMIT | a joint, or the gripper, beyond its range | another way |
 | UNREACHABLE | no smooth way of the arm to the target | another target |

@@ -96,6 +96,7 @@ def state_message(gate: GateReport, stamp: Time) -> GateState:
         hold_reason=gate.hold_reason,
         accepted=gate.accepted,
         rejected=gate.rejected,
+        projected=gate.projected,
         holds=gate.holds,
         joint_state_age_s=gate.joint_state_age_s,
         tactile_age_s=gate.tactile_age_s,
@@ -106,6 +107,9 @@ def state_message(gate: GateReport, stamp: Time) -> GateState:
         workspace_lower_m=vector_message(task.workspace_lower_m),
         workspace_upper_m=vector_message(task.workspace_upper_m),
     )
+    if gate.last.projected and gate.last.executed is not None:
+        message.projected_last = True
+        message.executed_translation_m = vector_message(gate.last.executed.translation_m)
     message.header.stamp = stamp
     message.header.frame_id = "link_base"
     return message

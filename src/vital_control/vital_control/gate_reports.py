@@ -46,6 +46,9 @@ class GateReports:
         self._judging_s.append(took_s)
         self.say_change()
         last = self._last.last
+        if last.projected:
+            text = f"command {self._last.last_judged_seq} of '{owner}' is {last.text}"
+            self._node.get_logger().info(text, throttle_duration_sec=5.0)
         if not last.accepted:
             text = f"refused command {self._last.last_judged_seq} of '{owner}', {last.verdict.name}: {last.text}"
             self._node.get_logger().warning(text, throttle_duration_sec=1.0)

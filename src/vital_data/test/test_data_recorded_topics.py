@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import BASE_FRAME, HOME_RAD
+from vital_core.command_rules import BOX_MARGIN_M
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.files.ros_messages import type_name
 from vital_data.files.streams import TYPES
@@ -27,13 +28,14 @@ from vital_data.recording.recorded_topics import (
     TARGET,
     TOPICS,
     TcpPoses,
+    box_of,
     delta_of,
     pose_bytes,
     reader_of,
 )
 from vital_data.recording.recording_state import FAULTS, state_message
 from vital_data.recording.versions import software_versions
-from vital_interfaces.msg import EndEffectorDelta, RecordingState
+from vital_interfaces.msg import EndEffectorDelta, GateState, RecordingState
 
 STAMP = Time(sec=12, nanosec=345)
 numbers = st.tuples(*[st.floats(-2.0, 2.0)] * 3)
@@ -121,6 +123,21 @@ def test_target_is_the_commands_delta_from_the_pose_measured_when_it_came(joints
     assert (measured, target, stamp) == (POSE, TARGET, Time(sec=13))
     np.testing.assert_allclose(tcp, kinematics.forward(joints), atol=1e-9)
     np.testing.assert_allclose(goal, kinematics.forward(joints) @ delta, atol=1e-9)
+
+
+def test_target_beyond_the_workspace_box_is_recorded_where_the_gate_brings_it():
+    put, at = Put(), kinematics.forward(HOME_RAD)[:3, 3]
+    gate = GateState()
+    assert box_of(gate) is None, "no box was named"
+    for corner, values in ((gate.workspace_lower_m, at - 0.01), (gate.workspace_upper_m, at + 0.2)):
+        corner.x, corner.y, corner.z = values.tolist()
+    put.poses.on_joints(HOME_RAD, STAMP)
+    put.poses.on_gate(box_of(gate), STAMP)
+    put.poses.on_command(pose_of.from_vector((0.0, 0.0, 0.03), (0.0, 0.0, 0.1)), STAMP)  # the tool's z is down
+    goal = put.rows[-1][2]
+    np.testing.assert_allclose(goal[:3, 3], at + np.array([0.0, 0.0, BOX_MARGIN_M - 0.01]), atol=1e-9)
+    turned = kinematics.forward(HOME_RAD) @ pose_of.from_vector(np.zeros(3), (0.0, 0.0, 0.1))
+    np.testing.assert_allclose(goal[:3, :3], turned[:3, :3], atol=1e-9)
 
 
 def test_without_joints_a_command_has_no_target_and_outside_a_recording_nothing_is_put():

@@ -68,10 +68,11 @@ def test_steps_are_stored_in_their_order_and_a_persons_with_where_the_arm_went(t
     stored: list[ReplayStep] = []
     rollout, pose = Rollout(stored.append), HOME
     for number, (owner, motion) in enumerate(ticks):
+        rollout.judged(None)
         rollout.tick(step(number, owner), pose)
-        waiting = owner == Owner.TELEOP
-        assert len(stored) == number + 1 - waiting, "a step of the policy's is complete at once"
+        assert len(stored) == number, "a step is complete at the next tick"
         pose = moved(pose, motion)
+    rollout.judged(None)
     rollout.end(step(len(ticks), Owner.POLICY), pose)
     assert [s.stamp_ns for s in stored] == list(range(len(ticks) + 1))
     for found, (owner, motion) in zip(stored, ticks, strict=False):
@@ -82,10 +83,29 @@ def test_steps_are_stored_in_their_order_and_a_persons_with_where_the_arm_went(t
             assert found.executed[6] == found.base[6], "the gripper stays the base policy's"
 
 
+def test_what_the_workspace_box_left_of_a_command_is_what_was_executed():
+    stored: list[ReplayStep] = []
+    rollout, left_m = Rollout(stored.append), np.array([0.01, 0.0, 0.002])
+    rollout.tick(step(1, Owner.POLICY), HOME)
+    owners = (Owner.POLICY, Owner.TELEOP, Owner.POLICY)
+    for number, (owner, judged_m) in enumerate(zip(owners, (left_m, None, left_m), strict=True), start=2):
+        rollout.judged(judged_m)
+        rollout.tick(step(number, owner), HOME)
+    rollout.judged(left_m)
+    rollout.end(step(5, Owner.POLICY), HOME)
+    executed = [s.executed for s in stored]
+    np.testing.assert_allclose(executed[0], [*left_m, *[0.002] * 4], atol=1e-7)
+    np.testing.assert_allclose(executed[1], [0.004] * 7, atol=1e-7)
+    np.testing.assert_allclose(executed[2][:6], 0.0, atol=1e-7, err_msg="the arm did not move while a person had it")
+    np.testing.assert_allclose(executed[3], [*left_m, *[0.008] * 4], atol=1e-7)
+    np.testing.assert_allclose(executed[4], [0.01] * 7, atol=1e-7)
+
+
 def test_a_persons_step_needs_to_know_where_the_arm_is_and_a_policys_does_not():
     stored: list[ReplayStep] = []
     rollout = Rollout(stored.append)
     rollout.tick(step(0, Owner.POLICY), None)
+    rollout.judged(None)
     with pytest.raises(VitalError, match="no joint states come") as refused:
         rollout.tick(step(1, Owner.TELEOP), None)
     assert refused.value.code is ErrorCode.SENSOR_FAULT
@@ -143,13 +163,14 @@ class Acting:
 def test_what_is_stored_is_what_was_seen_answered_and_sent(residual):
     acting = Acting(residual, finish_m=np.array([0.45, 0.01, 0.17]))
     results = [acting.run() for _ in range(3)]
-    for number, (stored, result) in enumerate(zip(acting.kept.steps, results, strict=True)):
+    assert len(acting.kept.steps) == 2, "what became of the third command is known at the next tick"
+    acting.episode.finish(EpisodeEnd(True, ErrorCode.OK, "the time is up"))
+    for number, (stored, result) in enumerate(zip(acting.kept.steps, results, strict=False)):
         np.testing.assert_array_equal(stored.executed, result.tick.executed)
         np.testing.assert_allclose(stored.base + stored.residual, result.action.to_array(), atol=1e-7)
         assert (stored.stamp_ns, stored.owner, stored.tactile_ut[0]) == (number, Owner.POLICY, 10.0 * number)
         assert (stored.foreground is None) == bool(number % 2)
         assert stored.distance_m == pytest.approx(0.04)
-    acting.episode.finish(EpisodeEnd(True, ErrorCode.OK, "the time is up"))
     last = acting.kept.steps[-1]
     assert len(acting.kept.steps) == 4 and not last.residual.any()
     np.testing.assert_array_equal(last.executed, last.base)
@@ -161,6 +182,8 @@ def test_a_tick_without_a_fit_observation_leaves_no_step(residual):
     acting.episode.note(acting.tick.run())
     assert acting.kept.steps == [] and acting.noise.after == 3
     acting.run()
+    acting.episode.note(acting.tick.run(), np.array([0.01, 0.0, 0.0]))
+    assert acting.kept.steps[0].executed[0] == np.float32(0.01)
     assert len(acting.kept.steps) == 1 and math.isnan(acting.kept.steps[0].distance_m)
 
 
@@ -177,7 +200,8 @@ def test_nothing_is_explored_while_a_person_has_the_arm_and_the_steps_go_on_coun
     z, base = residual[1].predict(IMAGE[None], np.full((1, 15), 10.0, np.float32))[1], calm.tick.base[None]
     normalised = torch.from_numpy(residual[1].checkpoint.normaliser.normalise_actions(base))
     np.testing.assert_allclose(calm.tick.offset, residual[0].offset(z, normalised)[0], atol=1e-5)
-    assert [s.owner for s in acting.kept.steps] == [Owner.POLICY, Owner.TELEOP, Owner.POLICY]
+    acting.episode.finish(EpisodeEnd(True, ErrorCode.OK, "the time is up"))
+    assert [s.owner for s in acting.kept.steps[:-1]] == [Owner.POLICY, Owner.TELEOP, Owner.POLICY]
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_replay_that_dies_ends_the_episode_and_keeps_what_it_acknowledged(tmp_
     robot.wait_for_policy()
     robot.place(1)
     handle = robot.goal(seed=1)
-    wait_until(lambda: robot.commands >= 4, "the policy's commands")
+    wait_until(lambda: robot.commands >= 5, "the policy's commands")
     nodes.kill(REPLAY)
     result = robot.result(handle)
     assert not result.completed and result.error_code in (ErrorCode.NODE_LOST, ErrorCode.TIMEOUT)

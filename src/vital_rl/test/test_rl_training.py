@@ -18,11 +18,12 @@ from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.learner import learning
 from vital_rl.learner.episode_log import read_lines
 from vital_rl.learner.learning import STATE, ResidualLearner, configure
-from vital_rl.learner.training import ResidualTraining
+from vital_rl.learner.training import ResidualTraining, play_episode
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import offsets_of
 from vital_rl.residual.features import FeatureCache, variants_of
+from vital_rl.residual.networks import Exploration
 from vital_rl.residual.residual import (
     Residual,
     ResidualSettings,
@@ -64,6 +65,26 @@ def test_a_standing_base_policy_learns_to_reach_what_it_can_only_feel(tmp_path, 
     policy = ResidualPolicy(LocalPolicy(checkpoint), training.learner.residual())
     actions = [policy.tick(Observation(*_seen_at(x))).executed[0] for x in (-0.05, 0.05)]
     assert actions[0] > 0.004 and actions[1] < -0.004
+
+
+class Walled(Slide):
+    """A slide whose box lets an action go 4 mm."""
+
+    def step(self, action):
+        executed = np.array([np.clip(action[0], -0.004, 0.004), *action[1:]], np.float32)
+        *seen, info = super().step(executed)
+        return *seen, {**info, "projected_m": abs(executed[0] - action[0]), "executed": executed}
+
+
+def test_an_action_that_the_box_cut_short_is_stored_as_it_was_carried_out(checkpoint):
+    policy = ResidualPolicy(LocalPolicy(checkpoint), drawn(ResidualLearner(small_config(), checkpoint).residual()))
+    stored: list[ReplayStep] = []
+    play_episode(Walled(), policy, 3, Exploration(0.6, 0.3, 400), 0, stored.append)
+    asked = np.array([s.base + s.residual for s in stored[:-1]])
+    executed = np.array([s.executed for s in stored[:-1]])
+    assert (np.abs(asked[:, 0]) > 0.005).any() and (np.abs(asked[:, 0]) < 0.004).any()
+    np.testing.assert_array_equal(executed[:, 0], np.clip(asked[:, 0], np.float32(-0.004), np.float32(0.004)))
+    np.testing.assert_array_equal(executed[:, 1:], asked[:, 1:])
 
 
 def _seen_at(x):

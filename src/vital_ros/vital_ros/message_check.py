@@ -155,6 +155,8 @@ def known_gate_state(message: GateState) -> GateState:
     """The gate's state, when its mode is one that there is."""
     if message.mode > GateState.LATCHED:
         raise refusal(f"mode is {message.mode}, expected {GateState.IDLE} to {GateState.LATCHED}")
+    executed = message.executed_translation_m
+    within("executed translation, m,", (executed.x, executed.y, executed.z), FARTHEST_M)
     return message
 
 

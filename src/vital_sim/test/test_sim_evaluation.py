@@ -148,7 +148,7 @@ class Quick:
 
     def info(self, outcome):
         return {"outcome": outcome, "variant": 0, "refused": "", "depth_m": 0.001 * self.seed, "lateral_m": 0.0,
-                "travel_m": 0.0}  # fmt: skip
+                "projected_m": 0.0, "travel_m": 0.0}  # fmt: skip
 
     def step(self, action):
         self.at += 1

@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
+from vital_core.arm import kinematics
 from vital_core.task import load_task, task_names
 from vital_sim.gym.env import SUCCESS_HELD_S, VitalEnv
 from vital_sim.world.fixtures import CARD_READER
@@ -167,10 +168,26 @@ def test_gripper_a_little_beyond_its_stroke_means_the_end_of_it(env, gripper, ac
     assert env.world.gripper_closed == 1.0
 
 
-def test_action_out_of_the_box_is_refused_and_one_towards_it_is_not(env):
+def test_action_out_of_the_box_is_carried_out_along_it(env):
     env.reset(seed=0)
     edge_m = env.task.workspace_upper_m[1]
     env.world.place_tcp(pose_of.point_down([0.45, edge_m - 0.005, 0.2]))
+    before = env.world.t_base_tcp()
+    # The hand points down: its y is the base's, turned round.
+    *_, info = env.step(np.array([0.01, -0.02, 0, 0, 0, 0, 1.0]))
+    assert info["refused"] == "" and info["projected_m"] == pytest.approx(0.0155, abs=2e-4)
+    sent = kinematics.forward(env.world.commanded_joints)
+    np.testing.assert_allclose((sent - before)[:2, 3], [0.01, 0.0045], atol=2e-4)
+    np.testing.assert_allclose(info["executed"], [0.01, -0.0045, 0, 0, 0, 0, 1.0], atol=2e-4)
+    *_, info = env.step(np.array([0, 0.02, 0, 0, 0, 0, 1.0]))
+    assert info["refused"] == "" and info["projected_m"] == 0.0
+    np.testing.assert_allclose(info["executed"], [0, 0.02, 0, 0, 0, 0, 1.0], atol=1e-7)
+
+
+def test_an_arm_outside_the_box_may_come_nearer_alone(env):
+    env.reset(seed=0)
+    edge_m = env.task.workspace_upper_m[1]
+    env.world.place_tcp(pose_of.point_down([0.45, edge_m + 0.025, 0.2]))
     # The hand points down: its y is the base's, turned round.
     for sideways_m, word in ((-0.02, "the box of usb_insertion"), (0.02, "")):
         before = env.world.t_base_tcp()

@@ -272,7 +272,7 @@ class Counting:
 
     def info(self, outcome):
         return {"outcome": outcome, "variant": 0, "refused": "no" if self.at == 1 else "", "depth_m": 0.0,
-                "lateral_m": 0.0, "travel_m": 0.0}  # fmt: skip
+                "projected_m": 0.01 * (self.at > 1), "lateral_m": 0.0, "travel_m": 0.0}  # fmt: skip
 
     def step(self, action):
         assert action[0] == self.at, "the memory of another episode was used"
@@ -304,6 +304,7 @@ def test_any_environment_is_evaluated_and_each_trial_has_a_memory_of_its_own(see
     for t in done:
         assert t.success == (t.seed % 2 == 0) and t.failure == ("" if t.success else "missed")
         assert t.steps == 3 + t.seed % 3 == t.episode_return and t.actions_refused == 1
+        assert t.actions_projected == t.steps - 1
     assert policy.calls <= sum(t.steps for t in done)
 
 

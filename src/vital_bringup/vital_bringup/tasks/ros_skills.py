@@ -176,6 +176,7 @@ class RosSkills:
             message=message,
             commands_sent=r.commands_sent,
             commands_rejected=_grown(before, after, "rejected"),
+            commands_projected=_grown(before, after, "projected"),
             tick_median_ms=r.tick_median_ms,
             tick_p99_ms=r.tick_p99_ms,
             jitter_p99_ms=r.jitter_p99_ms,

@@ -42,6 +42,7 @@ class PolicyRun:
     message: str
     commands_sent: int = 0
     commands_rejected: int = 0
+    commands_projected: int = 0
     tick_median_ms: float = math.nan
     tick_p99_ms: float = math.nan
     jitter_p99_ms: float = math.nan
@@ -117,4 +118,5 @@ def _with_policy(record: Trial, run: PolicyRun) -> Trial:
         jitter_p99_ms=run.jitter_p99_ms,
         commands_sent=run.commands_sent,
         commands_rejected=run.commands_rejected,
+        commands_projected=run.commands_projected,
     )

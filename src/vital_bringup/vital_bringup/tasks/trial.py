@@ -26,7 +26,8 @@ class Trial:
     """A trial's record. Errors in m, durations in s, tick figures in ms; NaN where nothing was measured.
 
     pixel: (u, v) in the colour image. localization_error_m: located point to true target. reach_error_m:
-    TCP at the end of the reach to the sampled start pose. phase: the last one entered.
+    TCP at the end of the reach to the sampled start pose. phase: the last one entered. commands_projected: carried out
+    along the workspace box, as their targets left it.
     """
 
     trial: int
@@ -46,6 +47,7 @@ class Trial:
     jitter_p99_ms: float = math.nan
     commands_sent: int = 0
     commands_rejected: int = 0
+    commands_projected: int = 0
 
     def failed(self, code: ErrorCode, message: str) -> "Trial":
         """This trial, ended by a failure."""
@@ -82,6 +84,8 @@ class Trial:
             )
         if self.commands_rejected:
             parts.append(f"{self.commands_rejected} of {self.commands_sent} commands refused")
+        if self.commands_projected:
+            parts.append(f"{self.commands_projected} of {self.commands_sent} commands along the workspace box")
         text = ", ".join(parts)
         return f"{text}: {self.message}" if self.message and not self.success else text
 

@@ -157,12 +157,13 @@ def _fresh(command: Command, situation: Situation) -> Judgement | None:
 
 
 def _action(command: Command, situation: Situation) -> Judgement | None:
-    return judgement_on(situation.limits.rules.refuse_action(command.action))
+    refusal = situation.limits.rules.refuse_action(command.action)
+    return None if refusal is None else judgement_on(refusal)
 
 
-def judgement_on(refusal: Refusal | None) -> Judgement | None:
+def judgement_on(refusal: Refusal) -> Judgement:
     """The gate's verdict on a broken rule."""
-    return None if refusal is None else Judgement(BROKEN_RULES[refusal.rule], refusal.text)
+    return Judgement(BROKEN_RULES[refusal.rule], refusal.text)
 
 
 _CHECKS: tuple[Callable[[Command, Situation], Judgement | None], ...] = (

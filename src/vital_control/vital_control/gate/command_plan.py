@@ -1,5 +1,7 @@
 """The way an accepted command would take: planned and checked whole before the gate says yes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from vital_control.gate.command_check import Command, judgement_on
@@ -12,22 +14,53 @@ from vital_core.arm import kinematics
 from vital_core.arm.cartesian_motion import joint_waypoints
 from vital_core.arm.trajectory import Array, Trajectory
 from vital_core.arm.xarm7 import JOINT_NAMES, LOWER_RAD, UPPER_RAD
+from vital_core.command_rules import Refusal
+from vital_core.observation import Action
 from vital_core.pose import Pose
 
 ABRUPT = 2.5  # times the blend's acceleration: start, end and the path's own curvature come together
 
 
+@dataclass(frozen=True)
+class CommandPlan:
+    """The way of a command, and what of the command it is."""
+
+    way: Trajectory
+    executed: Action
+    """The command's action; where its target left the box, the one that ends on the box."""
+    projected_m: float
+    """How far the target was brought back; 0: it was in the box."""
+
+    @property
+    def judgement(self) -> Judgement:
+        """What is answered once it has been issued."""
+        if self.projected_m == 0.0:
+            return Judgement(Verdict.ACCEPTED, "carried out", self.executed)
+        text = f"carried out along the workspace box: its target was {1000 * self.projected_m:.1f} mm beyond"
+        return Judgement(Verdict.ACCEPTED, text, self.executed, projected=True)
+
+
 def plan_command(
     command: Command, measured_rad: Array, commanded_rad: Array, velocity_rad_s: Array, limits: Limits
+) -> CommandPlan | Judgement:
+    """From the commanded state to the command's target, brought onto the box where it leaves it; or why not."""
+    start, measured = kinematics.forward(commanded_rad), kinematics.forward(measured_rad)
+    admitted = limits.rules.admit_motion(start, measured @ command.action.delta_tcp, command.duration_s)
+    if isinstance(admitted, Refusal):
+        return judgement_on(admitted)
+    way = _way(start, admitted.t_base_target, command, commanded_rad, velocity_rad_s, limits)
+    if isinstance(way, Judgement):
+        return way
+    return CommandPlan(way, admitted.executed(command.action, measured), admitted.projected_m)
+
+
+def _way(
+    start: Pose, target: Pose, command: Command, commanded_rad: Array, velocity_rad_s: Array, limits: Limits
 ) -> Trajectory | Judgement:
-    """From the commanded state to the command's target, or why not.
+    """From the commanded state to the target, or why not.
 
     The motion flows on beyond the period where there is room, and comes to rest within it where there is not.
     """
-    start, target = kinematics.forward(commanded_rad), kinematics.forward(measured_rad) @ command.action.delta_tcp
-    refusal = judgement_on(limits.rules.refuse_motion(start, target, command.duration_s))
-    if refusal is not None:
-        return refusal
     waypoints = joint_waypoints(commanded_rad, target, WAYPOINTS)
     if waypoints is None:
         return _no_way(commanded_rad, start, target)

@@ -106,6 +106,7 @@ class Gate:
             hold_reason=self.hold_reason,
             accepted=tally.accepted,
             rejected=tally.rejected,
+            projected=tally.projected,
             holds=tally.holds,
             gaps=tally.gaps,
             last_gap_s=tally.last_gap_s,
@@ -219,12 +220,12 @@ class Gate:
         plan = plan_command(command, self.arm.measured, *self.arm.commanded(now_s), self.limits)
         if isinstance(plan, Judgement):
             return plan
-        self._move(plan, now_s)
+        self._move(plan.way, now_s)
         self._period_s = command.duration_s
         if self._gripper is None or abs(command.gripper - self._gripper) > GRIPPER_STEP:
             self._gripper = command.gripper
             self._grip(command.gripper)
-        return Judgement(Verdict.ACCEPTED, "carried out")
+        return plan.judgement
 
     def settling(self, now_s: float) -> bool:
         """Whether an owner without commands has the arm and it is coming to rest: worth a trajectory's wait."""

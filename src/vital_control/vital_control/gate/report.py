@@ -26,6 +26,8 @@ class GateReport:
     hold_reason: str
     accepted: int
     rejected: int
+    projected: int
+    """Of the accepted: commands that were carried out along the box, as their targets left it."""
     holds: int
     gaps: int
     """How often the gate itself stood still."""

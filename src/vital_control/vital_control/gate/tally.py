@@ -8,7 +8,8 @@ from vital_control.gate.verdict import Judgement, Verdict
 class Tally:
     """Verdicts and holds since the gate began.
 
-    last: the newest judgement. last_judged_seq: of the newest command. holds: ends of motion that nobody asked for.
+    last: the newest judgement. last_judged_seq: of the newest command. projected: commands that were carried out along
+    the workspace box, as their targets left it. holds: ends of motion that nobody asked for.
     stalls: rests on the path that may be gone on from. gaps: how often the gate itself stood still, last_gap_s for how
     long the last time.
     """
@@ -16,7 +17,7 @@ class Tally:
     def __init__(self) -> None:
         self.last = Judgement(Verdict.ACCEPTED, "no command yet")
         self.last_judged_seq = 0
-        self.holds = self.stalls = self.gaps = 0
+        self.projected = self.holds = self.stalls = self.gaps = 0
         self.last_gap_s = 0.0
         self.verdicts: Counter[Verdict] = Counter()
 
@@ -24,6 +25,7 @@ class Tally:
         """Count a judgement, and hand it on."""
         self.last = judgement
         self.verdicts[judgement.verdict] += 1
+        self.projected += judgement.projected
         return judgement
 
     def note_gap(self, gap_s: float) -> None:
@@ -46,6 +48,7 @@ class Tally:
         return {
             "accepted": self.accepted,
             "rejected": self.rejected,
+            "projected onto the box": self.projected,
             **{f"refused {v.name}": n for v, n in self.verdicts.items() if v is not Verdict.ACCEPTED},
             "holds": self.holds,
             "stalls gone on from": self.stalls,

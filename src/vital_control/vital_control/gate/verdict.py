@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from vital_core.command_rules import Rule
 from vital_core.errors import ErrorCode
+from vital_core.observation import Action
 
 
 class Verdict(IntEnum):
@@ -62,6 +63,10 @@ class Judgement:
 
     verdict: Verdict
     text: str = ""
+    executed: Action | None = None
+    """A command's action as it is carried out; None for a refusal, and for a trajectory."""
+    projected: bool = False
+    """Whether the command's target left the box and was brought back onto it."""
 
     @property
     def accepted(self) -> bool:

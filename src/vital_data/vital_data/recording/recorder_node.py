@@ -58,6 +58,7 @@ class RecorderNode(Node):
         self._derived: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], None]]] = {
             recorded.JOINTS: (joint_positions, poses.on_joints),
             recorded.COMMAND: (recorded.delta_of, poses.on_command),
+            recorded.GATE: (recorded.box_of, poses.on_gate),
         }
         for topic, kind, qos in recorded.TOPICS:
             self._listen(topic, kind, qos)

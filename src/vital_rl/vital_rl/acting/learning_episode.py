@@ -17,6 +17,7 @@ from vital_rl.acting.replay_client import OpenReplay
 from vital_rl.acting.tick import Noise, PolicyTick, TickResult
 from vital_rl.replay.step import ReplayStep
 
+Translation = NDArray[np.float64]  # (3,) m
 # Whoever cancels has seen the outcome, and the gate's stop is one: nothing would have followed.
 TERMINAL = (ErrorCode.CANCELLED, ErrorCode.FORCE_LIMIT, ErrorCode.STOPPED)
 
@@ -32,23 +33,30 @@ class Senses(Protocol):
 
 
 class Rollout:
-    """Gives each step to ``append`` as soon as it is complete.
+    """Gives each step to ``append`` as soon as it is complete: at the next tick.
 
-    A step of the policy's is complete at once: what it asked for is known. A step during which a person had the arm is
-    complete at the next tick, which tells where the arm went.
+    Then it is known what was carried out: of the policy's command, what the workspace box left of it; while a person
+    had the arm, where it went.
     """
 
     def __init__(self, append: Callable[[ReplayStep], None]) -> None:
         self._append = append
-        self._waiting: tuple[ReplayStep, Pose] | None = None
+        self._waiting: tuple[ReplayStep, Pose | None] | None = None
+
+    def judged(self, left_by_box_m: Translation | None) -> None:
+        """What became of the policy's last command: nothing else than it asked for (None), or (3,) the translation, TCP
+        frame, that was carried out of it, as the gate brought its target back onto the workspace box."""
+        if self._waiting is None or self._waiting[0].owner != Owner.POLICY:
+            return
+        (step, _), self._waiting = self._waiting, None
+        if left_by_box_m is not None:
+            step = replace(step, executed=np.append(left_by_box_m, step.executed[3:]).astype(np.float32))
+        self._append(step)
 
     def tick(self, step: ReplayStep, t_base_tcp: Pose | None) -> None:
-        """One tick; ``t_base_tcp``: where the arm was, needed while a person has it."""
+        """One tick, after `judged`; ``t_base_tcp``: where the arm was, needed while a person has it."""
         self._complete(t_base_tcp)
-        if step.owner == Owner.POLICY:
-            self._append(step)
-            return
-        self._waiting = (step, _known_pose(t_base_tcp))
+        self._waiting = (step, t_base_tcp if step.owner == Owner.POLICY else _known_pose(t_base_tcp))
 
     def end(self, last: ReplayStep, t_base_tcp: Pose | None) -> None:
         """The episode is over; ``last`` is what was seen after its last action."""
@@ -58,8 +66,8 @@ class Rollout:
     def _complete(self, t_base_tcp: Pose | None) -> None:
         if self._waiting is None:
             return
-        step, before = self._waiting
-        self._waiting = None
+        (step, before), self._waiting = self._waiting, None
+        assert before is not None, "a policy's step is complete once it is judged"
         moved = pose_of.to_vector(pose_of.inverse(before) @ _known_pose(t_base_tcp))
         self._append(replace(step, executed=np.append(moved, step.base[6]).astype(np.float32)))
 
@@ -103,16 +111,21 @@ class LearningEpisode:
         self.owner = Owner.POLICY if owner == Owner.POLICY else Owner.TELEOP
         self._noise.silent = self.owner == Owner.TELEOP
 
-    def note(self, result: TickResult) -> None:
-        """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT)."""
+    def note(self, result: TickResult, left_by_box_m: Translation | None = None) -> None:
+        """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT).
+
+        left_by_box_m: of the command before, see `Rollout.judged`.
+        """
+        self._rollout.judged(left_by_box_m)
         t_base_tcp = self._senses.t_base_tcp()
         step = self._step(result, self.owner, t_base_tcp)
         if step is not None:
             self._rollout.tick(step, t_base_tcp)
 
-    def finish(self, end: EpisodeEnd) -> None:
+    def finish(self, end: EpisodeEnd, left_by_box_m: Translation | None = None) -> None:
         """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
         self._noise.silent = True
+        self._rollout.judged(left_by_box_m)
         t_base_tcp = self._senses.t_base_tcp()
         last = self._step(self._tick.run(), Owner.POLICY, t_base_tcp)
         self._tick.noise = None

@@ -75,7 +75,7 @@ class PolicyNode(Node):
             services=services,
             watch=GateWatch(self, self._on_gate),
             replay=ReplayClient(self),
-            publish=TickPublisher(self, services, self._task, self._policy.checkpoint.sha256).publish,
+            publisher=TickPublisher(self, services, self._task, self._policy.checkpoint.sha256),
             now_ns=lambda: int(self.get_clock().now().nanoseconds),
         )
 

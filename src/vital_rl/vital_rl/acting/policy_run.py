@@ -4,6 +4,9 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.owner import Owner
@@ -19,6 +22,8 @@ from vital_rl.acting.replay_client import ReplayClient
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import finish_of
 from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, TickResult
+from vital_rl.acting.tick_publisher import TickPublisher
+from vital_ros.conversions import array_of
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import stamp_ns
 
@@ -37,8 +42,8 @@ class RunParts:
     services: EpisodeServices
     watch: GateWatch
     replay: ReplayClient
-    publish: Callable[[TickResult, TickTimes, bool], None]
-    """Says a tick, and sends its command where the last argument says so."""
+    publisher: TickPublisher
+    """Says a tick, and sends its command."""
     now_ns: Callable[[], int]
     """ROS time."""
 
@@ -102,7 +107,7 @@ class PolicyRun:
             self._prepare()
             end = self._tick_with_control(duration_s, act)
             if self._learning is not None:
-                self._learning.finish(end)
+                self._learning.finish(end, self._left_by_box_m())
         except VitalError as error:
             end = EpisodeEnd(error.code is ErrorCode.CANCELLED, error.code, error.message)
         self._learning = None
@@ -154,10 +159,18 @@ class PolicyRun:
         """Publish a tick and, unless a person has the arm, its command; whether that was sent."""
         learning = self._learning
         mine = learning is None or learning.owner == Owner.POLICY
-        self._parts.publish(result, times, mine)
+        left_by_box_m = self._left_by_box_m()
+        self._parts.publisher.publish(result, times, mine)
         if learning is not None:
-            learning.note(result)
+            learning.note(result, left_by_box_m)
             if not mine and self._gate_owner == Owner.NOBODY:
                 with contextlib.suppress(VitalError):  # the person was quicker; the next tick asks again
                     self._parts.services.acquire(self._parts.task.name)
         return mine
+
+    def _left_by_box_m(self) -> NDArray[np.float64] | None:
+        """(3,) the translation carried out of the last command, where the gate brought it back onto the box."""
+        gate = self._parts.watch.state
+        if gate is None or not gate.projected_last or gate.seq != self._parts.publisher.seq:
+            return None
+        return array_of(gate.executed_translation_m) if gate.owner in (Owner.POLICY, Owner.NOBODY) else None

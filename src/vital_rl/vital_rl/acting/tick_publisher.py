@@ -19,6 +19,11 @@ class TickPublisher:
         self._command = node.create_publisher(EndEffectorDelta, "/vital/command", 1)
         self._state = node.create_publisher(PolicyState, "/vital/policy_state", 10)
 
+    @property
+    def seq(self) -> int:
+        """Of the newest tick, and of its command."""
+        return self._seq
+
     def publish(self, result: TickResult, times: TickTimes, command: bool) -> None:
         """Say a tick, and send its action where there is one and ``command`` says so."""
         self._seq += 1

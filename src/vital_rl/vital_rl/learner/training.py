@@ -6,11 +6,13 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
 from vital_core.labeller import Labeller
 from vital_core.observation import ACTION_VALUES, Observation
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting.residual_policy import ResidualPolicy
+from vital_rl.acting.tick import Tick
 from vital_rl.learner.episode_log import EpisodeLine
 from vital_rl.learner.learning import ResidualLearner
 from vital_rl.replay.replay_store import ReplayStore
@@ -71,7 +73,7 @@ def play_episode(
     steps_before: int,
     append: Callable[[ReplayStep], Any],
 ) -> dict[str, Any]:
-    """Act until the end, every step stored before it is carried out, and what was seen last; the last info."""
+    """Act until the end, every step stored as it was carried out, and what was seen last; the last info."""
     seen, info = env.reset(seed=seed)
     policy.reset()
     terminated = truncated = False
@@ -80,12 +82,18 @@ def play_episode(
         tick = policy.tick(
             Observation(seen["image"], seen["tactile"]), exploration.noise(steps_before + count), generator
         )
-        append(_step(seen, tick.base, tick.residual, tick.executed, tick.version, info))
+        before, info_before = seen, info
         seen, _, terminated, truncated, info = env.step(tick.executed)
+        append(_step(before, tick.base, tick.residual, _carried_out(tick, info), tick.version, info_before))
         count += 1
     last = policy.tick(Observation(seen["image"], seen["tactile"]))
     append(_step(seen, last.base, np.zeros(ACTION_VALUES, np.float32), last.base, last.version, info))
     return {**info, "terminated": terminated}
+
+
+def _carried_out(tick: Tick, info: dict[str, Any]) -> NDArray[np.float32]:
+    """(7,) what was sent; where its target left the workspace box, what the box left of it."""
+    return np.asarray(info["executed"], np.float32) if info.get("projected_m", 0.0) > 0.0 else tick.executed
 
 
 def _step(seen: Any, base: Any, residual: Any, executed: Any, version: int, info: Any) -> ReplayStep:

@@ -90,6 +90,8 @@ class Trial:
     """Of the card or the block."""
     tick_median_ms: float
     """How long the policy took for an action, for all trials that ran at a time."""
+    actions_projected: int = 0
+    """Of the steps: carried out along the workspace box. Results of before were refused such actions whole."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class _Running:
         self.seen, self.info = env.reset(seed=seed)
         self.memory = policy.begin()
         self.ticks_ms: list[float] = []
-        self.total, self.refused, self.over = 0.0, 0, False
+        self.total, self.refused, self.projected, self.over = 0.0, 0, 0, False
 
     def observation(self) -> Observation:
         return Observation(self.seen["image"], self.seen["tactile"])
@@ -141,6 +143,7 @@ class _Running:
         self.ticks_ms.append(tick_ms)
         self.total += float(reward)
         self.refused += bool(self.info["refused"])
+        self.projected += self.info["projected_m"] > 0.0
         self.over = terminated or truncated
 
     def result(self) -> Trial:
@@ -152,6 +155,7 @@ class _Running:
             failure="" if outcome == "success" else outcome,
             steps=len(self.ticks_ms),
             actions_refused=self.refused,
+            actions_projected=self.projected,
             episode_return=self.total,
             depth_m=float(info["depth_m"]),
             lateral_m=float(info["lateral_m"]),

@@ -13,9 +13,12 @@ info["outcome"] is running, success, force_limit or dropped; when the time is ov
 goal), missed (it touched something else) or time_out (it touched nothing).
 
 A step follows the law of the command gate: target = measured TCP pose times the delta. An action that breaks a rule
-(`vital_core.command_rules`, the gate's own) is refused whole, the gripper too: ``info["refused"]`` says why.
+(`vital_core.command_rules`, the gate's own) is refused whole, the gripper too: ``info["refused"]`` says why. One whose
+target leaves the workspace box is carried out along it: ``info["projected_m"]`` says how far beyond it was, and
+``info["executed"]`` (7,) what was carried out (of a refused action: the action).
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -25,7 +28,7 @@ from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
-from vital_core.command_rules import CommandRules
+from vital_core.command_rules import Admitted, CommandRules, Refusal
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import WristCamera
@@ -36,11 +39,25 @@ from vital_sim.world.truth import Truth
 from vital_sim.world.variation import variants_of
 from vital_sim.world.world import World, WorldConfig
 
+STILL = Action(np.zeros(3), np.zeros(3))
+OUT_OF_REACH = "target is out of the arm's reach"
 SUCCESS_HELD_S = 0.5
 BASELINE_SAMPLES = 5
 TACTILE_RANGE_UT = 50_000.0
 TOUCHED_N = 1.0
 ENTERED_M = 0.001
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What became of an action."""
+
+    action: Action
+    """As it was carried out; of a refused one, the action itself."""
+    refused: str = ""
+    """Why it was not; empty: it was."""
+    projected_m: float = 0.0
+    """How far its target was beyond the workspace box, and so brought back onto it."""
 
 
 class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
@@ -101,11 +118,11 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             self.world.advance(0.01)
             readings.append(self.world.tactile_ut())
         self._baseline = np.median(readings, axis=0).astype(np.float32)
-        return self._observe(), self._info(self.world.truth(), "running", "")
+        return self._observe(), self._info(self.world.truth(), "running", Carried(STILL))
 
     def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
         """One control period (1/6 s)."""
-        refused = self.carry_out(Action.from_array(action))
+        carried = self.carry_out(Action.from_array(action))
         observation, truth = self._observe(), self.world.truth()
         self._success_s = self._success_s + self.task.period_s if truth.success else 0.0
         self._touched |= truth.contact_force_n > TOUCHED_N
@@ -114,7 +131,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         terminated = outcome in ("success", "force_limit", "dropped")
         over = self.world.time_s >= self.task.episode_s - 1e-6
         reward = float(succeeded) - (self._distance_m(truth) if self.dense else 0.0)
-        return observation, reward, terminated, over and not terminated, self._info(truth, outcome, refused)
+        return observation, reward, terminated, over and not terminated, self._info(truth, outcome, carried)
 
     def _outcome(self, truth: Truth, field_ut: float) -> str:
         if self._success_s >= SUCCESS_HELD_S:
@@ -129,20 +146,24 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             return "jammed"
         return "missed" if self._touched else "time_out"
 
-    def carry_out(self, action: Action) -> str:
-        """Move, or stand still and return why."""
+    def carry_out(self, action: Action) -> Carried:
+        """Move, or stand still and say why."""
         world, period_s = self.world, self.task.period_s
-        refusal = self._rules.refuse_action(action)
-        if refusal is None:
-            sent, target = kinematics.forward(world.commanded_joints), world.t_base_tcp() @ action.delta_tcp
-            refusal = self._rules.refuse_motion(sent, target, period_s)
-        way = None if refusal is not None else way_to(world, target, period_s)
-        if way is None:
+        admitted = self._admit(action)
+        way = None if isinstance(admitted, Refusal) else way_to(world, admitted.t_base_target, period_s)
+        if isinstance(admitted, Refusal) or way is None:
             world.advance(period_s)
-            return "target is out of the arm's reach" if refusal is None else refusal.text
+            return Carried(action, admitted.text if isinstance(admitted, Refusal) else OUT_OF_REACH)
+        executed = admitted.executed(action, world.t_base_tcp())
         world.command_gripper(min(1.0, max(0.0, action.gripper)))
         follow(world, way, period_s)
-        return ""
+        return Carried(executed, projected_m=admitted.projected_m)
+
+    def _admit(self, action: Action) -> Admitted | Refusal:
+        if (refusal := self._rules.refuse_action(action)) is not None:
+            return refusal
+        sent, target = kinematics.forward(self.world.commanded_joints), self.world.t_base_tcp() @ action.delta_tcp
+        return self._rules.admit_motion(sent, target, self.task.period_s)
 
     def _observe(self) -> dict[str, NDArray]:
         self._image = self._camera.render(self.world.data)
@@ -158,11 +179,13 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             apart[0] = max(0.0, -float((goal[:3, :3].T @ (truth.t_base_tip[:3, 3] - goal[:3, 3]))[0]))
         return float(apart.sum()) + max(0.0, self.task.success_travel_m - truth.travel_m)
 
-    def _info(self, truth: Truth, outcome: str, refused: str) -> dict[str, Any]:
+    def _info(self, truth: Truth, outcome: str, carried: Carried) -> dict[str, Any]:
         info = {
             "outcome": outcome,
             "variant": self.variant,
-            "refused": refused,
+            "refused": carried.refused,
+            "projected_m": carried.projected_m,
+            "executed": carried.action.to_array().astype(np.float32),
             "success": truth.success,
             "depth_m": truth.depth_m,
             "lateral_m": truth.lateral_m,
