@@ -1,5 +1,7 @@
-"""What holds for every test: signals can be tried, however the tests were started; disks can be filled."""
+"""What holds for every test: signals can be tried, however the tests were started; disks can be filled; no test process
+hears another one's nodes."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from ros_domain import own_domain
 
 # On a machine that does other things, too, the first example of a property may take longer than hypothesis allows.
 hypothesis.settings.register_profile("vital", deadline=None)
@@ -17,6 +20,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+os.environ["ROS_DOMAIN_ID"] = str(own_domain())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ros_domain import own_domain
 
 HERE = Path(__file__).resolve().parent
 PIP_ROS = HERE.parent
@@ -121,7 +122,7 @@ def environment(prefix: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         **os.environ,
         **(found if STANDS_IN else {}),
         "AMENT_PREFIX_PATH": os.pathsep.join(paths),
-        "ROS_DOMAIN_ID": str(150 + os.getpid() % 80),
+        "ROS_DOMAIN_ID": str(own_domain()),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "ROS_LOG_DIR": str(tmp_path_factory.mktemp("log")),
         "PYTHONUNBUFFERED": "1",

@@ -12,6 +12,7 @@ import pytest
 from launch import LaunchDescription
 from launch_ros.actions import Node
 from launch_testing.actions import ReadyToTest
+from ros_domain import own_domain
 
 GREETER = Path(__file__).resolve().parent / "nodes" / "greeter.py"
 
@@ -23,7 +24,7 @@ def generate_test_description():
         arguments=[str(GREETER)],
         name="host",
         parameters=[{"whom": "lab"}],
-        additional_env={"ROS_DOMAIN_ID": "149", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
+        additional_env={"ROS_DOMAIN_ID": str(own_domain(1)), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"},
     )
     return LaunchDescription([greeter, ReadyToTest()]), {"greeter": greeter}
 

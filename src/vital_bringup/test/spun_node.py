@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import inspect
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -15,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from fuzzed_nodes import NODES
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
+from ros_domain import own_domain
 
 from vital_ros.boundary import guard_parameter_services, refusals_of
 
@@ -106,7 +106,7 @@ def spun(name: str, folder: Path, make_executor: Callable[[], Executor] = Single
     """The node of this name in `fuzzed_nodes`, in a ROS domain of this process."""
     parameters = NODES[name].parameters(folder)
     arguments = [item for key, value in parameters.items() for item in ("-p", f"{key}:={value}")]
-    rclpy.init(args=["--ros-args", *arguments], domain_id=150 + os.getpid() % 60)
+    rclpy.init(args=["--ros-args", *arguments], domain_id=own_domain(4))
     try:
         threads_before = threading.enumerate()
         node = NODES[name].make(folder)

@@ -18,6 +18,7 @@ from action_client import SteadyActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -26,7 +27,7 @@ from vital_interfaces.action import ExecuteTrajectory
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import AcquireControl
 
-DOMAIN = 20 + os.getpid() % 50
+DOMAIN = own_domain()
 PATIENCE_S = 90.0
 MOVING_RAD_S, REST_RAD_S = 0.1, 0.02
 REST_WITHIN_S = 1.0

@@ -1,6 +1,5 @@
 """A task cancelled in the whole simulated system: the arm is at rest within a second, by its joints' own velocities."""
 
-import os
 import signal
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from action_msgs.msg import GoalStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 from waiting import answer_of, wait_until
 
@@ -63,7 +63,7 @@ class Person(Node):
 def person(tmp_path_factory) -> Iterator[Person]:
     folder: Path = tmp_path_factory.mktemp("cancel")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(215 + os.getpid() % 17))
+        patch.setenv("ROS_DOMAIN_ID", str(own_domain(1)))
         patch.setenv("ROS_LOG_DIR", str(folder / "log"))
         log = (folder / "launch.txt").open("w+")
         command = ["ros2", "launch", "-n", "vital_bringup", "deploy.launch.py", "trials:=0"]

@@ -10,6 +10,7 @@ import time
 import pytest
 import rclpy
 from rclpy.context import Context
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -23,7 +24,7 @@ from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
 from vital_core.clock import steady_s, wait_until
 from vital_core.errors import VitalError
 
-DOMAIN = 60 + os.getpid() % 10
+DOMAIN = own_domain()
 SLEEPS = (
     "import signal, time; signal.signal(signal.SIGINT, lambda *_: exit(0)); print('up', flush=True); time.sleep(60)"
 )

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ros_domain import own_domain
 
 TIMEOUT_S = 120
 
@@ -32,7 +33,7 @@ def deploy(tmp_path: Path, domain: int, *arguments: str) -> subprocess.Completed
     ],
 )
 def test_bad_argument_is_refused_before_anything_starts(tmp_path, arguments, words):
-    done = deploy(tmp_path, 72, *arguments)
+    done = deploy(tmp_path, own_domain(), *arguments)
     output = done.stdout + done.stderr
     assert done.returncode == 1
     for word in words:
@@ -42,14 +43,14 @@ def test_bad_argument_is_refused_before_anything_starts(tmp_path, arguments, wor
 
 @pytest.mark.skipif("ros_control" in os.environ.get("VITAL_TEST_PACKAGES", ""), reason="has ros2_control")
 def test_mock_arm_names_the_package_that_it_needs(tmp_path):
-    done = deploy(tmp_path, 72, "hardware:=mock")
+    done = deploy(tmp_path, own_domain(), "hardware:=mock")
     if done.returncode == 0:
         pytest.skip("a ROS installation with ros2_control is sourced")
     assert done.returncode == 1 and "controller_manager" in done.stdout + done.stderr
 
 
 def test_missing_checkpoint_ends_the_launch_with_its_code(tmp_path):
-    done = deploy(tmp_path, 73, f"checkpoint_dir:={tmp_path}")
+    done = deploy(tmp_path, own_domain(1), f"checkpoint_dir:={tmp_path}")
     output = done.stdout + done.stderr
     assert done.returncode == 1
     assert "NO_CHECKPOINT 30" in output and "train_bc" in output
@@ -57,7 +58,7 @@ def test_missing_checkpoint_ends_the_launch_with_its_code(tmp_path):
 
 
 def test_sentence_that_names_nothing_in_view_is_a_fault_of_its_own(tmp_path):
-    done = deploy(tmp_path, 74, "prompt:=find the banana")
+    done = deploy(tmp_path, own_domain(2), "prompt:=find the banana")
     output = done.stdout + done.stderr
     assert done.returncode == 1
     assert "NOT_IN_VIEW" in output and "Traceback" not in output
@@ -113,7 +114,7 @@ class System:
 
 @pytest.fixture
 def system(tmp_path):
-    running = System(tmp_path, 75)
+    running = System(tmp_path, own_domain(3))
     try:
         running.wait_until("/vital/run_task", "action", "list")
         running.wait_until("/vital/localize_target", "service", "list")

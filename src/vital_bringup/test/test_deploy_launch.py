@@ -14,6 +14,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from ros_domain import own_domain
 
 REPORT = Path(tempfile.mkdtemp()) / "report.json"
 
@@ -21,7 +22,7 @@ REPORT = Path(tempfile.mkdtemp()) / "report.json"
 @pytest.mark.launch_test
 @launch_testing.markers.keep_alive
 def generate_test_description():
-    os.environ["ROS_DOMAIN_ID"] = "71"
+    os.environ["ROS_DOMAIN_ID"] = str(own_domain())
     file = Path(get_package_share_directory("vital_bringup")) / "launch" / "deploy.launch.py"
     arguments = {"task": "usb_insertion", "trials": "1", "seed": "1000", "report": str(REPORT)}
     return LaunchDescription(

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from ros_domain import own_domain
 
 from vital_core.arm.arm_description import arm_description
 from vital_core.files.calibration_file import write_calibration
@@ -116,7 +117,7 @@ class System:
             "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
             "STANDIN_OUT": str(self.out),
             "STANDIN_SPAWNER": str(spawner_code),
-            "ROS_DOMAIN_ID": str(102 + os.getpid() % 100),
+            "ROS_DOMAIN_ID": str(own_domain()),
             "ROS_LOG_DIR": str(tmp_path / "log"),
         }
         self._text = (tmp_path / "launch.txt").open("w+")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from launch import LaunchContext
+from ros_domain import own_domain
 
 from vital_bringup.launching import launch_arguments
 from vital_bringup.launching.launch_arguments import unknown_argument
@@ -20,7 +21,7 @@ DEPLOY = "/share/vital_bringup/launch/deploy.launch.py"
 
 
 def launch(tmp_path: Path, *words: str) -> tuple[int, str]:
-    environment = {**os.environ, "ROS_DOMAIN_ID": "59", "ROS_LOG_DIR": str(tmp_path / "log")}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(own_domain()), "ROS_LOG_DIR": str(tmp_path / "log")}
     command = ["ros2", "launch", *words]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+from ros_domain import own_domain
 
 from vital_data.dataset.dataset import load_demonstrations
 from vital_data.files.session import Session
@@ -13,7 +14,7 @@ TIMEOUT_S = 240
 
 def record(folder, *arguments):
     command = ["ros2", "launch", "vital_bringup", "record.launch.py", f"session:={folder}", *arguments]
-    environment = {**os.environ, "ROS_DOMAIN_ID": "74", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(own_domain()), "PYTHONUNBUFFERED": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 

@@ -18,6 +18,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.time import Time
+from ros_domain import own_domain
 from waiting import wait_until
 
 from vital_bringup.tasks.task_run import Located
@@ -131,7 +132,7 @@ def spin(executor, node: Node, stopping: threading.Event) -> threading.Thread:
 @pytest.fixture(scope="module")
 def running() -> Iterator[Skills]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(110 + os.getpid() % 40))
+        patch.setenv("ROS_DOMAIN_ID", str(own_domain()))
         rclpy.init()
         skills, server, stopping = Skills(), TaskServer(), threading.Event()
         skills.server = server

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+from ros_domain import own_domain
 
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.shipped import checkpoint_folder
@@ -15,7 +16,7 @@ TIMEOUT_S = 240
 
 def train(folder, *arguments):
     command = ["ros2", "launch", "vital_bringup", "residual_training.launch.py", f"folder:={folder}", *arguments]
-    environment = {**os.environ, "ROS_DOMAIN_ID": "73", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(own_domain()), "PYTHONUNBUFFERED": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 

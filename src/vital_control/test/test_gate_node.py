@@ -20,6 +20,7 @@ from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from waiting import answer_of, rest_of, stays, wait_until
@@ -145,7 +146,7 @@ class ArmNode(Node):
 @pytest.fixture(scope="module")
 def domain() -> int:
     """A ROS domain of this module's own."""
-    return 1 + (os.getpid() * 7 + 3) % 100
+    return own_domain()
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import rclpy
 from rclpy.node import Node
+from ros_domain import own_domain
 from waiting import wait_until
 
-DOMAIN = 1 + (os.getpid() * 11 + 5) % 100
+DOMAIN = own_domain()
 PATIENCE_S = 60.0
 GATE = [sys.executable, "-m", "vital_control.gate_node", "--ros-args"]
 

@@ -11,6 +11,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.serialization import serialize_message
+from ros_domain import own_domain
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
@@ -26,7 +27,7 @@ from vital_data.files.streams import IMAGE_TOPIC, TYPES, Stream
 from vital_interfaces.msg import EndEffectorDelta
 
 TASK = "usb_insertion"
-DOMAIN = 20 + os.getpid() % 80
+DOMAIN = own_domain()
 FRAMES = 40
 # A listener that wants everything surely, and what was said before it came.
 LATCHED = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

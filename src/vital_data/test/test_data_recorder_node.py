@@ -11,6 +11,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 
 from vital_core.errors import ErrorCode
 from vital_data.convert.messages import JOINT_TOPIC, messages_of
@@ -21,7 +22,7 @@ from vital_interfaces.msg import RecordingState
 from vital_interfaces.srv import FinishEpisode, StartEpisode
 from vital_ros.conversions import time_message
 
-DOMAIN = 20 + os.getpid() % 80
+DOMAIN = own_domain()
 TASK = "usb_insertion"
 SENSORS = ("/wrist_camera/image_raw", "/anyskin/tactile", JOINT_TOPIC)
 # Measured pose and target are the recorder's own.

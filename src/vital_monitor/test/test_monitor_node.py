@@ -1,6 +1,5 @@
 """The monitor over real DDS, with a WebSocket client in the place of a browser."""
 
-import os
 import socket
 import subprocess
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from page_client import PageClient
+from ros_domain import own_domain
 from stack_for_pages import COMMAND, Running
 from websockets.exceptions import ConnectionClosed
 
@@ -250,7 +250,7 @@ def test_many_reloads_leave_nothing_behind(running) -> None:
 
 
 def test_without_a_stack_the_page_says_so(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(20 + (os.getpid() + 40) % 80))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(own_domain(1)))
     here = Running(tmp_path, with_stack=False)
     try:
         page = here.page()
@@ -262,7 +262,7 @@ def test_without_a_stack_the_page_says_so(tmp_path, monkeypatch) -> None:
 
 
 def test_an_address_beyond_this_machine_ends_it_with_one_line(monkeypatch) -> None:
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(own_domain()))
     done = subprocess.run([*COMMAND, "-p", "host:=0.0.0.0"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "[BAD_PARAMETER 11]" in done.stderr and "ssh -L" in done.stderr
     assert "Traceback" not in done.stderr

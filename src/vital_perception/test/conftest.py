@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ros_domain import own_domain
 
 from vital_perception.anyskin.anyskin_protocol import encode
 
@@ -97,4 +98,4 @@ def sensor(unplugged: SensorOnPty) -> SensorOnPty:
 @pytest.fixture(scope="session")
 def domain() -> int:
     """A ROS domain of these tests' own."""
-    return 1 + (os.getpid() * 11 + 5) % 100
+    return own_domain()

@@ -17,6 +17,7 @@ from vital_policy.cloning.engine import engine
 from vital_policy.cloning.loss import action_groups, chunk_loss, relative_weights
 from vital_policy.cloning.trainer import METHODS, PRESETS, TrainConfig, Trainer, learning_rate, split_holdout
 from vital_policy.network.transformer import TransformerConfig
+from vital_policy.precision import fastest_precision
 
 GROUPS = ((0, 1), (2,), (3, 4, 5), (6,))
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**31))
@@ -218,7 +219,7 @@ def test_options_take_the_place_of_the_presets_settings(method):
     assert (config.seed, config.holdout_episodes, config.coarse_iterations) == (4, 0, 7)
     assert (config.policy.touch, config.background_share) == METHODS[method]
     untold = train_bc.configure(options("--method", method))
-    assert untold == PRESETS["cpu"].with_method(method)
+    assert untold == dataclasses.replace(PRESETS["cpu"].with_method(method), precision=fastest_precision())
 
 
 def test_an_option_that_cannot_be_is_a_bad_parameter():

@@ -1,10 +1,10 @@
 """Small networks are slower on several threads."""
 
-import os
 from pathlib import Path
 
 import pytest
 import torch
+from ros_domain import own_domain
 from slide import still
 
 torch.set_num_threads(1)
@@ -20,7 +20,7 @@ def checkpoint_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def own_ros_domain(monkeypatch):
     """A ROS domain that no other test process uses."""
-    domain = 100 + os.getpid() % 50  # another one than of the nodes that are spun in this process
+    domain = own_domain(1)  # another one than of the nodes that are spun in this process
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     return domain

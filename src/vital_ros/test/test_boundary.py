@@ -1,11 +1,10 @@
 """What is refused is counted, said and shown, and the node goes on; what went wrong half-way is not held up."""
 
-import os
-
 import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
@@ -22,7 +21,7 @@ GOOD = JointState(name=list(JOINT_NAMES), position=[0.1] * 7)
 @pytest.fixture
 def node():
     context = Context()
-    rclpy.init(context=context, domain_id=150 + os.getpid() % 60)
+    rclpy.init(context=context, domain_id=own_domain())
     made = Node("boundary", context=context)
     yield made
     made.destroy_node()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ros_domain import own_domain
 
 from vital_ros.process.network import network_settings
 from vital_ros.qos import IMAGES
@@ -36,7 +37,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     tmp_path.chmod(0o777)
     ours = (*network_settings({}).variables, "ROS_STATIC_PEERS")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    environment |= {"ROS_DOMAIN_ID": str(1 + os.getpid() % 100), "HOME": str(tmp_path), "ROS_LOG_DIR": str(tmp_path)}
+    environment |= {"ROS_DOMAIN_ID": str(own_domain()), "HOME": str(tmp_path), "ROS_LOG_DIR": str(tmp_path)}
     processes: list[subprocess.Popen] = []
 
     def popen(role: str, *prefix: str) -> subprocess.Popen:

@@ -1,6 +1,5 @@
 """ROS parameters from a dataclass: what is declared, what is taken, what is refused and how."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from ros_domain import own_domain
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_ros.parameters import declare, described
@@ -39,7 +39,7 @@ class Everything:
 
 @pytest.fixture(scope="module", autouse=True)
 def ros() -> Iterator[None]:
-    rclpy.init(domain_id=60 + os.getpid() % 40)
+    rclpy.init(domain_id=own_domain())
     yield
     rclpy.shutdown()
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ros_domain import own_domain
 
 from vital_ros.process import shared_memory
 from vital_ros.process.shared_memory import SHARED_MEMORY, free_dead_segments
@@ -16,7 +17,7 @@ HOLDER = Path(__file__).with_name("segment_holder.py")
 
 
 def started() -> subprocess.Popen:
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(1 + os.getpid() % 100), "VITAL_NETWORK": "loopback"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(own_domain()), "VITAL_NETWORK": "loopback"}
     environment.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
     process = subprocess.Popen(
         [sys.executable, str(HOLDER)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -12,6 +12,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -21,7 +22,7 @@ from vital_interfaces.msg import SimTruth, TactileArray
 from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_ros.message_check import stamp_ns
 
-DOMAIN = "76"
+DOMAIN = str(own_domain())
 ENVIRONMENT = {**os.environ, "ROS_DOMAIN_ID": DOMAIN}
 PATIENCE_S = 90.0  # with a start on a busy machine
 COMMAND = [sys.executable, "-m", "vital_sim.ros.sim_node", "--ros-args"]

@@ -1,6 +1,5 @@
 """The scripted operator on the graph, over real DDS: it moves for the scene that it sees, and for no other."""
 
-import os
 import time
 
 import numpy as np
@@ -9,6 +8,7 @@ import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from ros_domain import own_domain
 
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import BASE_FRAME
@@ -100,7 +100,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def spun(world):
-    rclpy.init(domain_id=150 + os.getpid() % 60)
+    rclpy.init(domain_id=own_domain(1))
     made = Graph(world.truth())
     yield made
     made.close()

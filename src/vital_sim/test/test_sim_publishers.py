@@ -1,6 +1,5 @@
 """What the simulator says on the graph, over real DDS: stamps, frames and units that belong together, told in time."""
 
-import os
 import time
 from types import SimpleNamespace
 
@@ -11,6 +10,7 @@ from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from tf2_msgs.msg import TFMessage
 
@@ -104,7 +104,7 @@ class Listener:
 
 @pytest.fixture(scope="module")
 def graph():
-    rclpy.init(domain_id=150 + os.getpid() % 60)
+    rclpy.init(domain_id=own_domain(1))
     made = Listener()
     yield made
     made.executor.shutdown()

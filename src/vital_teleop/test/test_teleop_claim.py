@@ -1,12 +1,12 @@
 """The arm asked for and given back, buttons told: over real DDS, with a gate that answers when the test lets it."""
 
-import os
 from collections.abc import Callable
 
 import pytest
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from ros_domain import own_domain
 
 from vital_core.clock import steady_s
 from vital_interfaces.msg import GateState, TeleopEvent
@@ -17,7 +17,7 @@ from vital_teleop.device import Button
 from vital_teleop.teleop_messages import OWNER
 
 PATIENCE_S = 20.0
-DOMAIN = 1 + (os.getpid() * 13 + 3) % 100
+DOMAIN = own_domain()
 
 
 class Gate(Node):

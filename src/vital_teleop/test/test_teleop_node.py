@@ -14,6 +14,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 from waiting import rest_of, stays, wait_until
 
@@ -22,7 +23,7 @@ from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.msg import GateState, OperatorInput, TeleopEvent, TeleopState
 from vital_ros.qos import LATCHED
 
-DOMAIN = "143"
+DOMAIN = str(own_domain())
 ENVIRONMENT = dict(os.environ, ROS_DOMAIN_ID=DOMAIN)
 
 

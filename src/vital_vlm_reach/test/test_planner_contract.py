@@ -18,6 +18,7 @@ import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from ros_domain import own_domain
 
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
@@ -83,7 +84,7 @@ class Planners:
 @pytest.fixture(scope="module")
 def planners(tmp_path_factory) -> Iterator[Planners]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
+        patch.setenv("ROS_DOMAIN_ID", str(own_domain()))
         planners = Planners(tmp_path_factory.mktemp("moveit"))
         try:
             yield planners
@@ -194,7 +195,7 @@ def test_a_motion_that_is_not_what_was_asked_for_is_refused(planners, monkeypatc
 def test_without_the_node_the_planner_says_so(planners, monkeypatch):
     monkeypatch.setattr("vital_ros.calls.SERVED_S", 0.3)
     alone = Context()
-    rclpy.init(context=alone, domain_id=1 + int(os.environ["ROS_DOMAIN_ID"]))
+    rclpy.init(context=alone, domain_id=own_domain(1))
     node = rclpy.create_node("alone", context=alone)
     try:
         with pytest.raises(VitalError, match="/vital/plan_reach") as refusal:

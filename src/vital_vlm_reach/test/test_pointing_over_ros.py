@@ -1,11 +1,11 @@
 """The reach node with a model server, over real DDS and HTTP: a point in the base frame, or a code and no motion."""
 
-import os
 import time
 
 import numpy as np
 import pytest
 from pointing_server import drips, fails, html, serving
+from ros_domain import own_domain
 from test_vlm_reach_node import SOCKET, Session
 
 from vital_core.errors import ErrorCode
@@ -24,7 +24,7 @@ def server():
 @pytest.fixture(scope="module")
 def session(server, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
+        patch.setenv("ROS_DOMAIN_ID", str(own_domain()))
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv(KEY, SECRET)

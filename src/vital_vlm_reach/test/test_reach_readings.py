@@ -1,6 +1,5 @@
 """Work beside the executor, and joint readings that come, lie, stop and settle: over real DDS."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -10,6 +9,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
+from ros_domain import own_domain
 from sensor_msgs.msg import JointState
 
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
@@ -17,7 +17,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_vlm_reach.arm_calls import JointReadings
 from vital_vlm_reach.background import in_background
 
-DOMAIN = 1 + (os.getpid() * 17 + 9) % 100
+DOMAIN = own_domain()
 PATIENCE_S = 20.0
 
 

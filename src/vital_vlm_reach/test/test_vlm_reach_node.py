@@ -1,6 +1,5 @@
 """The node over real DDS: a camera, an arm and a gate here, the node in a process of its own."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from rclpy.duration import Duration
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from ros_domain import own_domain
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -292,7 +292,7 @@ class Session:
 @pytest.fixture(scope="module")
 def session(tmp_path_factory) -> Iterator[Session]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
+        patch.setenv("ROS_DOMAIN_ID", str(own_domain()))
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("OMP_NUM_THREADS", "1")
         session = Session(tmp_path_factory.mktemp("reach"))
@@ -631,7 +631,7 @@ def test_an_interrupt_during_a_reach_stops_the_arm_and_leaves_no_traceback(sessi
     ],
 )
 def test_a_bad_parameter_ends_the_node_with_one_line(parameter, told, monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(own_domain()))
     command = [sys.executable, "-m", "vital_vlm_reach.vlm_reach_node", "--ros-args", "-p", *parameter.split()]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 2
