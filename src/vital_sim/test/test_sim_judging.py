@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.task import load_task, task_names
-from vital_sim.gym.env import SUCCESS_HELD_S, VitalEnv
+from vital_sim.gym.env import VitalEnv
+from vital_sim.gym.outcome import SUCCESS_HELD_S, Judge, Outcome
 from vital_sim.world.fixtures import CARD_READER
 from vital_sim.world.variation import EXACT
 from vital_sim.world.world import World, WorldConfig
@@ -110,13 +111,15 @@ def ends(env, before_s=0.05):
 
 def test_success_is_called_when_it_has_lasted_and_not_before(env):
     start(env, [0.0, 0.0, -env.task.success_depth_m - 0.0005])
-    steps = int(np.ceil(SUCCESS_HELD_S / env.task.period_s))
+    steps = 1 + int(np.ceil(SUCCESS_HELD_S / env.task.period_s - 1e-6))
+    first_s = env.world.time_s + env.task.period_s
     outcomes = []
     for _ in range(steps):
         _, reward, terminated, truncated, info = env.step(STILL)
         assert info["success"] and not truncated
         outcomes.append((info["outcome"], terminated, reward > 0.5))
     assert outcomes == [("running", False, False)] * (steps - 1) + [("success", True, True)]
+    assert env.world.time_s - first_s == pytest.approx(SUCCESS_HELD_S, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,78 @@ def test_success_that_has_not_lasted_when_the_time_is_over_is_none(env):
     start(env, [0.0, 0.0, -env.task.success_depth_m - 0.0005])
     _, reward, terminated, truncated, info = ends(env)
     assert info["success"] and (terminated, truncated) == (False, True)
-    assert info["outcome"] == "jammed" and reward <= 0.0
+    assert info["outcome"] == "late" and reward <= 0.0
+
+
+def judged(world, *tips_in_target_m, table_m=None):
+    """What an episode comes to that ends with the last of these states; a block's table is so far below it."""
+    judge, task = Judge(world.task), world.task
+    for number, tip_m in enumerate(tips_in_target_m):
+        world.reset(0)
+        put_target(world, tip_m)
+        if table_m is not None:
+            raise_block(world, table_m[number])
+        time_s = task.episode_s - 0.1 * (len(tips_in_target_m) - 1 - number)
+        outcome = judge.see(world.truth(), time_s, inside=world.inside(), field_ut=0.0, dropped=False)
+    return outcome
+
+
+def raise_block(world, height_m):
+    """The block stays, and counts as lifted by so much."""
+    where_m = world.site_pose("target_opening")[:3, 3]
+    world.place_target(where_m - [0.0, 0.0, height_m], 0.0)
+    world.data.joint("block").qpos[2] += height_m
+    world.advance(world.model.opt.timestep)
+
+
+IN_HAND = -0.027
+
+
+@pytest.mark.parametrize(
+    ("tips_m", "lifted_m", "outcome"),
+    [
+        ([(0.013, 0.0, IN_HAND)], [0.18], Outcome.ASKEW),  # hangs 18 cm in the air, 13 mm aside
+        ([(0.0, 0.0, IN_HAND)], [0.18], Outcome.LATE),
+        ([(0.0, 0.0, IN_HAND)], [0.03], Outcome.NOT_LIFTED),
+        ([(0.02, 0.0, IN_HAND)], [0.0], Outcome.NOT_LIFTED),
+        ([(0.0, 0.0, IN_HAND), (0.0, 0.0, 0.05)], [0.03, 0.0], Outcome.SLIPPED_OUT),
+        ([(0.03, 0.0, IN_HAND)], [0.0], Outcome.TIME_OUT),  # beside it
+    ],
+)
+def test_how_a_block_was_not_picked(worlds, tips_m, lifted_m, outcome):
+    assert judged(worlds["pick_block"], *tips_m, table_m=lifted_m) is outcome
+
+
+ENTRY_M = CARD_READER.entry_m
+LOW = -load_task("card_swipe").success_depth_m - 0.002
+
+
+@pytest.mark.parametrize(
+    ("tips_m", "outcome"),
+    [
+        ([(ENTRY_M + 0.02, 0.0, LOW)], Outcome.JAMMED),
+        ([(ENTRY_M + 0.2, 0.0, LOW)], Outcome.TIME_OUT),  # 20 cm beyond its reader, where it has never been in
+        ([(ENTRY_M + 0.02, 0.0, LOW), (ENTRY_M + 0.2, 0.0, LOW)], Outcome.SLIPPED_OUT),
+        ([(ENTRY_M + 0.02, 0.0, LOW), (ENTRY_M + 0.02, 0.0, 0.02)], Outcome.SLIPPED_OUT),
+        ([(ENTRY_M - 0.01, 0.0, LOW)], Outcome.TIME_OUT),
+    ],
+)
+def test_how_a_card_was_not_swiped(worlds, tips_m, outcome):
+    assert judged(worlds["card_swipe"], *tips_m) is outcome
+
+
+@pytest.mark.parametrize("task", INSERTIONS)
+@pytest.mark.parametrize(
+    ("tips_m", "outcome"),
+    [
+        ([(0.0, 0.0, -0.004)], Outcome.JAMMED),
+        ([(0.0, 0.0, -0.004), (0.0, 0.0, 0.02)], Outcome.SLIPPED_OUT),
+        ([(0.0, 0.0, 0.02)], Outcome.TIME_OUT),
+        ([(0.05, 0.0, -0.004)], Outcome.TIME_OUT),  # beside the housing
+    ],
+)
+def test_how_an_insertion_failed(worlds, task, tips_m, outcome):
+    assert judged(worlds[task], *tips_m) is outcome
 
 
 @given(st.tuples(*[st.floats(-0.05, 0.05)] * 2, st.floats(0.02, 0.1)))

@@ -22,8 +22,10 @@ from vital_sim.evaluation.evaluation import (
     run_trials,
     write_report,
 )
+from vital_sim.evaluation.report_page import KINDS
 from vital_sim.evaluation.results import METHODS, Rate, Results, name_of, paper_rate
 from vital_sim.evaluation.workers import make_env, portions
+from vital_sim.gym.outcome import FAILURES
 from vital_sim.world.variation import SETTINGS
 
 CELL = Cell("usb_insertion", "in_domain", 100, 4, {"sha256": "a" * 64, "method": "m", "ensemble_decay": 0.1})
@@ -225,8 +227,12 @@ def test_failures_are_tabled_by_kind_over_all_settings():
         for setting, kind in zip(SETTINGS, ("missed", "jammed", "jammed", "dropped"), strict=True)
     ])  # fmt: skip
     head, _, row, _ = report.failure_table(results)
-    assert head == "|  | task | trials | missed | jammed | dropped | force limit | time out |"
-    assert row == "| ViTaL-BC | usb_insertion | 12 | 2 | 4 | 2 | 0 | 0 |"
+    assert head == "|  | task | trials | jammed | missed | dropped |"
+    assert row == "| ViTaL-BC | usb_insertion | 12 | 4 | 2 | 2 |"
+
+
+def test_every_kind_of_failure_has_a_column_and_a_colour():
+    assert set(KINDS) == set(FAILURES)
 
 
 def test_pairs_are_tabled_task_by_task_and_setting_by_setting():

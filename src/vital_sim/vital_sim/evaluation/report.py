@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vital_core.errors import VitalError
 from vital_core.files import safe_file
-from vital_sim.evaluation.report_page import page
+from vital_sim.evaluation.report_page import KINDS, page
 from vital_sim.evaluation.results import Results, name_of, paper_rate
 from vital_sim.world.variation import SETTINGS
 
@@ -46,7 +46,9 @@ def setting_table(results: Results, setting: str) -> list[str]:
 
 def failure_table(results: Results) -> list[str]:
     """How trials fail, all settings together."""
-    kinds = ("missed", "jammed", "dropped", "force_limit", "time_out")
+    found = {k for m in results.methods for t in results.tasks for s in SETTINGS
+             for k in (results.report(t, s, m) or {"failures": {}})["failures"]}  # fmt: skip
+    kinds = [kind for kind in KINDS if kind in found]
     rows = []
     for method in results.methods:
         for task in results.tasks:

@@ -16,6 +16,10 @@ COLOURS = {"baku": "#8f9bb3", "visk": "#3f8fd2", "vital_bc": "#1b7f5a", "rlpd": 
 KINDS = {
     "force_limit": "#c0392b",
     "jammed": "#e08e45",
+    "slipped_out": "#b5651d",
+    "askew": "#6b8e23",
+    "not_lifted": "#4c7a9c",
+    "late": "#2f9e8f",
     "missed": "#e5c558",
     "dropped": "#7d5ba6",
     "time_out": "#9aa5b1",

@@ -5,12 +5,11 @@
 | action | (7,) float32: TCP-frame translation (m), rotation vector (rad), gripper (0 open, 1 closed) |
 | observation | image (128, 128, 3) uint8 RGB; tactile (15,) float32, µT, field minus the episode's baseline |
 | reward | 1 when the episode succeeds, otherwise 0; with ``dense`` minus the L1 distance (m) of tip to goal |
-| terminated | success that has lasted `SUCCESS_HELD_S`, touch beyond the task's limit, or the object lost |
+| terminated | success that has lasted `outcome.SUCCESS_HELD_S`, touch beyond the task's limit, or the object lost |
 | truncated | the task's episode length is over |
 
 info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
-info["outcome"] is running, success, force_limit or dropped; when the time is over jammed (in the target, short of the
-goal), missed (it touched something else) or time_out (it touched nothing).
+info["outcome"] is one of `outcome.Outcome`.
 
 A step follows the law of the command gate: target = measured TCP pose times the delta. An action that breaks a rule
 (`vital_core.command_rules`, the gate's own) is refused whole, the gripper too: ``info["refused"]`` says why. One whose
@@ -32,6 +31,7 @@ from vital_core.command_rules import Admitted, CommandRules, Refusal
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import WristCamera
+from vital_sim.gym.outcome import Judge, Outcome
 from vital_sim.world.look import SceneConfig
 from vital_sim.world.motion import follow, way_to
 from vital_sim.world.tactile import largest_field_ut
@@ -41,11 +41,8 @@ from vital_sim.world.world import World, WorldConfig
 
 STILL = Action(np.zeros(3), np.zeros(3))
 OUT_OF_REACH = "target is out of the arm's reach"
-SUCCESS_HELD_S = 0.5
 BASELINE_SAMPLES = 5
 TACTILE_RANGE_UT = 50_000.0
-TOUCHED_N = 1.0
-ENTERED_M = 0.001
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         self._camera = WristCamera(self.world.model, self.task)
         self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
         self._baseline = np.zeros(TACTILE_VALUES, np.float32)
-        self._success_s = 0.0
-        self._touched = False
+        self._judge = Judge(self.task)
         step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
         low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
@@ -112,39 +108,30 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             self.world.stage(chosen.scene, chosen.variation)
         self.world.begin(episode)
         self._camera.reset(episode)
-        self._success_s, self._touched = 0.0, False
+        self._judge.begin()
         readings = []
         for _ in range(BASELINE_SAMPLES):
             self.world.advance(0.01)
             readings.append(self.world.tactile_ut())
         self._baseline = np.median(readings, axis=0).astype(np.float32)
-        return self._observe(), self._info(self.world.truth(), "running", Carried(STILL))
+        return self._observe(), self._info(self.world.truth(), Outcome.RUNNING, Carried(STILL))
 
     def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
         """One control period (1/6 s)."""
         carried = self.carry_out(Action.from_array(action))
         observation, truth = self._observe(), self.world.truth()
-        self._success_s = self._success_s + self.task.period_s if truth.success else 0.0
-        self._touched |= truth.contact_force_n > TOUCHED_N
-        outcome = self._outcome(truth, largest_field_ut(observation["tactile"]))
-        succeeded = outcome == "success"
-        terminated = outcome in ("success", "force_limit", "dropped")
+        outcome = self._judge.see(
+            truth,
+            self.world.time_s,
+            inside=self.world.inside(),
+            field_ut=largest_field_ut(observation["tactile"]),
+            dropped=self.world.dropped,
+        )
+        succeeded = outcome is Outcome.SUCCESS
+        terminated = outcome in (Outcome.SUCCESS, Outcome.FORCE_LIMIT, Outcome.DROPPED)
         over = self.world.time_s >= self.task.episode_s - 1e-6
         reward = float(succeeded) - (self._distance_m(truth) if self.dense else 0.0)
         return observation, reward, terminated, over and not terminated, self._info(truth, outcome, carried)
-
-    def _outcome(self, truth: Truth, field_ut: float) -> str:
-        if self._success_s >= SUCCESS_HELD_S:
-            return "success"
-        if field_ut > self.task.tactile_limit_ut:
-            return "force_limit"
-        if self.world.dropped:
-            return "dropped"
-        if self.world.time_s < self.task.episode_s - 1e-6:
-            return "running"
-        if truth.depth_m > ENTERED_M and truth.lateral_m < 2 * self.task.success_lateral_m:
-            return "jammed"
-        return "missed" if self._touched else "time_out"
 
     def carry_out(self, action: Action) -> Carried:
         """Move, or stand still and say why."""
@@ -179,9 +166,9 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             apart[0] = max(0.0, -float((goal[:3, :3].T @ (truth.t_base_tip[:3, 3] - goal[:3, 3]))[0]))
         return float(apart.sum()) + max(0.0, self.task.success_travel_m - truth.travel_m)
 
-    def _info(self, truth: Truth, outcome: str, carried: Carried) -> dict[str, Any]:
+    def _info(self, truth: Truth, outcome: Outcome, carried: Carried) -> dict[str, Any]:
         info = {
-            "outcome": outcome,
+            "outcome": str(outcome),
             "variant": self.variant,
             "refused": carried.refused,
             "projected_m": carried.projected_m,

@@ -26,6 +26,7 @@ from vital_sim.world.truth import Truth
 from vital_sim.world.variation import Variation, variation_of
 
 SERVO_PERIOD_S = 0.004
+ENTERED_M = 0.001
 
 
 @dataclass(frozen=True)
@@ -288,10 +289,19 @@ class World:
     def _engaged(self, depth_m: float, lateral_m: float) -> bool:
         """Whether the object is in the target as deep and as straight as success asks for."""
         in_it = depth_m >= self.task.success_depth_m and lateral_m <= self.task.success_lateral_m
-        if not isinstance(self.fixture, CardReader):
-            return in_it
-        x_m = float(self._tip_in_target()[0])
-        return in_it and 0.0 <= x_m - self.fixture.entry_m <= self.fixture.slot_m[0] + self.fixture.card_m[0]
+        return in_it and self._along_the_slot(float(self._tip_in_target()[0]))
+
+    def inside(self) -> bool:
+        """Whether the tip is in the target, however deep, or the block between the fingers."""
+        x_m, y_m, z_m = self._tip_in_target()
+        lateral_m = abs(y_m) if self.task.skill == "swipe" else np.hypot(x_m, y_m)
+        in_it = -z_m > ENTERED_M and lateral_m < 2 * self.task.success_lateral_m
+        return bool(in_it and self._along_the_slot(x_m))
+
+    def _along_the_slot(self, x_m: float) -> bool:
+        """Whether a card's leading edge is where some of the card is between the walls; True for what has no slot."""
+        reader = self.fixture
+        return not isinstance(reader, CardReader) or 0.0 <= x_m - reader.entry_m <= reader.slot_m[0] + reader.card_m[0]
 
     def truth(self) -> Truth:
         """The state of the task as it is."""
