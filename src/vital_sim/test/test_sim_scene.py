@@ -200,3 +200,32 @@ def test_look_that_there_is_not_is_refused_with_those_that_there_are(field):
 def test_block_task_has_no_second_block_among_its_distractors():
     world = World(load_task("pick_block"), scene=SceneConfig("clutter", distractors=99))
     assert "block" not in shown_props(world.model) and "block" in world.clickable_points()
+
+
+@pytest.mark.parametrize("task", [name for name in task_names() if load_task(name).skill == "insert"])
+def test_one_sees_down_to_the_floor_of_every_slot(task):
+    """Nothing that is only seen lies across an opening: straight down from its mouth comes the floor."""
+    world = World(load_task(task))
+    connector, opening = world.fixture, world.site_pose("target_opening")
+    (hx, hy), found = np.array(connector.prong_m[:2]) / 2, np.zeros(1, np.int32)
+    for middle in connector.prong_x_m:
+        for x, y in ((0.0, 0.0), (hx, hy), (-hx, hy), (hx, -hy), (-hx, -hy)):
+            eye = opening @ np.array([middle + x, y, 0.001, 1.0])
+            depth_m = (
+                mujoco.mj_ray(world.model, world.data, eye[:3], -opening[:3, 2].copy(), None, 1, -1, found) - 0.001
+            )
+            assert world.model.geom(found[0]).name == "target_floor", world.model.geom(found[0]).name
+            assert depth_m == pytest.approx(connector.slot_depth_m, abs=1e-6)
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_what_is_only_seen_weighs_and_touches_nothing(task):
+    """What can touch are the boxes that the fixture is built of, in its place and size."""
+    world = World(load_task(task))
+    model, target = world.model, world.model.body("target").id
+    solid = {model.geom(i).name for i in range(model.ngeom) if model.geom_bodyid[i] == target and model.geom_contype[i]}
+    assert solid == {f"target_{box.name}" for box in world.fixture.target_boxes()}
+    for box in world.fixture.target_boxes():
+        geom = model.geom(f"target_{box.name}")
+        np.testing.assert_allclose(geom.pos, box.centre_m, atol=1e-9)
+        np.testing.assert_allclose(geom.size, box.half_m, atol=1e-9)

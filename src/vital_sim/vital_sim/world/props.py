@@ -11,6 +11,7 @@ BOX, CYLINDER, SPHERE, CAPSULE, ELLIPSOID = (
     mujoco.mjtGeom.mjGEOM_ELLIPSOID,
 )
 _UNSEEN = {"contype": 0, "conaffinity": 0, "mass": 0.0}
+RING_CORNERS = 64
 USUAL_CLEARANCE_M = 0.10
 TALL_CLEARANCE_M = 0.16
 LOW = ("ball", "block", "tape roll", "screwdriver")
@@ -140,7 +141,33 @@ def _add_mark(body: mujoco.MjsBody, name: str, pos: list[float], size: list[floa
     body.add_geom(name=name, type=BOX, pos=pos, size=size, rgba=rgba, **_UNSEEN)
 
 
-def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, housing_m: tuple[float, float]) -> None:
+def add_ring(
+    spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str, z_m: float, radii_m: tuple[float, float], half_z_m: float,
+    rgba: list[float],
+) -> None:  # fmt: skip
+    """A flat ring about the body's z, its middle at ``z_m``; radii: inner and outer. For seeing only."""
+    around = np.linspace(0, 2 * np.pi, RING_CORNERS, endpoint=False)
+    corners = [
+        np.stack([r * np.cos(around), r * np.sin(around), np.full(RING_CORNERS, z)], axis=1)
+        for r in radii_m
+        for z in (-half_z_m, half_z_m)
+    ]
+    here, there = np.arange(RING_CORNERS), np.roll(np.arange(RING_CORNERS), -1)
+    faces = []
+    # Inner and outer wall, lower and upper face: each a band between two of the four circles, seen from outside.
+    for a, b in ((0, 1), (3, 2), (2, 0), (1, 3)):
+        p, q = a * RING_CORNERS, b * RING_CORNERS
+        faces += [np.stack([p + here, q + here, q + there], 1), np.stack([p + here, q + there, p + there], 1)]
+    spec.add_mesh(
+        name=name, uservert=np.concatenate(corners).ravel().tolist(), userface=np.concatenate(faces).ravel().tolist()
+    )
+    mesh = mujoco.mjtGeom.mjGEOM_MESH
+    body.add_geom(name=name, type=mesh, meshname=name, pos=[0, 0, z_m], rgba=rgba, **_UNSEEN)
+
+
+def add_housing_details(
+    spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_object: str, housing_m: tuple[float, float]
+) -> None:
     """What tells a USB port from a wall socket at a distance; beside or below the mouth, never over it."""
     x, y = housing_m[0] / 2, housing_m[1] / 2
     if held_object == "usb_stick":
@@ -162,15 +189,11 @@ def add_housing_details(body: mujoco.MjsBody, prefix: str, held_object: str, hou
         _add_mark(body, f"{prefix}_led", [-0.018, y - 0.006, 0.0004], [0.004, 0.003, 0.0005], [0.95, 0.25, 0.15, 1.0])
     elif held_object == "key":
         steel = [0.55, 0.56, 0.58, 1.0]
-        body.add_geom(
-            name=f"{prefix}_bezel", type=CYLINDER, pos=[0, 0, -0.008], size=[0.024, 0.004, 0], rgba=steel, **_UNSEEN
-        )
+        add_ring(spec, body, f"{prefix}_bezel", -0.008, (0.8 * min(x, y), 0.024), 0.004, steel)
         _add_mark(body, f"{prefix}_mark", [x - 0.004, 0, 0.0], [0.002, 0.0012, 0.0004], [0.75, 0.1, 0.1, 1.0])
     else:
         white = [0.96, 0.96, 0.94, 1.0]
-        body.add_geom(
-            name=f"{prefix}_plate", type=CYLINDER, pos=[0, 0, -0.010], size=[0.043, 0.003, 0], rgba=white, **_UNSEEN
-        )
+        add_ring(spec, body, f"{prefix}_plate", -0.010, (0.8 * min(x, y), 0.043), 0.003, white)
         for name, sign in (("a", 1.0), ("b", -1.0)):
             body.add_geom(
                 name=f"{prefix}_screw_{name}",

@@ -93,10 +93,10 @@ def _paint_target(spec: mujoco.MjSpec, held_object: str, housed: Housed) -> None
     body = spec.body("target")
     for geom in body.geoms:
         geom.rgba = _colour_of(geom.name.removeprefix("target_"), held_object)
-    _add_skirt(body, "target", held_object, housed)
+    _add_skirt(spec, body, "target", held_object, housed)
 
 
-def _add_skirt(body: mujoco.MjsBody, prefix: str, held_object: str, housed: Housed) -> None:
+def _add_skirt(spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_object: str, housed: Housed) -> None:
     x, y = housed.housing_m[0] / 2, housed.housing_m[1] / 2
     half_z = (HOUSING_HEIGHT_M + housed.skirt_top_m) / 2
     z = housed.skirt_top_m - half_z
@@ -108,7 +108,7 @@ def _add_skirt(body: mujoco.MjsBody, prefix: str, held_object: str, housed: Hous
         body.add_geom(name=f"{prefix}_skirt_y{name}", pos=[0.0, sign * y, z], size=along, **fields)
     for lining in housed.lining_boxes():
         add_box(body, prefix, lining, [0.02, 0.02, 0.02, 1.0], **UNSEEN)
-    props.add_housing_details(body, prefix, held_object, housed.housing_m)
+    props.add_housing_details(spec, body, prefix, held_object, housed.housing_m)
 
 
 def add_seen_target(spec: mujoco.MjSpec, name: str, held_object: str, housed: Housed) -> mujoco.MjsBody:
@@ -116,7 +116,7 @@ def add_seen_target(spec: mujoco.MjSpec, name: str, held_object: str, housed: Ho
     body = spec.worldbody.add_body(name=name, pos=[0.4, 0.2, 0.035])
     for box in housed.target_boxes():
         add_box(body, name, box, _colour_of(box.name, held_object), **UNSEEN)
-    _add_skirt(body, name, held_object, housed)
+    _add_skirt(spec, body, name, held_object, housed)
     return body
 
 
