@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,23 @@ from vital_rl.acting.replay_client import ReplayClient
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import finish_of
 from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, TickResult
-from vital_rl.acting.tick_publisher import TickPublisher
 from vital_ros.conversions import array_of
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import stamp_ns
 
 FIRST_READINGS_S = 2.0
 POLL_S = 0.05
+
+
+class Publishing(Protocol):
+    """What leaves the node at every tick."""
+
+    @property
+    def seq(self) -> int:
+        """Of the newest tick, and of its command."""
+
+    def publish(self, result: TickResult, times: TickTimes, command: bool) -> None:
+        """Say a tick, and send its command where there is one and ``command`` says so."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,8 @@ class RunParts:
     services: EpisodeServices
     watch: GateWatch
     replay: ReplayClient
-    publisher: TickPublisher
-    """Says a tick, and sends its command."""
+    publisher: Publishing
+    """Tells of a tick."""
     now_ns: Callable[[], int]
     """ROS time."""
 
