@@ -22,7 +22,7 @@ from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.errors import VitalError
 from vital_core.task import load_task, task_names
 from vital_sim.cameras.cameras import SceneCamera
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.variation import Variation, variation_of
 from vital_sim.world.world import World, WorldConfig
 from vital_vlm_reach.localisation.lifting import lift_pixel

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vital_core.statistics import compare_pairs, percentile, wilson_interval
+from vital_core.statistics import compare_pairs, grouped_interval, percentile, wilson_interval
 
 COUNTS = st.integers(1, 500).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 OUTCOMES = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -95,3 +95,47 @@ def test_paired_interval_is_newcombes():
     result = compare_pairs(a, b)
     assert result.difference == pytest.approx(0.20)
     assert result.interval == pytest.approx((0.0569, 0.3404), abs=5e-4)
+
+
+GROUPS = st.lists(
+    st.integers(1, 9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=2, max_size=30
+)
+
+
+@given(GROUPS)
+def test_an_interval_over_groups_holds_the_rate_and_is_no_narrower_than_wilsons(groups):
+    successes, trials = sum(s for s, _ in groups), sum(n for _, n in groups)
+    low, high = grouped_interval(groups)
+    wilson_low, wilson_high = wilson_interval(successes, trials)
+    assert 0.0 <= low <= successes / trials + 1e-12 and successes / trials <= high + 1e-12 <= 1.0 + 1e-12
+    assert low <= wilson_low + 1e-9 and high >= wilson_high - 1e-9
+
+
+def test_the_same_start_met_by_three_policies_is_one_start():
+    """Fifty starts that decide everything: three policies say no more than one."""
+    won = [(3, 3)] * 40 + [(0, 3)] * 10
+    one = wilson_interval(40, 50)
+    low, high = grouped_interval(won)
+    assert low == pytest.approx(one[0], abs=0.01) and high == pytest.approx(one[1], abs=0.01)
+    independent = [(2, 3)] * 40 + [(4, 4)] * 10
+    assert grouped_interval(independent)[0] > low
+
+
+@pytest.mark.parametrize("groups", [[], [(3, 3)], [(0, 0), (4, 5)]])
+def test_fewer_than_two_groups_say_nothing(groups):
+    assert grouped_interval(groups) == (0.0, 1.0)
+
+
+def test_all_successes_count_for_as_many_as_there_are_groups():
+    low, high = grouped_interval([(4, 4)] * 12)
+    assert high == 1.0 and low == pytest.approx(wilson_interval(12, 12, z=2.201)[0], abs=1e-3)
+
+
+def test_the_interval_covers_what_groups_are_drawn_from():
+    """Looks with rates of their own (beta, mean 0.7): the interval of looks covers, that of trials does not."""
+    rng, covered = np.random.default_rng(0), np.zeros(2)
+    for _ in range(400):
+        won = rng.binomial(10, rng.beta(1.4, 0.6, 24))
+        grouped, plain = grouped_interval([(int(s), 10) for s in won]), wilson_interval(int(won.sum()), 240)
+        covered += [low <= 0.7 <= high for low, high in (grouped, plain)]
+    assert covered[0] / 400 > 0.92 and covered[1] / 400 < 0.8

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr
+from scipy.special import bdtr, stdtrit
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -14,11 +14,34 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
         raise ValueError(f"{successes} successes of {trials} trials")
     if trials == 0:
         return 0.0, 1.0
-    rate = successes / trials
+    return _wilson(successes / trials, trials, z)
+
+
+def _wilson(rate: float, trials: float, z: float) -> tuple[float, float]:
     centre = rate + z * z / (2 * trials)
     half = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def grouped_interval(groups: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """95 % interval of a success rate over groups of (successes, trials) that share something: a start that several
+    policies met, a look in which several trials were.
+
+    Wilson's, for as many independent trials as these are worth (Rao and Scott 1992) and with Student's t for the few
+    groups. They are worth no more than they are; where all succeed or all fail, no more than there are groups.
+    """
+    counted = [(successes, trials) for successes, trials in groups if trials]
+    if any(not 0 <= successes <= trials for successes, trials in groups):
+        raise ValueError(f"groups of (successes, trials) are {list(groups)}")
+    if len(counted) < 2:
+        return 0.0, 1.0
+    trials, count = sum(n for _, n in counted), len(counted)
+    rate = sum(s for s, _ in counted) / trials
+    apart = sum((s - rate * n) ** 2 for s, n in counted)
+    binomial = rate * (1 - rate) / trials
+    effect = trials / count if binomial == 0.0 else count / (count - 1) * apart / trials**2 / binomial
+    return _wilson(rate, trials / max(1.0, effect), float(stdtrit(count - 1, 0.975)))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from vital_sim.scenery.look import HOUSING_COLOURS
 from vital_sim.world.boxes import HOUSING_HEIGHT_M, box_between
 from vital_sim.world.fixtures import BLOCK, CARD_READER, HOUSED, TARGET_NAMES, Block, CardReader, Connector
-from vital_sim.world.look import HOUSING_COLOURS
 
 MM = 0.001
 sizes_mm = st.floats(1.0, 8.0)

@@ -7,13 +7,14 @@ import vital_sim
 
 ROOT = Path(vital_sim.__file__).parent
 MAY_IMPORT = {
-    "world": set(),
+    "scenery": set(),
+    "world": {"scenery"},
     "cameras": {"world"},
-    "demonstrator": {"world", "cameras"},
-    "gym": {"world", "cameras"},
+    "demonstrator": {"scenery", "world", "cameras"},
+    "gym": {"scenery", "world", "cameras"},
     "evaluation": {"world", "cameras", "gym"},
     "validation": {"world", "demonstrator"},
-    "ros": {"world", "cameras", "demonstrator"},
+    "ros": {"scenery", "world", "cameras", "demonstrator"},
 }
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
 from vital_core.task import load_task, task_names
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.fixtures import BLOCK
-from vital_sim.world.look import SceneConfig
 from vital_sim.world.variation import EXACT, LOOK_SEEDS, PLACE_SPREAD_M, PLACES, SETTINGS, variants_of, variation_of
 from vital_sim.world.world import World
 

@@ -28,7 +28,7 @@ from vital_core.task import Task, load_task
 from vital_sim.cameras.cameras import WristCamera
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import track
 from vital_sim.world.world import World
 

@@ -17,7 +17,7 @@ from vital_sim.evaluation.evaluation import Cell, EvaluatedPolicy, Trial, finish
 from vital_sim.evaluation.failure_video import film_failures
 from vital_sim.evaluation.policies import DEFAULT_LOADER, PolicySpec
 from vital_sim.evaluation.workers import Job, over_processes, over_ray
-from vital_sim.world.variation import SETTINGS
+from vital_sim.world.variation import ALL_SETTINGS
 
 EXIT_REFUSED = 2
 log = logging.getLogger("evaluate")
@@ -31,7 +31,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--policy", type=Path, required=True, help="checkpoint, or a folder with one of the task's name"
     )
     parser.add_argument("--task", required=True, choices=task_names())
-    parser.add_argument("--setting", choices=SETTINGS, default=SETTINGS[0])
+    parser.add_argument("--setting", choices=ALL_SETTINGS, default=ALL_SETTINGS[0])
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--seed", type=int, default=20_000, help="of the first trial; use none that trained")
     parser.add_argument("--processes", type=int, default=os.cpu_count())

@@ -13,7 +13,7 @@ from vital_core.errors import VitalError
 from vital_core.files import safe_file
 from vital_sim.evaluation.report_page import KINDS, page
 from vital_sim.evaluation.results import Results, name_of, paper_rate
-from vital_sim.world.variation import SETTINGS
+from vital_sim.world.variation import ALL_SETTINGS, LOOK_SETTINGS, SETTINGS
 
 EXIT_REFUSED = 2
 TITLES = {
@@ -46,23 +46,37 @@ def setting_table(results: Results, setting: str) -> list[str]:
 
 def failure_table(results: Results) -> list[str]:
     """How trials fail, all settings together."""
-    found = {k for m in results.methods for t in results.tasks for s in SETTINGS
+    found = {k for m in results.methods for t in results.tasks for s in ALL_SETTINGS
              for k in (results.report(t, s, m) or {"failures": {}})["failures"]}  # fmt: skip
     kinds = [kind for kind in KINDS if kind in found]
     rows = []
     for method in results.methods:
         for task in results.tasks:
-            reports = [r for s in SETTINGS if (r := results.report(task, s, method))]
+            reports = [r for s in ALL_SETTINGS if (r := results.report(task, s, method))]
             if reports:
                 counts = [str(sum(r["failures"].get(kind, 0) for r in reports)) for kind in kinds]
                 rows.append([name_of(method), task, str(sum(r["finished"] for r in reports)), *counts])
     return _table(["", "task", "trials", *(kind.replace("_", " ") for kind in kinds)], rows)
 
 
+def look_table(results: Results) -> list[str]:
+    """Success over the looks that are drawn, and how far they differ; the interval takes looks, not trials, for
+    independent."""
+    rows = []
+    for method in results.methods:
+        for task in results.tasks:
+            for setting in LOOK_SETTINGS:
+                if rate := results.by_variant(task, setting, method):
+                    every = [str(sum(s == n for s, n in rate.groups)), str(sum(s == 0 for s, _ in rate.groups))]
+                    each = " ".join(f"{s}/{n}" for s, n in rate.groups)
+                    rows.append([name_of(method), task, setting.replace("_", " "), str(rate), *every, each])
+    return _table(["", "task", "setting", "success", "looks with all", "looks with none", "each look"], rows)
+
+
 def pair_table(results: Results) -> list[str]:
     """Methods on the same start states."""
     rows = []
-    for pair in sorted(results.pairs(), key=lambda p: (results.tasks.index(p.task), SETTINGS.index(p.setting))):
+    for pair in sorted(results.pairs(), key=lambda p: (results.tasks.index(p.task), ALL_SETTINGS.index(p.setting))):
         c = pair.comparison
         low, high = c.interval
         rows.append([
@@ -78,7 +92,7 @@ def cell_table(results: Results) -> list[str]:
     rows = []
     for method in results.methods:
         for task in results.tasks:
-            for setting in SETTINGS:
+            for setting in ALL_SETTINGS:
                 report = results.report(task, setting, method)
                 if report:
                     about = report["policy"]
@@ -99,6 +113,8 @@ def markdown(results: Results) -> str:
     ]
     for setting in SETTINGS:
         lines += [f"## {TITLES[setting]}", "", *setting_table(results, setting)]
+    if any(results.by_variant(t, s, m) for t in results.tasks for s in LOOK_SETTINGS for m in results.methods):
+        lines += ["## Looks that are drawn", "", *look_table(results)]
     lines += ["## How trials fail", "", *failure_table(results)]
     lines += ["## Methods on the same start states", "", *pair_table(results)]
     lines += ["## What was run", "", *cell_table(results)]

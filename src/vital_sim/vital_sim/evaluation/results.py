@@ -1,7 +1,7 @@
 """All cells of a folder of results, the paper's beside them, and the comparisons that pairing allows."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from itertools import combinations
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.statistics import PairedComparison, compare_pairs, wilson_interval
+from vital_core.statistics import PairedComparison, compare_pairs, grouped_interval, wilson_interval
 from vital_sim import TASKS
 from vital_sim.evaluation.evaluation import read_report
 
@@ -39,6 +39,29 @@ class Rate:
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.successes}/{self.trials} ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+@dataclass(frozen=True)
+class GroupedRate(Rate):
+    """Successes of trials in groups that share something; the interval knows it."""
+
+    groups: tuple[tuple[int, int], ...]
+    """Successes and trials of each."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, between 0 and 1; see `grouped_interval`."""
+        return grouped_interval(self.groups)
+
+    @classmethod
+    def of(cls, outcomes: Iterable[tuple[int, bool]]) -> "GroupedRate":
+        """Of trials' (group, success)."""
+        found: dict[int, tuple[int, int]] = {}
+        for group, success in outcomes:
+            successes, trials = found.get(group, (0, 0))
+            found[group] = successes + success, trials + 1
+        groups = tuple(found[group] for group in sorted(found))
+        return cls(sum(s for s, _ in groups), sum(n for _, n in groups), groups)
 
 
 @dataclass(frozen=True)
@@ -92,6 +115,16 @@ class Results:
         """One cell's successes, None where it was not measured."""
         report = self.report(task, setting, method)
         return None if report is None else Rate(report["successes"], report["finished"])
+
+    def by_variant(self, task: str, setting: str, method: str) -> GroupedRate | None:
+        """A cell's successes by place or look, None where it was not measured."""
+        report = self.report(task, setting, method)
+        return GroupedRate.of((t["variant"], t["success"]) for t in report["each"]) if report else None
+
+    def pooled(self, task: str, setting: str, methods: Iterable[str]) -> GroupedRate:
+        """Successes of several methods, or of several training seeds' policies, which met the same starts."""
+        reports = [r for method in methods if (r := self.report(task, setting, method))]
+        return GroupedRate.of((t["seed"], t["success"]) for report in reports for t in report["each"])
 
     def pairs(self) -> Iterator[Pair]:
         """Every two methods that ran on the same seeds."""

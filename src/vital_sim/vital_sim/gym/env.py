@@ -32,7 +32,7 @@ from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import WristCamera
 from vital_sim.gym.outcome import Judge, Outcome
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import follow, way_to
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.truth import Truth

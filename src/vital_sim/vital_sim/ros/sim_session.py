@@ -21,7 +21,7 @@ from vital_sim.cameras.camera_worker import CameraWorker
 from vital_sim.cameras.cameras import LabelledWristCamera, SceneCamera, WristCamera
 from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution
 from vital_sim.ros.sim_sinks import Sinks
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.variation import variants_of
 from vital_sim.world.world import World
 

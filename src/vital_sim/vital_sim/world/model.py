@@ -5,6 +5,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from vital_core.arm.xarm7 import JOINTS
+from vital_sim.scenery.look import BLOCK_COLOUR
 from vital_sim.world.arm import ArmConfig
 from vital_sim.world.boxes import Target, add_box
 from vital_sim.world.contact import UNTOUCHABLE, ContactConfig, Side, contact_fields
@@ -56,7 +57,7 @@ def add_loose_target(spec: mujoco.MjSpec, target: Target, contact: ContactConfig
     body.add_freejoint(name=LOOSE_JOINT)
     fields = contact_fields(contact, Side.BOTH)
     for box in boxes:
-        add_box(body, "target", box, [0.75, 0.25, 0.15, 1.0], mass=target.object_mass_kg, **fields)
+        add_box(body, "target", box, [*BLOCK_COLOUR, 1.0], mass=target.object_mass_kg, **fields)
     body.add_site(name="target_opening", pos=[0.0, 0.0, 0.0], size=[0.001] * 3)
 
 

@@ -166,14 +166,15 @@ def add_ring(
 
 
 def add_housing_details(
-    spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_object: str, housing_m: tuple[float, float]
-) -> None:
+    spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_object: str, housing_m: tuple[float, float],
+    trim_rgb: tuple[float, float, float],
+) -> None:  # fmt: skip
     """What tells a USB port from a wall socket at a distance; beside or below the mouth, never over it."""
+    trim = [*trim_rgb, 1.0]
     x, y = housing_m[0] / 2, housing_m[1] / 2
     if held_object == "usb_stick":
-        shell = [0.12, 0.14, 0.20, 1.0]
         body.add_geom(
-            name=f"{prefix}_hub", type=BOX, pos=[0, y + 0.014, -0.022], size=[x, 0.014, 0.020], rgba=shell, **_UNSEEN
+            name=f"{prefix}_hub", type=BOX, pos=[0, y + 0.014, -0.022], size=[x, 0.014, 0.020], rgba=trim, **_UNSEEN
         )
         _add_mark(body, f"{prefix}_led", [0, y + 0.014, -0.0015], [0.003, 0.003, 0.001], [0.2, 0.9, 1.0, 1.0])
         body.add_geom(
@@ -188,12 +189,10 @@ def add_housing_details(
     elif held_object == "card":
         _add_mark(body, f"{prefix}_led", [-0.018, y - 0.006, 0.0004], [0.004, 0.003, 0.0005], [0.95, 0.25, 0.15, 1.0])
     elif held_object == "key":
-        steel = [0.55, 0.56, 0.58, 1.0]
-        add_ring(spec, body, f"{prefix}_bezel", -0.008, (0.8 * min(x, y), 0.024), 0.004, steel)
+        add_ring(spec, body, f"{prefix}_bezel", -0.008, (0.8 * min(x, y), 0.024), 0.004, trim)
         _add_mark(body, f"{prefix}_mark", [x - 0.004, 0, 0.0], [0.002, 0.0012, 0.0004], [0.75, 0.1, 0.1, 1.0])
     else:
-        white = [0.96, 0.96, 0.94, 1.0]
-        add_ring(spec, body, f"{prefix}_plate", -0.010, (0.8 * min(x, y), 0.043), 0.003, white)
+        add_ring(spec, body, f"{prefix}_plate", -0.010, (0.8 * min(x, y), 0.043), 0.003, trim)
         for name, sign in (("a", 1.0), ("b", -1.0)):
             body.add_geom(
                 name=f"{prefix}_screw_{name}",

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 import mujoco
 import numpy as np
 
+from vital_sim.scenery import generated_look, surfaces
+from vital_sim.scenery.look import SceneConfig, TargetColours, drawn_colours, nominal_colours
 from vital_sim.world import props
 from vital_sim.world.boxes import HOUSING_HEIGHT_M, Housed, add_box
 from vital_sim.world.contact import UNTOUCHABLE
-from vital_sim.world.look import HOUSING_COLOURS, SceneConfig
 
 _GREEN = np.array([0.13, 0.55, 0.22])
 _WALL = (0.7, 0.7, 0.7)
@@ -68,6 +69,7 @@ def _add_surfaces(spec: mujoco.MjSpec) -> None:
         )
         material = spec.add_material(name=f"pattern{i}", texrepeat=[6.0, 9.0])
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = f"pattern{i}"
+    surfaces.add_surfaces(spec)
     box = mujoco.mjtGeom.mjGEOM_BOX
     spec.worldbody.add_geom(name="sheet", type=box, pos=[0.45, 0, 0.0002], size=[0.42, 0.62, 0.0002], **UNSEEN)
     spec.worldbody.add_geom(
@@ -78,9 +80,9 @@ def _add_surfaces(spec: mujoco.MjSpec) -> None:
     )
 
 
-def _colour_of(kind: str, held_object: str) -> list[float]:
-    """Of a box of a target, by the box's name."""
-    colours = HOUSING_COLOURS[held_object]
+def _colour_of(kind: str, held_object: str, colours: TargetColours | None = None) -> list[float]:
+    """Of a box of a target, by the box's name; colours: None for its own."""
+    colours = colours or nominal_colours(held_object)
     # A reader's walls are its faces; a connector's are hidden under its rim.
     faces = ("rim", "wall") if held_object == "card" else ("rim",)
     if kind.startswith("chamfer"):
@@ -100,7 +102,7 @@ def _add_skirt(spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_obje
     x, y = housed.housing_m[0] / 2, housed.housing_m[1] / 2
     half_z = (HOUSING_HEIGHT_M + housed.skirt_top_m) / 2
     z = housed.skirt_top_m - half_z
-    colour = [*HOUSING_COLOURS[held_object].skirt, 1.0]
+    colour = [*nominal_colours(held_object).skirt, 1.0]
     fields = {"type": mujoco.mjtGeom.mjGEOM_BOX, "rgba": colour, **UNSEEN}
     for name, sign in (("a", 1.0), ("b", -1.0)):
         across, along = [0.0006, y, half_z], [x, 0.0006, half_z]
@@ -108,7 +110,7 @@ def _add_skirt(spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_obje
         body.add_geom(name=f"{prefix}_skirt_y{name}", pos=[0.0, sign * y, z], size=along, **fields)
     for lining in housed.lining_boxes():
         add_box(body, prefix, lining, [0.02, 0.02, 0.02, 1.0], **UNSEEN)
-    props.add_housing_details(spec, body, prefix, held_object, housed.housing_m)
+    props.add_housing_details(spec, body, prefix, held_object, housed.housing_m, nominal_colours(held_object).trim)
 
 
 def add_seen_target(spec: mujoco.MjSpec, name: str, held_object: str, housed: Housed) -> mujoco.MjsBody:
@@ -120,12 +122,20 @@ def add_seen_target(spec: mujoco.MjSpec, name: str, held_object: str, housed: Ho
     return body
 
 
-def randomise(model: mujoco.MjModel, data: mujoco.MjData, scene: SceneConfig, rng: np.random.Generator) -> None:
+def randomise(
+    model: mujoco.MjModel, data: mujoco.MjData, scene: SceneConfig, held_object: str, rng: np.random.Generator
+) -> None:
     """Vary the appearance for one episode without recompiling; ``data`` must have the target in its place."""
     if scene.look_seed is not None:
         rng = np.random.default_rng(scene.look_seed)
-    _vary_lights(model, scene, rng)
-    _lay_sheet(model, scene, rng)
+    if scene.background == "generated":
+        generated_look.light(model, rng)
+        generated_look.lay_surface(model, surfaces.COUNT, rng)
+        _repaint_target(model, held_object, drawn_colours(held_object, rng))
+    else:
+        _vary_lights(model, scene, rng)
+        _lay_sheet(model, scene, rng)
+        _repaint_target(model, held_object, nominal_colours(held_object))
     mujoco.mj_kinematics(model, data)
     target = data.body("target").xpos[:2].copy()
     taken = [target]
@@ -162,6 +172,22 @@ def _lay_sheet(model: mujoco.MjModel, scene: SceneConfig, rng: np.random.Generat
         model.mat_rgba[material] = [*np.clip(colour + 0.1, 0, 1), 1.0]
         # A material's colour counts only for a geom that has none of its own: MuJoCo's default grey.
         model.geom_rgba[sheet] = [0.5, 0.5, 0.5, 1.0]
+
+
+def _repaint_target(model: mujoco.MjModel, held_object: str, colours: TargetColours) -> None:
+    """What the task is about, not the scene's extra target."""
+    body = model.body("target")
+    for geom in range(body.geomadr[0], body.geomadr[0] + body.geomnum[0]):
+        part = model.geom(geom).name.removeprefix("target_")
+        if part == "block" or part.startswith(("wall", "rim", "chamfer", "floor")):
+            colour = colours.face if part == "block" else tuple(_colour_of(part, held_object, colours)[:3])
+        elif part.startswith("skirt"):
+            colour = colours.skirt
+        elif part in ("hub", "bezel", "plate"):
+            colour = colours.trim
+        else:  # linings are dark, marks, screws and cables what they are
+            continue
+        model.geom_rgba[geom, :3] = colour
 
 
 def _place_extra_target(model: mujoco.MjModel, rng: np.random.Generator, target: np.ndarray) -> np.ndarray:

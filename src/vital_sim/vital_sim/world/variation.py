@@ -1,21 +1,29 @@
-"""What changes from episode to episode, and the four settings in which a policy is measured (paper, section 4).
+"""What changes from episode to episode, and the settings in which a policy is measured.
 
-It is measured where it was trained, and three times elsewhere; trial after trial takes the variants in turn.
+Four are the paper's (section 4): where it was trained, and three times elsewhere. Two more take `LOOKS` in place of the
+three looks, so that what is said of unseen looks rests on more than three. Trial after trial takes the
+variants in turn.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 
 SETTINGS = ("in_domain", "spatial", "scene", "both")
+LOOK_SETTINGS = ("looks", "looks_both")
+ALL_SETTINGS = (*SETTINGS, *LOOK_SETTINGS)
 # Positions (x, y, m) and yaw (degrees) of the target that no demonstration has seen.
 PLACES = ((0.52, 0.11, 30.0), (0.40, -0.13, -25.0), (0.53, -0.09, 15.0))
 PLACE_SPREAD_M, PLACE_SPREAD_RAD = 0.01, float(np.deg2rad(2.0))
 # Looks that no training has seen: patterned tables under other lights, with things close to the target.
 LOOK_SEEDS = (9101, 9202, 9303)
+# Looks drawn from a generator of their own, each with up to five things close to the target.
+LOOKS = tuple(range(70_001, 70_025))
+MOST_DISTRACTORS = 5
 CLUTTER = SceneConfig("clutter", distractors=5, clearance_m=0.065, light_variation=0.3)
 
 
@@ -61,12 +69,21 @@ class Variant:
 
 
 def variants_of(task: str, setting: str) -> tuple[Variant, ...]:
-    """The variants of a setting: one in domain, otherwise three. Raises VitalError(BAD_PARAMETER)."""
-    if setting not in SETTINGS:
-        raise VitalError(ErrorCode.BAD_PARAMETER, f"setting is '{setting}', expected one of {', '.join(SETTINGS)}")
+    """The variants of a setting: one in domain, one a look in `LOOK_SETTINGS`, otherwise three.
+
+    Raises VitalError(BAD_PARAMETER).
+    """
+    if setting not in ALL_SETTINGS:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"setting is '{setting}', expected one of {', '.join(ALL_SETTINGS)}")
     home = Variant(SceneConfig(), variation_of(task))
     if setting == "in_domain":
         return (home,)
+    if setting in LOOK_SETTINGS:
+        places = PLACES if setting == "looks_both" else (None,)
+        return tuple(
+            Variant(generated_scene(look), _moved(home.variation, place) if place else home.variation)
+            for look, place in zip(LOOKS, itertools.cycle(places), strict=False)
+        )
     moved, dressed = setting in ("spatial", "both"), setting in ("scene", "both")
     return tuple(
         Variant(
@@ -75,6 +92,12 @@ def variants_of(task: str, setting: str) -> tuple[Variant, ...]:
         )
         for i in range(len(PLACES))
     )
+
+
+def generated_scene(look: int) -> SceneConfig:
+    """The scene of one of `LOOKS`, or of any other seed."""
+    distractors = int(np.random.default_rng(look).integers(MOST_DISTRACTORS + 1))
+    return SceneConfig("generated", distractors=distractors, clearance_m=CLUTTER.clearance_m, look_seed=look)
 
 
 def _moved(variation: Variation, place: tuple[float, float, float]) -> Variation:

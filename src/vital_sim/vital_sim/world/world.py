@@ -11,6 +11,7 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.pose import Pose
 from vital_core.task import Task
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world import model as modelling
 from vital_sim.world import props
 from vital_sim.world import scene as scenery
@@ -19,7 +20,6 @@ from vital_sim.world.boxes import Housed
 from vital_sim.world.contact import ContactConfig
 from vital_sim.world.fixtures import HOUSED, TARGET_NAMES, Block, CardReader, Fixture, fixture_for
 from vital_sim.world.hand import Grasp, HeldGrasp, PinchGrasp, add_holding_hand, add_open_hand
-from vital_sim.world.look import SceneConfig
 from vital_sim.world.mounts import add_cameras
 from vital_sim.world.tactile import TactileConfig, TactilePad
 from vital_sim.world.truth import Truth
@@ -115,7 +115,7 @@ class World:
         self._place_object(grasp)
         self._encoder_error = self.config.arm.encoder_error_rad * arm.standard_normal(7)
         self._pad.reset(touch)
-        scenery.randomise(self.model, self.data, self.scene, look)
+        scenery.randomise(self.model, self.data, self.scene, self.task.held_object, look)
         self.place_arm(self._start_joints(joints_rad, start))
 
     def begin(self, seed: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task, task_names
 from vital_sim.cameras.cameras import SceneCamera
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.world import World
 from vital_vlm_reach.localisation.camera import Camera, View
 from vital_vlm_reach.localisation.target_view import TargetView, save_view

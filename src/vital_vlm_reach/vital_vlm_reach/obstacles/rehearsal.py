@@ -18,7 +18,7 @@ from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import Task
 from vital_sim.cameras.cameras import SceneCamera
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.world import World
 from vital_vlm_reach.localisation.camera import Camera
 from vital_vlm_reach.obstacles.height_map import DepthView

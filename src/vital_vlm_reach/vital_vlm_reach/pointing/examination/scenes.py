@@ -12,9 +12,9 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.pose import Pose
 from vital_core.task import load_task, task_names
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world import scene as scenery
 from vital_sim.world.fixtures import BLOCK, HOUSED, TARGET_NAMES, Block, fixture_for
-from vital_sim.world.look import SceneConfig
 from vital_sim.world.model import ARM_JOINTS, LOOSE_JOINT
 from vital_sim.world.mounts import SCENE_FOCAL_PX, SCENE_HEIGHT_PX, SCENE_WIDTH_PX, T_BASE_SCENE_CAMERA
 from vital_sim.world.world import WorldConfig, assemble

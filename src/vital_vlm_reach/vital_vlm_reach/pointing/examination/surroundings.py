@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from vital_sim.world.look import HOUSING_COLOURS
+from vital_sim.scenery.look import HOUSING_COLOURS
 from vital_sim.world.scene import UNSEEN
 
 TEXTURE_PX = 256

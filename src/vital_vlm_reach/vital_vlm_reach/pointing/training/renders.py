@@ -12,7 +12,7 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.task import load_task
 from vital_sim.cameras.cameras import SceneCamera
-from vital_sim.world.look import SceneConfig
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.variation import Variation, variation_of
 from vital_sim.world.world import World, WorldConfig
 from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX

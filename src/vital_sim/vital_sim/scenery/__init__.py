@@ -1,0 +1,1 @@
+"""Looks that are drawn from a seed: surfaces, lamps, colours."""
