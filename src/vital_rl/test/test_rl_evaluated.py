@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vital_core.observation import Observation
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting import evaluated
 from vital_rl.residual.networks import ActorConfig, ResidualActor
-from vital_rl.residual.residual import Residual, save_residual
+from vital_rl.residual.residual import Residual, ResidualSettings, save_residual
 from vital_rl.residual.residual_card import main
 
 
@@ -61,3 +62,44 @@ def test_card_of_a_residual_is_its_own_and_knows_its_base(checkpoint_path: Path,
     reports[0].write_text(json.dumps(found(residual_sha256="other")))
     with pytest.raises(SystemExit):
         main([str(path), str(reports[0])])
+
+
+def residual_of(path_of_base: Path, folder: Path, settings: ResidualSettings) -> Path:
+    checkpoint = load_checkpoint(path_of_base)
+    actor = ResidualActor(ActorConfig(features=checkpoint.feature_size))
+    path = folder / "usb_insertion_residual.safetensors"
+    save_residual(path, Residual.untrained(checkpoint, actor, settings))
+    return path
+
+
+def test_a_residual_without_a_base_is_known_as_rlpd(checkpoint_path: Path, tmp_path: Path):
+    for settings, method in ((ResidualSettings(), "vital"), (ResidualSettings(share=1.0, base=False), "rlpd")):
+        path = residual_of(checkpoint_path, tmp_path, settings)
+        policy = evaluated.load(checkpoint_path, "usb_insertion", residual=str(path))
+        assert policy.describe()["method"] == method
+
+
+def test_a_blind_base_answers_as_if_nothing_touched_and_a_seeing_one_does_not(checkpoint_path: Path, tmp_path: Path):
+    rng = np.random.default_rng(4)
+    image, touch = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8), np.full(15, 400.0, np.float32)
+    answers = {}
+    for blind in (True, False):
+        path = residual_of(checkpoint_path, tmp_path, ResidualSettings(touch=False, base_touch=not blind))
+        policy = evaluated.load(checkpoint_path, "usb_insertion", residual=str(path))
+        torch.manual_seed(0)
+        torch.nn.init.normal_(policy._policy.checkpoint.policy.head[-2].weight)
+        for felt in (touch, np.zeros_like(touch)):
+            seen = Observation(image, felt)
+            (action,) = policy.act([seen], [policy.begin()])
+            policy._policy.reset()
+            np.testing.assert_allclose(action.to_array(), policy._policy.act(seen).to_array(), atol=1e-6)
+            answers[blind, bool(felt.any())] = action.to_array()
+        assert policy.describe()["touch"] is not blind
+    np.testing.assert_array_equal(answers[True, True], answers[True, False])
+    assert np.abs(answers[False, True] - answers[False, False]).max() > 1e-6
+    np.testing.assert_allclose(answers[True, True], answers[False, False], atol=1e-6)
+
+
+def test_a_blind_base_under_a_feeling_residual_is_refused():
+    with pytest.raises(ValueError, match="base_touch is False with touch True"):
+        ResidualSettings(base_touch=False)

@@ -30,6 +30,8 @@ class EvaluatedLocalPolicy:
         """One action for each observation."""
         image = np.stack([seen.image for seen in observations])
         tactile = np.stack([seen.tactile_ut for seen in observations])
+        if self._policy.residual is not None:
+            tactile = self._policy.residual.felt_by_base(tactile)
         chunks, z = self._policy.base.predict(image, tactile)
         actions = np.stack([memory.step(chunk) for memory, chunk in zip(memories, chunks, strict=True)])
         return [tick.action for tick in self._policy.add_residual(actions, z)]
@@ -43,14 +45,22 @@ class EvaluatedLocalPolicy:
         return {
             "file": self._path.name,
             "sha256": checkpoint.sha256,
-            "method": checkpoint.provenance.method if residual is None else "vital",
+            "method": self._method,
             **added,
-            "touch": checkpoint.policy.config.touch,
+            "touch": checkpoint.policy.config.touch and (residual is None or residual.settings.base_touch),
             "parameters": checkpoint.policy.parameter_count(),
             "steps": checkpoint.provenance.steps,
             "demonstrations": checkpoint.provenance.demonstrations,
             "ensemble_decay": self._policy.base.ensemble_decay,
         }
+
+    @property
+    def _method(self) -> str:
+        """By which tables know it: a residual without a base policy is RLPD's."""
+        residual = self._policy.residual
+        if residual is None:
+            return self._policy.checkpoint.provenance.method
+        return "vital" if residual.settings.base else "rlpd"
 
     def write_card(self, report: dict[str, Any]) -> None:
         """Put what was measured into the card of what was measured: the checkpoint's, or the residual's."""

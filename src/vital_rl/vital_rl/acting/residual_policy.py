@@ -1,5 +1,7 @@
 """The base policy with a residual on it: one code path for the node, for learning and for evaluation."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -54,6 +56,8 @@ class ResidualPolicy:
 
     def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
         """The answer of this tick in its parts; noise: of exploration, in shares of the residual's scale."""
+        if (residual := self.residual) is not None:
+            observation = replace(observation, tactile_ut=residual.felt_by_base(observation.tactile_ut))
         action, z = self.base.answer(observation)
         return self.add_residual(action[None], z, noise, generator)[0]
 

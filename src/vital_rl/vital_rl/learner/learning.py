@@ -79,10 +79,12 @@ def configure(
     dense: bool = False,
     rlpd: bool = False,
     touch: bool = True,
+    base_touch: bool = True,
     background_share: float = 0.75,
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``.
 
+    touch, base_touch: whether the residual, and the base policy under it, feel.
     rlpd: no base action, four layers, ten critics, no other backgrounds, no average.
 
     Raises VitalError(BAD_PARAMETER).
@@ -93,7 +95,9 @@ def configure(
             dense=dense,
             seed=seed,
             background_share=0.0 if rlpd else background_share,
-            settings=ResidualSettings(share=1.0 if rlpd else OFFSET_SHARE, base=not rlpd, touch=touch),
+            settings=ResidualSettings(
+                share=1.0 if rlpd else OFFSET_SHARE, base=not rlpd, touch=touch, base_touch=base_touch
+            ),
             ddpg=DDPGConfig(
                 batch=batch,
                 seed=seed,
@@ -172,7 +176,7 @@ class ResidualLearner:
         policy, config = LocalPolicy(self.checkpoint), self.config
 
         def base_along(image: NDArray[np.uint8], tactile_ut: NDArray[np.floating]) -> NDArray[np.float32]:
-            return self._untrained.base_of(policy.answers_along(image, tactile_ut)[0])
+            return self._untrained.base_of(policy.answers_along(image, self._untrained.felt_by_base(tactile_ut))[0])
 
         shown = demonstrated(
             base_along, self._untrained.scale, demos, config.frames_a_tick, self._cache, config.seed, dense=config.dense
@@ -237,6 +241,8 @@ class ResidualLearner:
     def _identity(self) -> dict[str, str]:
         config = self.config.to_dict()
         del config["replay"]["rows"], config["ddpg"]["precision"]  # a run may get more room and another processor
+        if config["settings"]["base_touch"]:
+            del config["settings"]["base_touch"]  # runs that began before there was a choice go on
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
     def save(self, about: dict[str, Any]) -> Path:

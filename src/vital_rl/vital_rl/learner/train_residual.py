@@ -43,6 +43,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
     parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
+    parser.add_argument(
+        "--base-without-touch", action="store_true", help="with --without-touch: the base policy does not feel either"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
@@ -60,6 +63,7 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         dense=options.dense,
         rlpd=options.rlpd,
         touch=not options.without_touch,
+        base_touch=not options.base_without_touch,
         background_share=options.background_share,
     )
 

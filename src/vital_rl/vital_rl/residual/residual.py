@@ -39,8 +39,12 @@ class ResidualSettings:
     """Whether it is added to the base policy's motion, or is all the motion there is."""
     touch: bool = True
     """Whether the actor sees the tactile features."""
+    base_touch: bool = True
+    """Whether the base policy feels; where not, it is told that nothing touches."""
 
     def __post_init__(self) -> None:
+        if self.touch and not self.base_touch:
+            raise ValueError("base_touch is False with touch True, expected a blind base under a blind residual alone")
         if not 0.0 < self.share <= 1.0:
             raise ValueError(f"share is {self.share}, expected above 0 and at most 1")
 
@@ -92,6 +96,10 @@ class Residual:
         """Base actions (..., 7) as this residual is added to them: without a base policy only its gripper is left."""
         base = np.asarray(action, np.float32)
         return base if self.settings.base else base * ONLY_GRIPPER
+
+    def felt_by_base(self, tactile_ut: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Touch (..., 15), µT, as the base policy gets it."""
+        return tactile_ut if self.settings.base_touch else np.zeros_like(tactile_ut)
 
     @torch.inference_mode()
     def offset(
