@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vital_teleop.access import lockout
-from vital_teleop.access.door import Door
-from vital_teleop.access.lockout import Lockout, address_of
-from vital_teleop.access.one_time_token import owners_folder, write_owners_file
-from vital_teleop.access.waiting_room import MOST_FROM_ONE_ADDRESS, MOST_GUESTS, WaitingRoom
+from vital_core.access import lockout
+from vital_core.access.door import Door
+from vital_core.access.lockout import Lockout, address_of
+from vital_core.access.one_time_token import owners_folder, write_owners_file
+from vital_core.access.waiting_room import MOST_FROM_ONE_ADDRESS, MOST_GUESTS, WaitingRoom
 from vital_teleop.devices.webxr import WebXr
 from vital_teleop.devices.webxr_settings import WebXrSettings
 

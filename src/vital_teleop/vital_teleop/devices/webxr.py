@@ -4,7 +4,7 @@ By default the page is served on the loopback alone. A browser counts that as se
 on a USB cable reaches it with `adb reverse tcp:8443 tcp:8443`. Over a network it takes a certificate, its key and a
 PIN that the operator types in. Pages of other origins are turned away, so that no site in a browser on this machine
 can reach for the arm; other programs on it are kept out by a one-time token, which stands in the address that is
-written to the terminal and to a file of the owner's (`vital_teleop.access`).
+written to the terminal and to a file of the owner's (`vital_core.access`).
 """
 
 import json
@@ -20,12 +20,13 @@ from typing import Any, cast
 import numpy as np
 
 from vital_core import pose as pose_of
+from vital_core.access.door import Door, Verdict
+from vital_core.access.one_time_token import hand_over, owners_folder
+from vital_core.access.served_address import tls_context
+from vital_core.access.waiting_room import WaitingRoom
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
-from vital_teleop.access.door import Door, Verdict
-from vital_teleop.access.one_time_token import owners_folder, write_owners_file, write_terminal
-from vital_teleop.access.waiting_room import WaitingRoom
 from vital_teleop.device import Button, DeviceSample
 from vital_teleop.devices.remote import Remote
 from vital_teleop.devices.webxr_settings import WebXrSettings
@@ -105,10 +106,7 @@ class WebXr:
             ) from error
         s, own = self._settings, self.url.rstrip("/")
         try:
-            context = None
-            if s.certificate:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(s.certificate, s.key)
+            context = tls_context(s.certificate, s.key) if s.certificate else None
             self._server = serve(
                 self._talk,
                 s.host,
@@ -156,10 +154,7 @@ class WebXr:
         return response
 
     def _publish(self, token: str) -> None:
-        """Never through what a launch logs. Raises OSError when the file cannot be written."""
-        address = f"{self.url}#{token}"
-        write_owners_file(self.address_file, address + "\n")
-        write_terminal(f"\r\nwebxr, for one device: {address}\r\n")
+        hand_over(f"{self.url}#{token}", self.address_file, "webxr, for one device")
 
     def _as_guest(self, handle: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         def guest(connection: Any, peer: Any) -> None:

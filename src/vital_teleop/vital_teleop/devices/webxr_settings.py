@@ -1,12 +1,11 @@
 """Where the WebXR page is served, and what an address beyond the loopback needs."""
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
 
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.access.served_address import check_served
 
 
 @dataclass(frozen=True)
@@ -22,17 +21,5 @@ class WebXrSettings:
 
     def check(self) -> None:
         """Raises VitalError(BAD_PARAMETER) for an open port without what protects it."""
-        local = self.host == "localhost" or _is_loopback(self.host)
-        if not local and not (self.certificate and self.key and len(self.pin) >= 6):
-            raise VitalError(
-                ErrorCode.BAD_PARAMETER,
-                f"webxr_host:={self.host} opens a port to others: expected webxr_certificate, webxr_key and a "
-                "webxr_pin of at least 6 characters with it, or 127.0.0.1 and `adb reverse tcp:8443 tcp:8443`",
-            )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        usb = "`adb reverse tcp:8443 tcp:8443`"
+        check_served(self.host, self.certificate, self.key, self.pin, prefix="webxr_", instead=usb)

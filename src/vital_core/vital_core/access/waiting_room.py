@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-from vital_teleop.access.lockout import address_of
+from vital_core.access.lockout import address_of
 
 MOST_GUESTS = 16
 MOST_FROM_ONE_ADDRESS = 6

@@ -42,6 +42,15 @@ def write_owners_file(path: Path, text: str) -> None:
         raise
 
 
+def hand_over(address: str, file: Path, who: str) -> None:
+    """Give the person at this machine an address with its token; never through what a launch logs.
+
+    Raises OSError when the file cannot be written.
+    """
+    write_owners_file(file, address + "\n")
+    write_terminal(f"\r\n{who}: {address}\r\n")
+
+
 def write_terminal(text: str) -> bool:
     """Whether there is a terminal that could be written to. Never waits for it."""
     # A background process that writes to its terminal would be stopped where the user has set `stty tostop`.

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from vital_core.access.lockout import Lockout, address_of
+from vital_core.access.one_time_token import new_token
 from vital_core.clock import steady_s
-from vital_teleop.access.lockout import Lockout, address_of
-from vital_teleop.access.one_time_token import new_token
 
 
 @dataclass(frozen=True)
