@@ -54,6 +54,7 @@ class ErrorCode(IntEnum):
     BAD_MESSAGE = 55
     NETWORK_OPEN = 56
     ENDPOINT_FAULT = 57
+    ACCESS_REFUSED = 58
     INTERNAL = 59
 
     @classmethod

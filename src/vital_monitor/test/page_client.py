@@ -1,6 +1,7 @@
 """A page without a browser: speaks viser's protocol over a WebSocket, keeps what it is shown and presses buttons."""
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -29,11 +30,23 @@ CAMERA = {
 class PageClient:
     """One page. hear: gets every message as it comes, in the page's own thread."""
 
-    def __init__(self, port: int, *, origin: str | None = None, hear: Callable[[dict], None] = lambda _: None) -> None:
-        own = f"http://127.0.0.1:{port}"
+    def __init__(
+        self,
+        port: int,
+        *,
+        origin: str | None = None,
+        hear: Callable[[dict], None] = lambda _: None,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+        cookie: str = "",
+        version: str = __version__,
+    ) -> None:
+        own = f"{'http' if tls is None else 'https'}://{host}:{port}"
         self._socket = connect(
-            f"ws://127.0.0.1:{port}",
-            subprotocols=[f"viser-v{__version__}"],
+            own.replace("http", "ws", 1),
+            ssl=tls,
+            additional_headers={"Cookie": cookie} if cookie else None,
+            subprotocols=[f"viser-v{version}"],
             origin=own if origin is None else origin,
             max_size=None,
             compression=None,

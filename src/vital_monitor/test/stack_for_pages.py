@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,7 @@ class MadeUpStack(Node):
 class Running:
     """The stack spinning, the monitor in a process of its own, and pages."""
 
-    def __init__(self, folder: Path, *, with_stack: bool = True) -> None:
+    def __init__(self, folder: Path, *, with_stack: bool = True, more: Sequence[str] = ()) -> None:
         self.context = Context()
         rclpy.init(context=self.context)
         self.stack = MadeUpStack(self.context) if with_stack else None
@@ -172,7 +172,7 @@ class Running:
         self._thread.start()
         self.log = folder / "monitor.log"
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(COMMAND, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*COMMAND, *more], stdout=log, stderr=log)
         self.port = self._port()
         self._pages: list[PageClient] = []
 

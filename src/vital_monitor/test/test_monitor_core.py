@@ -178,21 +178,27 @@ def test_pictures_stand_side_by_side_at_one_height_and_the_original_stays(shape)
     assert camera.with_mark(image, (0.0, 0.0)).shape == shape and not image.any()
 
 
+@pytest.mark.filterwarnings("error")
 @unhurried
-@given(arrays(float, st.tuples(st.integers(1, 12), st.just(3)), elements=NUMBERS), st.floats(0, 2000))
+@given(arrays(float, st.tuples(st.integers(1, 12), st.just(3)), elements=NUMBERS | ANY), st.floats(0, 2000))
 def test_any_pad_can_be_drawn(change, limit_ut) -> None:
     well_formed(svg.pad(touch(change), limit_ut))
     well_formed(svg.pad(touch(change, np.zeros(len(change), bool)), limit_ut))
 
 
+@pytest.mark.filterwarnings("error")
 @unhurried
-@given(arrays(float, st.tuples(st.integers(0, 30), st.integers(1, 6)), elements=st.floats(0, 1e6)), st.floats(0, 2000))
+@given(
+    arrays(float, st.tuples(st.integers(0, 30), st.integers(1, 6)), elements=st.floats(0, 1e6) | ANY),
+    st.floats(0, 2000),
+)
 def test_any_history_can_be_drawn_with_its_limit(rows, limit_ut) -> None:
     drawn = svg.field_plot(np.linspace(9, 0, len(rows)), rows, limit_ut, 10.0)
     well_formed(drawn)
     assert ("limit" in drawn) is (limit_ut > 0.0)
 
 
+@pytest.mark.filterwarnings("error")
 @unhurried
 @given(arrays(float, (7,), elements=ANY))
 def test_any_action_can_be_drawn(action) -> None:
@@ -265,6 +271,7 @@ def test_the_learning_curve_starts_over_with_another_run_and_is_bounded() -> Non
         ("https://evil.example", "127.0.0.1:8090", False),
         ("http://evil.example:8090", "evil.example:8090", False),
         ("null", "127.0.0.1:8090", False),
+        ("http://127.0.0.2:8090", "127.0.0.2:8090", True),
         ("http://[", "127.0.0.1:8090", False),
         (None, None, False),
     ],
@@ -274,7 +281,12 @@ def test_only_a_page_from_here_counts(origin, host, own) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "192.168.1.7", "::"])
-def test_another_address_than_the_loopback_is_refused_with_what_to_do(host) -> None:
+@pytest.mark.parametrize("lacks", [0, 1, 2])
+def test_an_address_beyond_the_loopback_without_what_protects_it_is_refused_with_what_to_do(host, lacks) -> None:
+    protection = ["cert.pem", "key.pem", "271828"]
+    assert MonitorParameters("usb_insertion", host, 8090, *protection).with_door
+    assert not MonitorParameters().with_door
+    protection[lacks] = protection[lacks][:5] if lacks == 2 else ""
     with pytest.raises(VitalError, match="ssh -L") as refused:
-        MonitorParameters(host=host)
+        MonitorParameters("usb_insertion", host, 8090, *protection)
     assert refused.value.code is ErrorCode.BAD_PARAMETER

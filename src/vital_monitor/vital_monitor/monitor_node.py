@@ -7,11 +7,13 @@ from rclpy.node import Node
 
 from vital_core.arm.urdf import urdf
 from vital_core.clock import steady_s
+from vital_core.errors import VitalError
 from vital_core.task import load_task
 from vital_monitor.drawing.links import links_of
 from vital_monitor.hands import Hands
 from vital_monitor.hearing import MOTION, SELDOM, Hearing
 from vital_monitor.monitor_parameters import MonitorParameters
+from vital_monitor.network.network_door import NetworkDoor
 from vital_monitor.page.page import Page
 from vital_monitor.page.server import PageServer
 from vital_monitor.state.offers import offered
@@ -20,6 +22,7 @@ from vital_ros.diagnostics import OK, Diagnostics, Health
 from vital_ros.parameters import declare
 from vital_ros.process.node_main import exit_with, run_node
 
+LOOPBACK = "127.0.0.1"
 PERIOD_S, UNWATCHED_S = 1.0 / 30.0, 0.5
 # In turns of `PERIOD_S`.
 STATE, SOURCES = 6, 30
@@ -35,11 +38,24 @@ class MonitorNode(Node):
         self.picture, self._turn, self._watching = Picture(), 0, False
         self.hearing = Hearing(self, self.picture)
         self._hands = Hands(self, task.name, self._tell)
-        self.server = PageServer(given.host, given.port, self.get_logger().warning)
+        inner = (LOOPBACK, 0) if given.with_door else (given.host, given.port)
+        self.server = PageServer(*inner, self._warn)
+        self._door = self._door_before(self.server.get_port(), given) if given.with_door else None
         self.page = Page(self.server, task, links_of(urdf()), self._hands.stop, self._hands.do)
         self._timer = self.create_timer(UNWATCHED_S, self._tick)
         self._diagnostics = Diagnostics(self, self._health)
-        self.get_logger().info(f"monitor: {self.server.url} in a browser of this machine")
+        beyond = "" if self._door is None else f"; with PIN or token: {self._door.url}"
+        self.get_logger().info(f"monitor: {self.server.url} in a browser of this machine{beyond}")
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=1.0)
+
+    def _door_before(self, inner: int, given: MonitorParameters) -> NetworkDoor:
+        try:
+            return NetworkDoor(given.host, given.port, given.certificate, given.key, given.pin, inner, self._warn)
+        except VitalError:
+            self.server.stop()
+            raise
 
     def _tell(self, text: str, is_bad: bool) -> None:
         self.picture.say(text, steady_s(), is_bad=is_bad)
@@ -81,6 +97,8 @@ class MonitorNode(Node):
         """Close the page."""
         self._hands.let_go()
         self.page.close()
+        if self._door is not None:
+            self._door.close()
 
 
 def main() -> None:

@@ -116,6 +116,9 @@ def _value(node: Node, found: Described, prefix: str) -> Any:
     try:
         value = node.declare_parameter(prefix + found.name, found.default, found.descriptor()).value
     except ParameterException as error:
-        refused = f"parameter {prefix}{found.name}: {shortened(error)}; expected {found.expected}: {found.description}"
+        why = shortened(error)
+        if isinstance(found.default, str):  # not shown: it may be a PIN
+            why = f"its value reads as a number or such: write it in quotes, -p \"{prefix}{found.name}:='...'\""
+        refused = f"parameter {prefix}{found.name}: {why}; expected {found.expected}: {found.description}"
         raise VitalError(ErrorCode.BAD_PARAMETER, refused) from error
     return list(value) if isinstance(found.default, list) else value

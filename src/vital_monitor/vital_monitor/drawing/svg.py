@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_monitor.drawing.ink import BLUE, GREEN, GREY, INK, LIGHT, RED
-from vital_monitor.state.heard import Tick, Touch
+from vital_monitor.state.heard import MOST_UT, Tick, Touch
 
 Array = NDArray[np.float64]
 FONT = "font-family='system-ui,sans-serif' font-size='11'"
 WIDTH = 300
 # Centre, left, right, up, down, as they lie in the pad's plane; "down" is towards the fingertip.
 PLACES = np.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]], float)
+# A limit below this is none.
+LEAST_LIMIT_UT = 1e-3
 ACTION_NAMES = ("x", "y", "z", "rx", "ry", "rz", "grip")
 
 
@@ -62,9 +64,9 @@ def pad(touch: Touch | None, limit_ut: float) -> str:
 
     limit_ut: the change at which the gate stops; 0: not known.
     """
-    full = limit_ut if limit_ut > 0.0 else 1000.0
+    full = limit_ut if limit_ut > LEAST_LIMIT_UT else 1000.0
     body = f"<rect x='76' y='4' width='148' height='148' rx='18' fill='#f4f5f7' stroke='{LIGHT}'/>"
-    changes = np.zeros((5, 3)) if touch is None else touch.change_ut
+    changes = np.zeros((5, 3)) if touch is None else touch.drawn_ut
     valid = np.zeros(5, bool) if touch is None else touch.valid
     sizes = np.zeros(5) if touch is None else touch.sizes_ut
     places = np.array([150.0, 78.0]) + 46.0 * _places(len(changes))
@@ -118,7 +120,8 @@ def field_plot(ages_s: Array, rows: Array, limit_ut: float, window_s: float) -> 
     ages_s: (m,); rows: (m, 1 + n), the largest first, µT. limit_ut: drawn as a line; 0: none.
     """
     left, top, right, bottom = 34.0, 8.0, WIDTH - 6.0, 96.0
-    peak = float(np.nanmax(rows)) if rows.size else 0.0
+    rows = np.clip(np.nan_to_num(rows, nan=MOST_UT), 0.0, MOST_UT)
+    peak = float(rows.max(initial=0.0))
     full = round_up(1.1 * max(peak, limit_ut, 50.0))
 
     def at(ages: Array, values: Array) -> Array:
@@ -157,7 +160,7 @@ def action_bars(tick: Tick | None, max_step_m: float, max_step_rad: float) -> st
         body += text(40, y + 13, name, INK, "end")
         body += line((middle, y), (middle, y + 18), LIGHT, 1)
         for k, (row, colour) in enumerate(zip(rows, colours, strict=True)):
-            share = float(np.clip(row[i] / scales[i], -1.0, 1.0)) if np.isfinite(row[i]) else 0.0
+            share = float(np.clip(row[i], -scales[i], scales[i]) / scales[i]) if np.isfinite(row[i]) else 0.0
             x, width = (middle, share * reach) if share >= 0 else (middle + share * reach, -share * reach)
             if width >= 0.3:
                 body += f"<rect x='{x:.1f}' y='{y + 6 * k:.1f}' width='{width:.1f}' height='5' fill='{colour}'/>"

@@ -1,4 +1,4 @@
-"""The web server of the page: viser's own, kept to this machine and to its own page.
+"""The web server of the page: viser's own, kept to this machine and to its own page (`vital_monitor.network` opens it).
 
 A browser on this machine lets any site connect to the loopback. So a connection counts only when the page that makes it
 came from here: its origin must be the address that it asked for, and that a name of the loopback. viser can open a
@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import viser
 
+from vital_core.access.served_address import is_loopback
 from vital_core.errors import ErrorCode, VitalError
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 TITLE = "ViTaL monitor"
 NO_TUNNEL = "the page is served to this machine alone: a tunnel is not opened. Use ssh -L from the other machine."
 
@@ -26,7 +26,7 @@ def is_own_page(origin: str | None, host: str | None) -> bool:
     """Whether a connection may count. origin, host: of its request; a program that is no browser names no origin."""
     try:
         asked = urlsplit(f"//{host or ''}")
-        if asked.hostname not in LOOPBACK_NAMES:
+        if not is_loopback(asked.hostname or ""):
             return False
         return origin is None or urlsplit(origin).netloc == asked.netloc
     except ValueError:

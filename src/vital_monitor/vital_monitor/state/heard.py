@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+# Twenty times what the pad's magnetometers can measure: more, and what is no number, counts as this.
+MOST_UT = 1e6
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,14 @@ class Touch:
     baseline_id: int
 
     @property
+    def drawn_ut(self) -> Array:
+        """(n, 3) change within what can be drawn."""
+        return np.clip(np.nan_to_num(self.change_ut, nan=MOST_UT), -MOST_UT, MOST_UT)
+
+    @property
     def sizes_ut(self) -> Array:
         """(n,) size of each magnetometer's change; 0 where it is not valid."""
-        return np.where(self.valid, np.linalg.norm(self.change_ut, axis=1), 0.0)
+        return np.where(self.valid, np.linalg.norm(self.drawn_ut, axis=1), 0.0)
 
 
 @dataclass(frozen=True)
