@@ -1,6 +1,7 @@
 """`ros2 run vital_sim collect_demos`: demonstrations by the scripted expert, one file an episode.
 
-The expert drives the same motion law as the command gate at 30 Hz with human-like noise. A file holds what a
+The expert drives the same motion law as the command gate at 30 Hz with a person's errors, from a start that is turned
+wrongly, and is disturbed on its way (`disturbance`), so that corrections are shown all along it. A file holds what a
 recording on the robot would, and what only a simulation knows: the expert's intention (`t_base_tcp_intended`), where it
 would want the TCP one policy period later if it misjudged nothing, and the images' foreground, eight pixels a byte.
 """
@@ -26,6 +27,7 @@ from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Name, Source
 from vital_core.task import Task, load_task
 from vital_sim.cameras.cameras import WristCamera
+from vital_sim.demonstrator.disturbance import UNDISTURBED, Disturbance
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
 from vital_sim.scenery.look import SceneConfig
@@ -50,6 +52,7 @@ class Job:
     seed: int
     folder: Path
     background: str
+    disturbance: Disturbance
 
     @property
     def path(self) -> Path:
@@ -60,18 +63,19 @@ class Job:
 class Recorder:
     """Records episodes of one task in one world."""
 
-    def __init__(self, task: Task, background: str) -> None:
-        self.task = task
+    def __init__(self, task: Task, background: str, disturbance: Disturbance = UNDISTURBED) -> None:
+        self.task, self.disturbance = task, disturbance
         self.world = World(task, scene=SceneConfig(background=background))
         self.camera = WristCamera(self.world.model, self.task)
 
     def record(self, seed: int) -> dict[str, NDArray] | None:
         """Tensors of one episode, None when the expert did not succeed."""
         world = self.world
-        world.begin(seed)
+        world.begin(seed, self.disturbance.start_yaw_rad(seed))
         self.camera.reset(seed)
         baseline = self._baseline()
-        expert = ScriptedExpert(world, np.random.default_rng([seed, 1]), human_like=True)
+        rng = np.random.default_rng([seed, 1])
+        expert = ScriptedExpert(world, rng, human_like=True, noise=self.disturbance.noise)
         frames: list[dict[str, NDArray]] = []
         held = 0
         while world.time_s < LIMIT_S and held < HOLD_FRAMES:
@@ -113,6 +117,8 @@ class DemoHeader:
     success: Literal["true", "false"]
     frame: Name
     background: Name
+    start_yaw_deg: Name = "0"
+    noise: Name = "0"
 
 
 def is_whole(path: Path) -> bool:
@@ -138,24 +144,29 @@ def _is_recorded(job: Job) -> bool:
         return False
     told = schema.checked(metadata, DemoHeader, _source(job.path))
     attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
-    found = (told.task, told.background)
-    if found != (job.task, job.background) or other_seed or attempt not in range(MAX_ATTEMPTS):
+    found = (told.task, told.background, told.start_yaw_deg, told.noise)
+    expected = (job.task, job.background, *_texts(job.disturbance))
+    if found != expected or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
-            f"{job.path} is of task {found[0]}, background {found[1]}, seed {metadata['seed']}, expected {job.task}, "
-            f"{job.background}, seed {job.seed}; record into another folder",
+            f"{job.path} is of (task, background, start yaw, noise) {found}, seed {told.seed}, expected {expected}, "
+            f"seed {job.seed}; record into another folder",
         )
     return True
 
 
-_recorders: dict[tuple[str, str], Recorder] = {}
+def _texts(disturbance: Disturbance) -> tuple[str, str]:
+    return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}"
+
+
+_recorders: dict[tuple[str, str, Disturbance], Recorder] = {}
 
 
 def record_job(job: Job) -> int:
     """Record one episode, trying further seeds after failures; returns how many failed."""
-    key = (job.task, job.background)
+    key = (job.task, job.background, job.disturbance)
     if key not in _recorders:
-        _recorders[key] = Recorder(load_task(job.task), job.background)
+        _recorders[key] = Recorder(load_task(job.task), job.background, job.disturbance)
     failures = 0
     while (tensors := _recorders[key].record(seed := job.seed + RETRY_STRIDE * failures)) is None:
         failures += 1
@@ -173,6 +184,7 @@ def record_job(job: Job) -> int:
         "success": "true",
         "frame": "link_tcp",
         "background": job.background,
+        **dict(zip(("start_yaw_deg", "noise"), _texts(job.disturbance), strict=True)),
     }
     safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
     return failures
@@ -193,9 +205,17 @@ def _png(image_rgb: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".png", image_rgb[:, :, ::-1])[1].tobytes()
 
 
-def collect(task: str, episodes: int, seed: int, folder: Path, background: str, workers: int) -> int:
+def collect(
+    task: str,
+    episodes: int,
+    seed: int,
+    folder: Path,
+    background: str,
+    workers: int,
+    disturbance: Disturbance = UNDISTURBED,
+) -> int:
     """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
-    jobs = [Job(task, i, seed + i, folder, background) for i in range(episodes)]
+    jobs = [Job(task, i, seed + i, folder, background, disturbance) for i in range(episodes)]
     missing = [job for job in jobs if not _is_recorded(job)]
     title = f"{task}: {len(missing)} of {episodes} episodes to record"
     console = Console(stderr=True)
@@ -214,19 +234,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--background", default="green")
+    usual = Disturbance()
+    parser.add_argument(
+        "--start-yaw-deg", type=float, default=usual.start_yaw_deg, help="the hand starts turned by up to so much"
+    )
+    parser.add_argument(
+        "--noise", type=float, default=usual.noise, help="on the way, in shares of the usual; the label is without it"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sheet", type=Path, help="PNG of images from every episode")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
         SceneConfig(background=options.background)
+        disturbance = Disturbance(options.start_yaw_deg, options.noise)
         episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
         if episodes < 1:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")
         safe_file.check_writable(options.out / "episodes", "--out")
         if options.sheet:
             safe_file.check_writable(options.sheet, "--sheet")
-        failed = collect(options.task, episodes, options.seed, options.out, options.background, options.workers)
+        failed = collect(
+            options.task, episodes, options.seed, options.out, options.background, options.workers, disturbance
+        )
         console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
         if options.sheet:
             safe_file.write_bytes(options.sheet, _png(contact_sheet(options.out)))

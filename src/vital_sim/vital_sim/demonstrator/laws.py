@@ -25,6 +25,9 @@ class Law(Protocol):
     gripper: float
     """Where the fingers are to go: 0 open, 1 closed."""
 
+    def way_m(self, truth: Truth) -> float:
+        """How far it is to the target along the approach."""
+
     def update(self, truth: Truth, seconds: float) -> None:
         """Move the phase on; ``seconds`` since the last time."""
 
@@ -76,6 +79,10 @@ class InsertLaw:
         self.phase = Phase.APPROACH
         self._goal_m, self._engaged_m = task.success_depth_m, engaged_m
         self._held = _Held()
+
+    def way_m(self, truth: Truth) -> float:
+        """See `Law`."""
+        return max(0.0, -truth.depth_m)
 
     def update(self, truth: Truth, seconds: float) -> None:
         """See `Law`."""
@@ -129,6 +136,10 @@ class SwipeLaw:
         """Distance of the leading edge from the slot's entry; negative within."""
         return self._entry_m - float(_error(truth)[0])
 
+    def way_m(self, truth: Truth) -> float:
+        """See `Law`."""
+        return max(0.0, self._ahead_m(truth))
+
     def update(self, truth: Truth, seconds: float) -> None:
         """See `Law`."""
         ahead_m = self._ahead_m(truth)
@@ -179,6 +190,10 @@ class PickLaw:
         self._depth_m = height_m / 2
         self._closing_s = 0.0
         self._held = _Held()
+
+    def way_m(self, truth: Truth) -> float:
+        """See `Law`."""
+        return max(0.0, self._depth_m - truth.depth_m)
 
     def update(self, truth: Truth, seconds: float) -> None:
         """See `Law`."""

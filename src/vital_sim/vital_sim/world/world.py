@@ -118,17 +118,23 @@ class World:
         scenery.randomise(self.model, self.data, self.scene, self.task.held_object, look)
         self.place_arm(self._start_joints(joints_rad, start))
 
-    def begin(self, seed: int) -> None:
-        """A new episode with the TCP somewhere in the task's start region, which follows from ``seed`` as well."""
-        self.reset(seed)
-        self.reset(seed, start=self._sample_start())
+    def begin(self, seed: int, start_yaw_rad: float = 0.0) -> None:
+        """A new episode with the TCP somewhere in the task's start region, which follows from ``seed`` as well.
 
-    def _sample_start(self) -> Pose:
+        start_yaw_rad: by how much the hand is turned about the tip against the target as it nominally is.
+        """
+        self.reset(seed)
+        self.reset(seed, start=self._sample_start(start_yaw_rad))
+
+    def _sample_start(self, start_yaw_rad: float) -> Pose:
         """A TCP pose in the start region, which lies and is turned as the target nominally is."""
         yaw = self.variation.target_yaw_rad[0]
         nominal = pose_of.from_vector(self.site_pose("target_opening")[:3, 3], (0.0, 0.0, yaw))
         offset = self.rng.uniform(-0.5, 0.5, 3) * np.array(self.task.start_region_m)
-        return nominal @ pose_of.point_down(offset + self.task.start_centre_m)
+        if start_yaw_rad == 0.0:
+            return nominal @ pose_of.point_down(offset + self.task.start_centre_m)
+        tip = pose_of.from_vector(offset + self.task.start_offset_m, (0.0, 0.0, start_yaw_rad))
+        return nominal @ tip @ pose_of.point_down((-self.task.tip_forward_m, 0.0, self.task.tip_offset_m))
 
     def _start_joints(self, joints_rad: ArrayLike | None, start: Pose | None) -> NDArray[np.float64]:
         if start is None:
