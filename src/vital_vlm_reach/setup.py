@@ -27,6 +27,7 @@ setup(
             "train_pointing = vital_vlm_reach.pointing.training.train:main",
             "render_references = vital_vlm_reach.localisation.render_references:main",
             "convert_weights = vital_vlm_reach.pointing.convert_weights:main",
-        ]
+        ],
+        "vital.locators": ["reach = vital_vlm_reach.localisation.locator:TaskLocator"],
     },
 )

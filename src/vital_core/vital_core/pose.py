@@ -65,6 +65,24 @@ def interpolate(a: Pose, b: Pose, fraction: float) -> Pose:
     return a @ from_vector(fraction * delta[:3], fraction * delta[3:])
 
 
+def on_surface(origin_m: ArrayLike, normal: ArrayLike, yaw_rad: float = 0.0) -> Pose:
+    """Frame at an origin (3,) with z along a surface's unit normal (3,), turned about it by ``yaw_rad``.
+
+    At yaw 0 it is the base's frame, turned the shortest way so that z is the normal, which must not point down.
+    """
+    z = np.asarray(normal, dtype=float)
+    across = np.cross([0.0, 0.0, 1.0], z)
+    size = float(np.linalg.norm(across))
+    turn = across / size * np.arctan2(size, z[2]) if size > 1e-12 else np.zeros(3)
+    return from_vector(origin_m, turn) @ from_vector(np.zeros(3), (0.0, 0.0, yaw_rad))
+
+
+def leaning(tilt_rad: float, towards_rad: float) -> NDArray[np.float64]:
+    """(3,) unit vector that leans from the vertical by an angle, towards a direction about z (0: towards x)."""
+    across = np.sin(tilt_rad)
+    return np.array([across * np.cos(towards_rad), across * np.sin(towards_rad), np.cos(tilt_rad)])
+
+
 def point_down(position_m: ArrayLike, yaw_rad: float = 0.0) -> Pose:
     """TCP pose at a base-frame position (3,) with z down; at yaw 0 the TCP's x axis is the base's x axis."""
     pose = np.eye(4)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.pose import Pose
 
 SYMMETRIES = (1, 2, 4)
 UP = np.array([0.0, 0.0, 1.0])
@@ -56,6 +58,21 @@ class Target:
         nothing says how the target is turned."""
         return _wrapped(hand_yaw_rad) if self.yaw is None else self.yaw.nearest(hand_yaw_rad)
 
+    def frame(self, yaw_rad: float) -> Pose:
+        """The target's frame in `link_base`, z along `approach`, turned about it: in it the start region lies."""
+        return pose_of.on_surface(self.point_m, self.approach, yaw_rad)
+
+    @property
+    def approach(self) -> NDArray[np.float64]:
+        """(3,) the axis against which a hand comes: the normal, where a known yaw says that the target itself was
+        seen; else straight up, as the plane around a pixel is that of its rims and slots too."""
+        return UP if self.yaw is None else self.normal
+
+    @property
+    def tilt_rad(self) -> float:
+        """Angle between `approach` and the vertical."""
+        return float(np.arccos(np.clip(self.approach[2], -1.0, 1.0)))
+
     def turned(self, yaw_rad: float) -> "Target":
         """The same target, taken to be turned by one yaw alone."""
         std_rad = float("inf") if self.yaw is None else self.yaw.std_rad
@@ -63,8 +80,10 @@ class Target:
 
 
 def hand_yaw_rad(t_base_tcp: NDArray[np.float64]) -> float:
-    """Yaw of a tool that points down, as in `pose.point_down`."""
-    return float(np.arctan2(t_base_tcp[1, 0], t_base_tcp[0, 0]))
+    """Yaw of a tool about the normal of what it points at, as in `Target.frame`."""
+    untilted = pose_of.on_surface(np.zeros(3), -t_base_tcp[:3, 2])
+    along = untilted[:3, :3].T @ t_base_tcp[:3, 0]
+    return float(np.arctan2(along[1], along[0]))
 
 
 def _wrapped(angle_rad: float) -> float:

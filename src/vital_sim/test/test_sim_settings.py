@@ -7,10 +7,20 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from vital_core import pose as pose_of
+from vital_core.errors import VitalError
 from vital_core.task import load_task, task_names
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.fixtures import BLOCK
-from vital_sim.world.variation import EXACT, LOOK_SEEDS, PLACE_SPREAD_M, PLACES, SETTINGS, variants_of, variation_of
+from vital_sim.world.variation import (
+    EXACT,
+    LOOK_SEEDS,
+    PLACE_SPREAD_M,
+    PLACES,
+    SETTINGS,
+    TILTS_DEG,
+    variants_of,
+    variation_of,
+)
 from vital_sim.world.world import World
 
 seeds = st.integers(0, 2**31 - 1)
@@ -97,6 +107,29 @@ def test_spatial_moves_and_scene_dresses_and_both_do_both():
         assert spatial[i].scene == home.scene and scene[i].variation == home.variation
         assert both[i].scene == scene[i].scene and both[i].variation == spatial[i].variation
         assert scene[i].scene.look_seed == LOOK_SEEDS[i] and scene[i].scene.background == "clutter"
+
+
+@pytest.mark.parametrize("setting", TILTS_DEG)
+@pytest.mark.parametrize("task", ["usb_insertion", "plug_in_socket"])
+def test_a_tilted_target_leans_to_any_side_and_the_hand_begins_along_its_axis(worlds, task, setting):
+    world, sides = worlds[task], set()
+    (variant,) = variants_of(task, setting)
+    world.stage(variant.scene, variant.variation)
+    for seed in range(8):
+        world.begin(seed)
+        opening, hand = world.site_pose("target_opening"), world.t_base_tcp()
+        assert np.rad2deg(np.arccos(opening[2, 2])) == pytest.approx(TILTS_DEG[setting], abs=1e-6)
+        sides.add((opening[0, 2] > 0, opening[1, 2] > 0))
+        np.testing.assert_allclose(hand[:3, 2], -opening[:3, 2], atol=1e-3)
+        offset = (pose_of.inverse(world.nominal_target()) @ hand)[:3, 3] - world.task.start_centre_m
+        assert (np.abs(offset) <= np.array(world.task.start_region_m) / 2 + 1e-4).all()
+    assert len(sides) > 2
+    world.stage(SceneConfig(), variation_of(task))
+
+
+def test_a_block_on_the_table_does_not_lean():
+    with pytest.raises(VitalError, match="lies on the table"):
+        variants_of("pick_block", "tilt_10")
 
 
 def test_in_hand_offset_is_the_same_in_every_setting():

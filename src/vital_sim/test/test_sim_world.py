@@ -5,6 +5,7 @@ import pytest
 
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.errors import VitalError
 from vital_core.task import load_task
 from vital_sim.validation.insert_probes import hover, press
 from vital_sim.world.variation import EXACT
@@ -58,7 +59,7 @@ def test_start_is_in_the_region_ten_centimetres_above_the_target(world):
 
 
 def test_start_out_of_reach_is_refused(world):
-    with pytest.raises(ValueError, match="out of the arm's reach"):
+    with pytest.raises(VitalError, match="out of the arm's reach"):
         world.reset(0, start=pose_of.point_down([2.0, 0.0, 0.1]))
 
 

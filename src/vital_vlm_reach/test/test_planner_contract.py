@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+from depth_scenes import upright
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from ros_domain import own_domain
@@ -46,7 +47,13 @@ def joints_at(x: float, y: float, z: float) -> np.ndarray:
 
 
 def problem(start=HOME_RAD, target=TARGET, seen=()) -> ReachProblem:
-    return ReachProblem(TASK, np.array(start), sample_start_pose(TASK, target, 1), np.array(target), seen=tuple(seen))
+    return ReachProblem(
+        TASK,
+        np.array(start),
+        sample_start_pose(TASK, upright(target), 1),
+        np.array(target),
+        seen=tuple(seen),
+    )
 
 
 class Planners:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from depth_scenes import upright
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def test_every_start_pose_of_every_task_and_its_keep_out_column_leave_the_arm_ro
     assert np.allclose(np.subtract(box.lower_m, task.workspace_lower_m), BOX_MARGIN_M)
     assert np.allclose(np.subtract(task.workspace_upper_m, box.upper_m), BOX_MARGIN_M)
     for seed in range(20):
-        goal = sample_start_pose(task, target, seed)
+        goal = sample_start_pose(task, upright(target), seed)
         column = ReachProblem(task, HOME_RAD, goal, target, seed).keep_out
         assert column.name == KEEP_OUT and column.centre_m[:2] == (0.45, 0.0)
         top_m = column.centre_m[2] + column.size_m[2] / 2

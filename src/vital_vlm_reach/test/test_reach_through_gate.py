@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from depth_scenes import upright
 
 from vital_control.gate.limits import Limits
 from vital_control.gate.trajectory_check import problem, to_trajectory
@@ -29,7 +30,7 @@ def test_the_gate_accepts_what_the_planner_gives(task, speed_scale):
     planner, rng, limits = EmbeddedPlanner(speed_scale), np.random.default_rng(3), Limits(task=task)
     in_the_socket = kinematics.solve(pose_of.point_down(SOCKET + np.array([0, 0, 0.03])), HOME_RAD)
     for seed, start in enumerate([HOME_RAD, in_the_socket, *(HOME_RAD + rng.normal(0, 0.1, (4, 7)))]):
-        asked = ReachProblem(task, start, sample_start_pose(task, SOCKET, seed), SOCKET, seed)
+        asked = ReachProblem(task, start, sample_start_pose(task, upright(SOCKET), seed), SOCKET, seed)
         retreat = planner.retreat(asked)
         assert (retreat is not None) == (start is in_the_socket)
         if retreat is not None:
@@ -47,7 +48,9 @@ def assert_accepted(motion: JointMotion, start: np.ndarray, limits: Limits) -> N
 
 def test_a_motion_survives_the_message():
     task = load_task("usb_insertion")
-    motion = EmbeddedPlanner().plan(ReachProblem(task, HOME_RAD, sample_start_pose(task, SOCKET, 1), SOCKET)).motion
+    motion = (
+        EmbeddedPlanner().plan(ReachProblem(task, HOME_RAD, sample_start_pose(task, upright(SOCKET), 1), SOCKET)).motion
+    )
     back = motion_of(trajectory_message(motion))
     np.testing.assert_allclose(back.times_s, motion.times_s, atol=1e-9)
     np.testing.assert_array_equal(back.positions_rad, motion.positions_rad)

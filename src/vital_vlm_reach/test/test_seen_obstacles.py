@@ -6,6 +6,7 @@ from functools import partial
 import depth_scenes
 import numpy as np
 import pytest
+from depth_scenes import upright
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +32,7 @@ CAMERA = Camera(320, 240, np.array([[305.0, 0, 160], [0, 305.0, 120], [0, 0, 1]]
 # In front of the table, looking down at its middle by some 45 degrees.
 T_BASE_CAMERA = pose_of.from_rpy((1.05, 0.0, 0.60), (np.deg2rad(-135), 0.0, np.pi / 2))
 TARGET = np.array([0.45, 0.0, 0.035])
-PROBLEM = ReachProblem(TASK, HOME_RAD, sample_start_pose(TASK, TARGET, 1), TARGET)
+PROBLEM = ReachProblem(TASK, HOME_RAD, sample_start_pose(TASK, upright(TARGET), 1), TARGET)
 
 
 def nothing(points_m: np.ndarray) -> np.ndarray:

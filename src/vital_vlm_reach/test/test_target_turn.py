@@ -90,6 +90,13 @@ class Scene:
         view = replace(view, depth_mm=np.where(lost, 0, view.depth_mm).astype(np.uint16))
         return place, target_turn(view, self.camera.t_base_camera, place, references.of(task))
 
+    def tilted(self, references, task: str, tilt_deg: float, towards_deg: float, yaw_deg: float):
+        self.world.reset(5, joints_rad=HOME_RAD)
+        normal = pose_of.leaning(np.deg2rad(tilt_deg), np.deg2rad(towards_deg))
+        self.world.place_target((0.47, 0.04, 0.035), np.deg2rad(yaw_deg), normal)
+        view, truth = simulated_view(self.world, self.camera), self.world.site_pose("target_opening")
+        return truth, target_turn(view, self.camera.t_base_camera, truth[:3, 3], references.of(task))
+
 
 def apart_deg(yaw_rad: float, expected_deg: float, symmetry: int) -> float:
     period = 360.0 / symmetry
@@ -105,6 +112,23 @@ def test_the_yaw_of_each_target_is_found_with_the_symmetry_of_its_task(task, ref
         assert apart_deg(turn.yaw_rad, yaw_deg, turn.symmetry) < 4.0, turn.message
         assert np.linalg.norm(turn.origin_m - place) < 0.006
         assert turn.plane.level and "degrees" in turn.message
+    scene.camera.close()
+
+
+@pytest.mark.parametrize(
+    ("task", "leaning_deg"),
+    [("usb_insertion", ((10.0, 20.0), (30.0, 110.0))), ("plug_in_socket", ((10.0, 20.0), (20.0, -100.0)))],
+)
+def test_a_tilted_target_is_found_with_its_normal_and_its_yaw_about_it(task, leaning_deg, references):
+    scene = Scene(task)
+    for tilt_deg, towards_deg in leaning_deg:
+        truth, turn = scene.tilted(references, task, tilt_deg, towards_deg, 25.0)
+        assert turn.known and not turn.plane.level, turn.message
+        error_rad = float(np.arccos(np.clip(turn.plane.normal @ truth[:3, 2], -1.0, 1.0)))
+        assert error_rad < np.deg2rad(1.8) and error_rad < 4.0 * turn.plane.normal_std_rad, turn.message
+        assert turn.plane.normal_std_rad < np.deg2rad(1.5)
+        assert apart_deg(turn.yaw_rad, 25.0, turn.symmetry) < 4.0, turn.message
+        assert np.linalg.norm(turn.origin_m - truth[:3, 3]) < 0.006
     scene.camera.close()
 
 

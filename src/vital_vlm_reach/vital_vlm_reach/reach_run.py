@@ -66,7 +66,8 @@ class ReachRun:
         outcome.yaw_rad = target.yaw_for(hand_yaw_rad(kinematics.forward(start_rad)))
         if target.yaw is not None:
             outcome.yaw_std_rad = target.yaw.std_rad
-        goal = outcome.t_base_tcp_goal = sample_start_pose(task, target.point_m, seed, outcome.yaw_rad)
+        outcome.tilt_rad = target.tilt_rad
+        goal = outcome.t_base_tcp_goal = sample_start_pose(task, target.frame(outcome.yaw_rad), seed)
         problem = ReachProblem(task, start_rad, goal, target.point_m, max(seed, 0))
         problem = self._out_of_contact(problem, on_progress)
         seen = self._look(problem, self._cancelled.is_set)

@@ -87,8 +87,8 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
         "setting",
         "in_domain",
-        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), or both",
-        ("in_domain", "spatial", "scene", "both"),
+        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), both, or tilted",
+        ("in_domain", "spatial", "scene", "both", "tilt_10", "tilt_20", "tilt_30"),
     ),
     (
         "tactile",

@@ -14,7 +14,6 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from vital_bringup.tasks.task_run import Located, PolicyRun, Reached
-from vital_core import pose as pose_of
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.labeller import Labeller
@@ -133,7 +132,7 @@ class RosSkills:
         task = load_task(name)
         self.label.clear()
         target = located.target
-        t_base_target = pose_of.from_vector(target.point_m, (0.0, 0.0, target.yaw_for(0.0)))
+        t_base_target = target.frame(target.yaw_for(0.0))
         finish = [point_message((t_base_target @ np.append(task.finish_m, 1.0))[:3])]
         goal = RunPolicy.Goal(task=name, duration_s=task.episode_s, learn=True, seed=seed, finish=finish)
         return self._carry_out(self._policy, goal, task.episode_s + 10.0, over)

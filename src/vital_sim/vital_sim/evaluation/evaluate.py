@@ -13,13 +13,23 @@ from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task, task_names
-from vital_sim.evaluation.evaluation import Cell, EvaluatedPolicy, Trial, finished_trials, report_of, write_report
+from vital_sim.evaluation.evaluation import (
+    TOLD,
+    Cell,
+    EvaluatedPolicy,
+    Trial,
+    finished_trials,
+    report_of,
+    write_report,
+)
 from vital_sim.evaluation.failure_video import film_failures
-from vital_sim.evaluation.policies import DEFAULT_LOADER, PolicySpec
+from vital_sim.evaluation.policies import DEFAULT_LOADER, DEFAULT_LOCATOR, PolicySpec
 from vital_sim.evaluation.workers import Job, over_processes, over_ray
-from vital_sim.world.variation import ALL_SETTINGS
+from vital_sim.world.variation import ALL_SETTINGS, TILTS_DEG
 
 EXIT_REFUSED = 2
+# Where a policy meets a target that lies otherwise than in demonstrations: it is located first, as on a robot.
+LOCATED = ("spatial", "both", *TILTS_DEG)
 log = logging.getLogger("evaluate")
 
 
@@ -44,6 +54,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--videos", type=int, default=0, metavar="N", help="film the first N failures")
     parser.add_argument("--card", action="store_true", help="write the measured success into the model card")
     parser.add_argument("--loader", default=DEFAULT_LOADER, help="entry point or module:function that loads the policy")
+    parser.add_argument(
+        "--told",
+        action="store_true",
+        help=f"start where the simulator says the target is; otherwise it is located in {', '.join(LOCATED)}",
+    )
+    parser.add_argument("--locator", default=DEFAULT_LOCATOR, help="entry point or module:function that locates it")
     parser.add_argument("--residual", type=Path, help="what was learned on top of the policy")
     parser.add_argument("--ensemble-decay", type=float, help="instead of the checkpoint's own")
     return parser.parse_args(arguments)
@@ -65,7 +81,7 @@ def _checked(options: argparse.Namespace) -> None:
 def _trials(options: argparse.Namespace, cell: Cell, done: list[Trial]) -> Iterator[Trial]:
     known = {trial.seed for trial in done}
     seeds = [s for s in range(cell.seed, cell.seed + cell.trials) if s not in known]
-    job = Job(_spec(options), cell.setting, options.batch)
+    job = Job(_spec(options), cell.setting, options.batch, cell.start)
     if seeds:
         yield from over_ray(job, seeds) if options.ray else over_processes(job, seeds, options.processes)
 
@@ -77,9 +93,10 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     about = policy.describe()
     about["method"] = options.name or about.get("method") or "policy"
     load_task(options.task)
-    cell = Cell(options.task, options.setting, options.seed, options.trials, about)
+    start = TOLD if options.told or options.setting not in LOCATED else options.locator
+    cell = Cell(options.task, options.setting, options.seed, options.trials, about, start)
     folder = options.out or Path("docs/results")
-    path = folder / f"{cell.task}_{cell.setting}_{about['method']}.json"
+    path = folder / f"{cell.name}.json"
     done = finished_trials(path, cell)
     if done:
         log.info("%d of %d trials were done before", len(done), cell.trials)
@@ -92,7 +109,7 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     write_report(path, cell, done, command)
     _tell(report, path)
     failed = sorted((t for t in done if not t.success), key=lambda t: t.seed)[: options.videos]
-    for film in film_failures(folder / "videos", cell.task, cell.setting, policy, failed) if failed else ():
+    for film in film_failures(folder / "videos", cell.task, cell.setting, policy, failed, start) if failed else ():
         log.info("wrote %s", film)
     if options.card:
         policy.write_card(report)  # type: ignore[attr-defined]

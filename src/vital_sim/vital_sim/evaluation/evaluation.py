@@ -27,6 +27,7 @@ from vital_core.statistics import percentile, wilson_interval
 
 FORMAT = "vital_evaluation/1"
 MOST_BYTES = 50_000_000
+TOLD = "told"
 
 
 class EvaluatedPolicy(Protocol):
@@ -56,12 +57,20 @@ class Cell:
     """How many are wanted."""
     policy: dict[str, Any] = field(default_factory=dict)
     """What it says of itself."""
+    start: str = TOLD
+    """What says where the target is when an episode begins: `told` by the simulator, or a locator's name."""
+
+    @property
+    def name(self) -> str:
+        """Of its file, without the ending."""
+        located = "" if self.start == TOLD else "_located"
+        return f"{self.task}_{self.setting}{located}_{self.policy.get('method') or 'policy'}"
 
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for two runs to be of one cell."""
         of_policy = {name: self.policy.get(name) for name in ("sha256", "residual_sha256", "ensemble_decay")}
-        return {"task": self.task, "setting": self.setting, "seed": self.seed, **of_policy}
+        return {"task": self.task, "setting": self.setting, "seed": self.seed, "start": self.start, **of_policy}
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,7 @@ class CellReport:
     command: Text
     versions: dict[str, str]
     each: tuple[Trial, ...]
+    start: Name = TOLD
 
     def __post_init__(self) -> None:
         for name in ("sha256", "method"):
@@ -133,7 +143,8 @@ class _Running:
         self.seen, self.info = env.reset(seed=seed)
         self.memory = policy.begin()
         self.ticks_ms: list[float] = []
-        self.total, self.refused, self.projected, self.over = 0.0, 0, 0, False
+        self.total, self.refused, self.projected = 0.0, 0, 0
+        self.over = self.info["outcome"] != "running"
 
     def observation(self) -> Observation:
         return Observation(self.seen["image"], self.seen["tactile"])
@@ -160,25 +171,27 @@ class _Running:
             depth_m=float(info["depth_m"]),
             lateral_m=float(info["lateral_m"]),
             travel_m=float(info["travel_m"]),
-            tick_median_ms=percentile(self.ticks_ms, 50),
+            tick_median_ms=percentile(self.ticks_ms, 50) if self.ticks_ms else 0.0,
         )
 
 
 def run_trials(envs: Sequence[gymnasium.Env], policy: EvaluatedPolicy, seeds: Sequence[int]) -> Iterator[Trial]:
     """One trial a seed, as many at a time as there are environments, with one call of the network a tick for all."""
-    waiting = list(seeds)
-    running = [_Running(env, policy, waiting.pop(0)) for env in envs[: len(seeds)]]
-    while running:
-        start = time.perf_counter()
-        actions = policy.act([r.observation() for r in running], [r.memory for r in running])
-        tick_ms = 1000 * (time.perf_counter() - start)
-        for trial, action in zip(running, actions, strict=True):
-            trial.step(action.to_array(), tick_ms)
-        for i, trial in enumerate(running):
+    free, waiting, running = list(envs), list(seeds), list[_Running]()
+    while waiting or running:
+        while free and waiting:
+            running.append(_Running(free.pop(0), policy, waiting.pop(0)))
+        # One whose target was not located is over as it begins.
+        if going := [trial for trial in running if not trial.over]:
+            start = time.perf_counter()
+            actions = policy.act([trial.observation() for trial in going], [trial.memory for trial in going])
+            tick_ms = 1000 * (time.perf_counter() - start)
+            for trial, action in zip(going, actions, strict=True):
+                trial.step(action.to_array(), tick_ms)
+        for trial in running:
             if trial.over:
                 yield trial.result()
-                if waiting:
-                    running[i] = _Running(trial.env, policy, waiting.pop(0))
+                free.append(trial.env)
         running = [trial for trial in running if not trial.over]
 
 
@@ -248,7 +261,8 @@ def finished_trials(path: Path, cell: Cell) -> list[Trial]:
     if not Path(path).is_file():
         return []
     report = read_report(path)
-    found = Cell(report["task"], report["setting"], report["seed"], report["trials"], report["policy"]).identity
+    start = report.get("start", TOLD)
+    found = Cell(report["task"], report["setting"], report["seed"], report["trials"], report["policy"], start).identity
     if found != cell.identity:
         different = [f"{k} {found[k]}, expected {v}" for k, v in cell.identity.items() if found[k] != v]
         raise VitalError(

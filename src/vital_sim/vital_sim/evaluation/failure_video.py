@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vital_core.files.video import write_video
 from vital_sim.cameras.cameras import SceneCamera
-from vital_sim.evaluation.evaluation import EvaluatedPolicy, Trial, run_trials
+from vital_sim.evaluation.evaluation import TOLD, EvaluatedPolicy, Trial, run_trials
 from vital_sim.evaluation.workers import make_env
 
 HEIGHT_PX = 384
@@ -50,11 +50,11 @@ class _Watched(gymnasium.Wrapper):
 
 
 def film_failures(
-    folder: Path, task: str, setting: str, policy: EvaluatedPolicy, failed: list[Trial]
+    folder: Path, task: str, setting: str, policy: EvaluatedPolicy, failed: list[Trial], start: str = TOLD
 ) -> Iterator[Path]:
     """Run each failed trial again and write `<task>_<setting>_<method>_<seed>_<failure>.mp4` into ``folder``."""
     method = policy.describe().get("method") or "policy"
-    env = _Watched(make_env(task, setting))
+    env = _Watched(make_env(task, setting, start))
     for trial in failed:
         env.frames = []
         again = next(run_trials([env], policy, [trial.seed]))

@@ -1,6 +1,7 @@
 """Finds what is to be measured: other packages offer loaders as entry points, and the simulator imports none of them.
 
-A loader is called with the path of a checkpoint and the task's name, and returns an `EvaluatedPolicy`.
+A loader of a policy (group `vital.policies`) is called with the path of a checkpoint and the task's name, and returns
+an `EvaluatedPolicy`; one of a locator (group `vital.locators`) with the task's name, and returns a `Locator`.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from typing import Any, cast
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_sim.evaluation.evaluation import EvaluatedPolicy
+from vital_sim.gym.scene_look import Locator
 
-GROUP = "vital.policies"
+GROUP, LOCATORS = "vital.policies", "vital.locators"
 DEFAULT_LOADER = "local"
+DEFAULT_LOCATOR = "reach"
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,20 @@ class PolicySpec:
 
     def load(self) -> EvaluatedPolicy:
         """Raises VitalError: BAD_PARAMETER for an unknown loader, and what the loader refuses."""
-        policy: EvaluatedPolicy = _loader(self.loader)(self.checkpoint, self.task, **dict(self.options))
+        policy: EvaluatedPolicy = _loader(self.loader, GROUP)(self.checkpoint, self.task, **dict(self.options))
         return policy
 
 
-def _loader(name: str) -> Callable[..., EvaluatedPolicy]:
+def load_locator(name: str, task: str) -> Locator:
+    """What locates a task's target. Raises VitalError: BAD_PARAMETER for an unknown one, and what it refuses."""
+    return cast("Locator", _loader(name, LOCATORS)(task))
+
+
+def _loader(name: str, group: str) -> Callable[..., Any]:
     """An entry point by its name, or any function as `module:function`."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = {entry.name: entry for entry in entry_points(group=group)}
     if name not in found and ":" in name:
-        found[name] = EntryPoint(name, name, GROUP)
+        found[name] = EntryPoint(name, name, group)
     if name not in found:
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
@@ -52,6 +60,6 @@ def _loader(name: str) -> Callable[..., EvaluatedPolicy]:
             "module:function: build the workspace with './vital setup'",
         )
     try:
-        return cast("Callable[..., EvaluatedPolicy]", found[name].load())
+        return cast("Callable[..., Any]", found[name].load())
     except (ImportError, AttributeError) as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"loader '{name}' cannot be imported ({error})") from error

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from vital_core.errors import VitalError
 from vital_core.files import safe_file
+from vital_sim.evaluation.evaluation import TOLD
 from vital_sim.evaluation.report_page import KINDS, page
-from vital_sim.evaluation.results import Results, name_of, paper_rate
+from vital_sim.evaluation.results import Rate, Results, name_of, paper_rate
 from vital_sim.world.variation import ALL_SETTINGS, LOOK_SETTINGS, SETTINGS
 
 EXIT_REFUSED = 2
@@ -73,6 +74,20 @@ def look_table(results: Results) -> list[str]:
     return _table(["", "task", "setting", "success", "looks with all", "looks with none", "each look"], rows)
 
 
+def located_table(results: Results) -> list[str]:
+    """Where the target was located from the scene camera, and tilted ones; what was told beside it."""
+    rows = []
+    order = [(t, s) for t in results.tasks for s in ALL_SETTINGS]
+    for report in sorted(results.located, key=lambda r: (order.index((r["task"], r["setting"])), r.get("start", TOLD))):
+        failures = ", ".join(f"{kind} {n}" for kind, n in sorted(report["failures"].items())) or "none"
+        start = "told" if report.get("start", TOLD) == TOLD else "located"
+        seeds = f"{report['seed']} to {report['seed'] + report['trials'] - 1}"
+        rate = str(Rate(report["successes"], report["finished"]))
+        setting = report["setting"].replace("_", " ")
+        rows.append([report["task"], setting, name_of(report["policy"]["method"]), start, rate, failures, seeds])
+    return _table(["task", "setting", "method", "target", "successes", "failures", "seeds"], rows)
+
+
 def pair_table(results: Results) -> list[str]:
     """Methods on the same start states."""
     rows = []
@@ -115,6 +130,8 @@ def markdown(results: Results) -> str:
         lines += [f"## {TITLES[setting]}", "", *setting_table(results, setting)]
     if any(results.by_variant(t, s, m) for t in results.tasks for s in LOOK_SETTINGS for m in results.methods):
         lines += ["## Looks that are drawn", "", *look_table(results)]
+    if results.located:
+        lines += ["## Where the target is located first, and tilted targets", "", *located_table(results)]
     lines += ["## How trials fail", "", *failure_table(results)]
     lines += ["## Methods on the same start states", "", *pair_table(results)]
     lines += ["## What was run", "", *cell_table(results)]

@@ -23,6 +23,8 @@ KINDS = {
     "missed": "#e5c558",
     "dropped": "#7d5ba6",
     "time_out": "#9aa5b1",
+    "unreachable": "#5c6773",
+    "not_located": "#2d3540",
 }
 STYLE = """
 :root { color-scheme: light; }

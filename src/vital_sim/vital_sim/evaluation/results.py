@@ -13,7 +13,8 @@ import yaml
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.statistics import PairedComparison, compare_pairs, grouped_interval, wilson_interval
 from vital_sim import TASKS
-from vital_sim.evaluation.evaluation import read_report
+from vital_sim.evaluation.evaluation import TOLD, read_report
+from vital_sim.world.variation import LOOK_SETTINGS, SETTINGS
 
 # In the order of the paper's tables; others follow by name.
 METHODS = {"baku": "BAKU", "visk": "ViSk", "vital_bc": "ViTaL-BC", "rlpd": "RLPD", "vital": "ViTaL"}
@@ -81,10 +82,12 @@ class Pair:
 
 
 class Results:
-    """Reports by task, setting and method."""
+    """Reports by task, setting and method, of the paper's settings with the start told; `located`: the others."""
 
     def __init__(self, reports: list[dict[str, Any]]) -> None:
-        self._cells = {(r["task"], r["setting"], r["policy"]["method"]): r for r in reports}
+        told = [r for r in reports if r.get("start", TOLD) == TOLD and r["setting"] in (*SETTINGS, *LOOK_SETTINGS)]
+        self._cells = {(r["task"], r["setting"], r["policy"]["method"]): r for r in told}
+        self.located = [r for r in reports if r not in told]
 
     @classmethod
     def read(cls, folder: Path) -> "Results":

@@ -11,8 +11,8 @@ import gymnasium
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_sim import environment_id
-from vital_sim.evaluation.evaluation import Trial, run_trials
-from vital_sim.evaluation.policies import PolicySpec
+from vital_sim.evaluation.evaluation import TOLD, Trial, run_trials
+from vital_sim.evaluation.policies import PolicySpec, load_locator
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,18 @@ class Job:
     """Where."""
     batch: int = 1
     """How many trials a worker runs at a time."""
+    start: str = TOLD
+    """What says where the target is: `told` by the simulator, or a locator's name."""
 
 
-def make_env(task: str, setting: str) -> gymnasium.Env:
-    """The registered environment of a task. Raises VitalError(BAD_PARAMETER) for an unknown setting."""
-    return gymnasium.make(environment_id(task), setting=setting, disable_env_checker=True).unwrapped
+def make_env(task: str, setting: str, start: str = TOLD) -> gymnasium.Env:
+    """The registered environment of a task. start: what says where the target is, `told` or a locator's name.
+
+    Raises VitalError(BAD_PARAMETER) for an unknown setting or locator.
+    """
+    locate = None if start == TOLD else load_locator(start, task)
+    env_id = environment_id(task)
+    return gymnasium.make(env_id, setting=setting, locate=locate, disable_env_checker=True).unwrapped
 
 
 class Worker:
@@ -38,7 +45,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         _use_one_thread()
         self._policy = job.policy.load()
-        self._envs = [make_env(job.policy.task, job.setting) for _ in range(job.batch)]
+        self._envs = [make_env(job.policy.task, job.setting, job.start) for _ in range(job.batch)]
 
     def run(self, seeds: Sequence[int]) -> list[Trial]:
         """One trial a seed."""

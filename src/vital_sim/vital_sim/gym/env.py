@@ -9,7 +9,9 @@
 | truncated | the task's episode length is over |
 
 info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
-info["outcome"] is one of `outcome.Outcome`.
+info["outcome"] is one of `outcome.Outcome`. With ``locate`` the start region lies where the target was located from the
+scene camera; where that fails, or the start is out of reach, the episode is over as it begins, with outcome not_located
+or unreachable, and info["problem"] says why.
 
 A step follows the law of the command gate: target = measured TCP pose times the delta. An action that breaks a rule
 (`vital_core.command_rules`, the gate's own) is refused whole, the gripper too: ``info["refused"]`` says why. One whose
@@ -28,10 +30,13 @@ from numpy.typing import NDArray
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
 from vital_core.command_rules import Admitted, CommandRules, Refusal
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
+from vital_core.pose import Pose
 from vital_core.task import load_task
-from vital_sim.cameras.cameras import WristCamera
+from vital_sim.cameras.cameras import SceneCamera, WristCamera
 from vital_sim.gym.outcome import Judge, Outcome
+from vital_sim.gym.scene_look import Locator, SceneLook
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import follow, way_to
 from vital_sim.world.tactile import largest_field_ut
@@ -71,6 +76,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         config: WorldConfig | None = None,
         dense: bool = False,
         foreground: bool = False,
+        locate: Locator | None = None,
         render_mode: str | None = None,
     ) -> None:
         self.task = load_task(task)
@@ -80,6 +86,8 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         self.world = World(self.task, scene=scene, config=config)
         self.dense, self.foreground, self.render_mode = dense, foreground, render_mode
         self._camera = WristCamera(self.world.model, self.task)
+        self._locate = locate
+        self._scene_camera = SceneCamera(self.world.model) if locate is not None else None
         self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
         self._baseline = np.zeros(TACTILE_VALUES, np.float32)
         self._judge = Judge(self.task)
@@ -106,7 +114,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             self.variant = episode % len(self.variants)
             chosen = self.variants[self.variant]
             self.world.stage(chosen.scene, chosen.variation)
-        self.world.begin(episode)
+        outcome, problem = self._begin(episode)
         self._camera.reset(episode)
         self._judge.begin()
         readings = []
@@ -114,7 +122,25 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             self.world.advance(0.01)
             readings.append(self.world.tactile_ut())
         self._baseline = np.median(readings, axis=0).astype(np.float32)
-        return self._observe(), self._info(self.world.truth(), Outcome.RUNNING, Carried(STILL))
+        return self._observe(), self._info(self.world.truth(), outcome, Carried(STILL)) | {"problem": problem}
+
+    def _begin(self, episode: int) -> tuple[Outcome, str]:
+        """Lay the scene and put the arm at its start: the outcome so far, and why there is no start."""
+        try:
+            self.world.begin(episode, locate=None if self._locate is None else lambda: self._located(episode))
+        except VitalError as error:
+            none = Outcome.UNREACHABLE if error.code is ErrorCode.UNREACHABLE else Outcome.NOT_LOCATED
+            return none, str(error)
+        return Outcome.RUNNING, ""
+
+    def _located(self, episode: int) -> Pose:
+        """The target's frame as the scene camera shows it, the arm at home."""
+        assert self._locate is not None and self._scene_camera is not None
+        camera = self._scene_camera
+        camera.reset(episode)
+        rgb, depth_mm = camera.render(self.world.data)
+        hand = self.world.t_base_tcp()
+        return self._locate(SceneLook(rgb, depth_mm, camera.camera_matrix, camera.t_base_camera, hand))
 
     def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
         """One control period (1/6 s)."""
@@ -192,3 +218,5 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
     def close(self) -> None:
         """Free the renderer."""
         self._camera.close()
+        if self._scene_camera is not None:
+            self._scene_camera.close()

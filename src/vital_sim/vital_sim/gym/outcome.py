@@ -13,7 +13,7 @@ OFF_THE_TABLE_M = 0.005
 
 
 class Outcome(StrEnum):
-    """One word; those from LATE on are said when the time is over."""
+    """One word; those from LATE to TIME_OUT are said when the time is over."""
 
     RUNNING = "running"
     SUCCESS = "success"
@@ -36,6 +36,10 @@ class Outcome(StrEnum):
     """It touched something else."""
     TIME_OUT = "time_out"
     """It touched nothing."""
+    NOT_LOCATED = "not_located"
+    """Over as it began: where the target is was not told by the scene camera."""
+    UNREACHABLE = "unreachable"
+    """Over as it began: the arm cannot be where it should start."""
 
 
 FAILURES = tuple(o for o in Outcome if o not in (Outcome.RUNNING, Outcome.SUCCESS))

@@ -39,7 +39,9 @@ class SimParameters:
     task: Annotated[str, Meta(description="the task whose scene is laid")] = "usb_insertion"
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene")] = 0
     background: Annotated[str, Meta(description="what lies on the table: green, plain, or clutter")] = "green"
-    setting: Annotated[str, Meta(description="in_domain, spatial (elsewhere and turned), scene, or both")] = "in_domain"
+    setting: Annotated[
+        str, Meta(description="in_domain, spatial (elsewhere, turned), scene, both, or tilt_10, _20, _30")
+    ] = "in_domain"
 
 
 class SimNode(Node):

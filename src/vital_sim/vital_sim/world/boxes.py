@@ -8,6 +8,8 @@ from scipy.spatial.transform import Rotation
 
 Vector = tuple[float, float, float]
 HOUSING_HEIGHT_M = 0.045
+# Reaches into the table, so that a housing that leans stands on a block rather than on one edge.
+SKIRT_HEIGHT_M = 0.068
 
 
 @dataclass(frozen=True)

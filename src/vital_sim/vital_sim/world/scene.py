@@ -12,7 +12,7 @@ import numpy as np
 from vital_sim.scenery import generated_look, surfaces
 from vital_sim.scenery.look import SceneConfig, TargetColours, drawn_colours, nominal_colours
 from vital_sim.world import props
-from vital_sim.world.boxes import HOUSING_HEIGHT_M, Housed, add_box
+from vital_sim.world.boxes import SKIRT_HEIGHT_M, Housed, add_box
 from vital_sim.world.contact import UNTOUCHABLE
 
 _GREEN = np.array([0.13, 0.55, 0.22])
@@ -100,7 +100,7 @@ def _paint_target(spec: mujoco.MjSpec, held_object: str, housed: Housed) -> None
 
 def _add_skirt(spec: mujoco.MjSpec, body: mujoco.MjsBody, prefix: str, held_object: str, housed: Housed) -> None:
     x, y = housed.housing_m[0] / 2, housed.housing_m[1] / 2
-    half_z = (HOUSING_HEIGHT_M + housed.skirt_top_m) / 2
+    half_z = (SKIRT_HEIGHT_M + housed.skirt_top_m) / 2
     z = housed.skirt_top_m - half_z
     colour = [*nominal_colours(held_object).skirt, 1.0]
     fields = {"type": mujoco.mjtGeom.mjGEOM_BOX, "rgba": colour, **UNSEEN}

@@ -15,7 +15,9 @@ from vital_sim.scenery.look import SceneConfig
 
 SETTINGS = ("in_domain", "spatial", "scene", "both")
 LOOK_SETTINGS = ("looks", "looks_both")
-ALL_SETTINGS = (*SETTINGS, *LOOK_SETTINGS)
+# Beyond the paper, which names it as its limit: the target stands on a block that leans so far, to any side.
+TILTS_DEG = {"tilt_10": 10.0, "tilt_20": 20.0, "tilt_30": 30.0}
+ALL_SETTINGS = (*SETTINGS, *LOOK_SETTINGS, *TILTS_DEG)
 # Positions (x, y, m) and yaw (degrees) of the target that no demonstration has seen.
 PLACES = ((0.52, 0.11, 30.0), (0.40, -0.13, -25.0), (0.53, -0.09, 15.0))
 PLACE_SPREAD_M, PLACE_SPREAD_RAD = 0.01, float(np.deg2rad(2.0))
@@ -38,7 +40,9 @@ class Variation:
     target_z_m: tuple[float, float] = (0.035, 0.005)
     """Centre of the opening; a block lies on the table, as high as it is."""
     target_yaw_rad: tuple[float, float] = (0.0, float(np.deg2rad(2.0)))
-    """Of the opening."""
+    """Of the opening, about its axis."""
+    target_tilt_rad: float = 0.0
+    """Of the opening's axis from the vertical, to any side."""
     offset_m: float = 0.0015
     """Half range of the object's in-hand offset about nominal, along each axis."""
     offset_rad: float = float(np.deg2rad(4.0))
@@ -53,6 +57,8 @@ VARIATIONS = {
     "key_in_lock": Variation(target_yaw_rad=(0.0, _SOME_YAW)),
     "pick_block": Variation(target_yaw_rad=(0.0, _SOME_YAW)),
 }
+# Whose target stands on no block that could lean.
+LIE_ON_THE_TABLE = ("pick_block",)
 
 
 def variation_of(task: str) -> Variation:
@@ -69,13 +75,18 @@ class Variant:
 
 
 def variants_of(task: str, setting: str) -> tuple[Variant, ...]:
-    """The variants of a setting: one in domain, one a look in `LOOK_SETTINGS`, otherwise three.
+    """The variants of a setting: one in domain and tilted, one a look in `LOOK_SETTINGS`, otherwise three.
 
     Raises VitalError(BAD_PARAMETER).
     """
     if setting not in ALL_SETTINGS:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"setting is '{setting}', expected one of {', '.join(ALL_SETTINGS)}")
     home = Variant(SceneConfig(), variation_of(task))
+    if setting in TILTS_DEG:
+        if task in LIE_ON_THE_TABLE:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"the target of {task} lies on the table, which is level")
+        tilt_rad = float(np.deg2rad(TILTS_DEG[setting]))
+        return (replace(home, variation=replace(home.variation, target_tilt_rad=tilt_rad)),)
     if setting == "in_domain":
         return (home,)
     if setting in LOOK_SETTINGS:

@@ -1,5 +1,6 @@
 """The contact world of one task: arm, compliant grasp, target, touch. The same world serves ROS and Gymnasium."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import mujoco
@@ -8,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from vital_core import pose as pose_of
 from vital_core.arm import kinematics
-from vital_core.arm.xarm7 import HOME_RAD
+from vital_core.arm.xarm7 import HOME_RAD, LOWER_RAD, UPPER_RAD
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
 from vital_core.task import Task
 from vital_sim.scenery.look import SceneConfig
@@ -27,6 +29,8 @@ from vital_sim.world.variation import Variation, variation_of
 
 SERVO_PERIOD_S = 0.004
 ENTERED_M = 0.001
+# Around a posture, from which joint positions are looked for: the posture itself first.
+_GUESSES_RAD = (0.0, 0.3, 0.3, 0.6, 0.6, 0.6)
 
 
 @dataclass(frozen=True)
@@ -118,23 +122,33 @@ class World:
         scenery.randomise(self.model, self.data, self.scene, self.task.held_object, look)
         self.place_arm(self._start_joints(joints_rad, start))
 
-    def begin(self, seed: int, start_yaw_rad: float = 0.0) -> None:
+    def begin(self, seed: int, start_yaw_rad: float = 0.0, locate: Callable[[], Pose] | None = None) -> None:
         """A new episode with the TCP somewhere in the task's start region, which follows from ``seed`` as well.
 
-        start_yaw_rad: by how much the hand is turned about the tip against the target as it nominally is.
+        locate: tells the target's frame, in which the region lies; called when the scene is laid and the arm at home.
+        None: the frame is told, place and tilt as they are and the yaw as it nominally is. start_yaw_rad: by how much
+        the hand is turned about the tip against that frame. Raises VitalError: what ``locate`` does, UNREACHABLE; then
+        the arm stays at home.
         """
         self.reset(seed)
-        self.reset(seed, start=self._sample_start(start_yaw_rad))
+        frame = self.nominal_target() if locate is None else locate()
+        self.reset(seed, start=self._sample_start(frame, start_yaw_rad))
 
-    def _sample_start(self, start_yaw_rad: float) -> Pose:
-        """A TCP pose in the start region, which lies and is turned as the target nominally is."""
+    def nominal_target(self) -> Pose:
+        """The target's frame in `link_base`, but turned about its axis as the variation's middle is."""
         yaw = self.variation.target_yaw_rad[0]
-        nominal = pose_of.from_vector(self.site_pose("target_opening")[:3, 3], (0.0, 0.0, yaw))
+        opening = self.site_pose("target_opening")
+        if self.variation.target_tilt_rad == 0.0:
+            return pose_of.from_vector(opening[:3, 3], (0.0, 0.0, yaw))
+        return pose_of.on_surface(opening[:3, 3], opening[:3, 2], yaw)
+
+    def _sample_start(self, t_base_target: Pose, start_yaw_rad: float = 0.0) -> Pose:
+        """A TCP pose in the start region, which lies and is turned as the target is."""
         offset = self.rng.uniform(-0.5, 0.5, 3) * np.array(self.task.start_region_m)
         if start_yaw_rad == 0.0:
-            return nominal @ pose_of.point_down(offset + self.task.start_centre_m)
+            return t_base_target @ pose_of.point_down(offset + self.task.start_centre_m)
         tip = pose_of.from_vector(offset + self.task.start_offset_m, (0.0, 0.0, start_yaw_rad))
-        return nominal @ tip @ pose_of.point_down((-self.task.tip_forward_m, 0.0, self.task.tip_offset_m))
+        return t_base_target @ tip @ pose_of.point_down((-self.task.tip_forward_m, 0.0, self.task.tip_offset_m))
 
     def _start_joints(self, joints_rad: ArrayLike | None, start: Pose | None) -> NDArray[np.float64]:
         if start is None:
@@ -155,7 +169,7 @@ class World:
     def place_tcp(self, t_base_tcp: Pose) -> None:
         """Put the arm where its TCP is at ``t_base_tcp``, in a posture like the present one, and let it settle.
 
-        Raises ValueError when that is out of reach.
+        Raises VitalError(UNREACHABLE) when that is out of reach.
         """
         self.place_arm(_joints_at(t_base_tcp, self.joints_rad))
         self.advance(0.1)
@@ -166,11 +180,17 @@ class World:
         if isinstance(self.fixture, Block):
             draws[2] = self.fixture.size_m[2]
         yaw = v.target_yaw_rad[0] + v.target_yaw_rad[1] * rng.uniform(-1, 1)
-        self.place_target(np.array(draws), yaw)
+        normal = pose_of.leaning(v.target_tilt_rad, rng.uniform(-np.pi, np.pi)) if v.target_tilt_rad else None
+        self.place_target(np.array(draws), yaw, normal)
 
-    def place_target(self, position_m: ArrayLike, yaw_rad: float) -> None:
-        """Move the opening's centre to ``position_m`` (3,) in `link_base`; call before the arm is near."""
+    def place_target(self, position_m: ArrayLike, yaw_rad: float, normal: NDArray[np.float64] | None = None) -> None:
+        """Move the opening's centre to ``position_m`` (3,) in `link_base`; call before the arm is near.
+
+        normal: (3,) the opening's axis, about which it is turned; None: straight up.
+        """
         turned = [np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
+        if normal is not None:
+            turned = np.roll(pose_of.to_quaternion(pose_of.on_surface(position_m, normal, yaw_rad)), 1).tolist()
         if self._block is None:
             self.model.body_pos[self._target] = position_m
             self.model.body_quat[self._target] = turned
@@ -360,7 +380,13 @@ class World:
 
 
 def _joints_at(t_base_tcp: Pose, posture_rad: ArrayLike) -> NDArray[np.float64]:
-    solution = kinematics.solve(t_base_tcp, posture_rad, posture_rad=posture_rad)
-    if solution is None:
-        raise ValueError(f"a TCP pose at {np.round(t_base_tcp[:3, 3], 3)} m is out of the arm's reach")
-    return solution
+    rng, posture = np.random.default_rng(0), np.asarray(posture_rad, dtype=float)
+    for spread_rad in _GUESSES_RAD:
+        guess = np.clip(posture + spread_rad * rng.standard_normal(7), LOWER_RAD, UPPER_RAD)
+        solution = kinematics.solve(t_base_tcp, guess, posture_rad=posture)
+        if solution is not None:
+            return solution
+    raise VitalError(
+        ErrorCode.UNREACHABLE,
+        f"a TCP pose at {np.round(t_base_tcp[:3, 3], 3)} m is out of the arm's reach in that orientation",
+    )

@@ -12,12 +12,19 @@ from vital_core.target import Target, TargetYaw
 from vital_vlm_reach.localisation.camera import View
 from vital_vlm_reach.localisation.frames import FixedFrames
 from vital_vlm_reach.localisation.lifting import CALIBRATION_STD_M, LiftedPoint, lift_pixel
-from vital_vlm_reach.localisation.registration import Reference
+from vital_vlm_reach.localisation.registration import Reference, Registration
 from vital_vlm_reach.localisation.top_view import SurfacePlane, surface_plane, top_view
 from vital_vlm_reach.pointing import PointingModel
 
 # Of a place that was found by laying the reference view onto it.
 _REGISTERED_STD_M = 0.0015
+# With the relief taken off, less than this is a level surface: what stands on a table mostly is one.
+LEAST_TILT_RAD = float(np.deg2rad(5.0))
+# A first guess above this may be a tilted surface, when a level one does not look like the reference.
+_GUESSED_TILT_RAD = float(np.deg2rad(4.0))
+# Of the camera's place and of depth that leans with it, which no number of readings makes less.
+_SYSTEMATIC_RAD = float(np.deg2rad(0.3))
+_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,8 @@ def target_turn(
     plane = surface_plane(view, t_base_camera, point_m)
     if reference is None:
         return _unknown(plane, point_m, "yaw not known: there is no reference view of this target")
-    seen, plane = top_view(view, t_base_camera, plane)
     try:
-        found = reference.register(seen)
+        found, plane = _laid_on(reference, view, t_base_camera, plane)
     except VitalError as error:
         return _unknown(plane, point_m, f"yaw not known: {error.message}")
     at = np.array([*found.fit.shift_m, reference.middle_height_m])
@@ -112,9 +118,55 @@ def target_turn(
     alike = f", and the same every {360 // found.symmetry} degrees" if found.symmetry > 1 else ""
     told = f"yaw {np.rad2deg(found.fit.yaw_rad):.1f} +- {np.rad2deg(found.yaw_std_rad):.1f} degrees{alike}"
     if not plane.level:
-        told += f", tilted by {np.rad2deg(plane.tilt_rad):.0f} degrees"
+        told += f", tilted by {np.rad2deg(plane.tilt_rad):.1f} +- {np.rad2deg(plane.normal_std_rad):.1f} degrees"
     return TargetTurn(plane, found.fit.yaw_rad, found.yaw_std_rad, found.symmetry, origin_m, told)
 
 
 def _unknown(plane: SurfacePlane, point_m: NDArray[np.float64], why: str) -> TargetTurn:
     return TargetTurn(plane, float("nan"), float("nan"), 1, point_m, why)
+
+
+def _laid_on(
+    reference: Reference, view: View, t_base_camera: Pose, guess: SurfacePlane
+) -> tuple[Registration, SurfacePlane]:
+    """How the target is turned, and its plane. Raises VitalError: NO_DEPTH, NOT_IN_VIEW, as `Reference.register`.
+
+    A plane through the readings around one pixel is a first guess of a few degrees: rims and slots tilt it. With the
+    reference on it, the slope follows from the whole surface, the reference's relief taken off; and a view from above
+    along that normal is the one to lay the reference onto.
+    """
+    try:
+        found, plane, sloping = _look(reference, view, t_base_camera, guess)
+    except VitalError:
+        if not guess.level or guess.tilt_rad < _GUESSED_TILT_RAD:
+            raise
+        tilted = guess.along(guess.measured, guess.normal_std_rad)
+        found, plane, sloping = _look(reference, view, t_base_camera, tilted)
+    for _ in range(_ROUNDS):
+        level = sloping.tilt_rad < LEAST_TILT_RAD
+        if level and plane.level:
+            return found, plane
+        found, plane, sloping = _look(
+            reference, view, t_base_camera, sloping.along(sloping.measured, sloping.normal_std_rad, level=level)
+        )
+    return found, plane
+
+
+def _look(
+    reference: Reference, view: View, t_base_camera: Pose, plane: SurfacePlane
+) -> tuple[Registration, SurfacePlane, SurfacePlane]:
+    """The reference laid onto the view along a plane's normal; that plane, and the one that its slope tells."""
+    seen, plane = top_view(view, t_base_camera, plane)
+    found = reference.register(seen)
+    slope, covariance = reference.slope(seen, found.fit)
+    return found, plane, plane.along(_normal(plane, slope), _std_rad(covariance))
+
+
+def _normal(plane: SurfacePlane, slope: NDArray[np.float64]) -> NDArray[np.float64]:
+    leaning = plane.t_base_plane[:3, :3] @ np.array([-slope[0], -slope[1], 1.0])
+    return np.asarray(leaning / np.linalg.norm(leaning))
+
+
+def _std_rad(covariance: NDArray[np.float64]) -> float:
+    """Of the normal in the direction in which it is least sure."""
+    return float(np.hypot(_SYSTEMATIC_RAD, np.sqrt(np.linalg.eigvalsh(covariance)[-1])))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_vlm_reach.localisation.target_view import CELL_M, TargetView
+from vital_vlm_reach.localisation.target_view import CELL_M, HEIGHT_RANGE_M, TargetView
 
 # How far two views of one thing differ in a cell: m of height, levels of colour.
 HEIGHT_STD_M, COLOUR_STD = 0.001, 25.0
@@ -30,6 +30,9 @@ _LEAST_BEHIND = 12.0
 _MOST_COST = 4.0
 # Neighbouring cells err together: how much wider the yaw's error is than that of independent ones, over 300 scenes.
 _CORRELATED = 6.0
+_FEWEST_SLOPE_CELLS = 60
+# As many cells of a surface tell as much as one: pixels are wider than cells, and smoothed over nine.
+_CORRELATED_CELLS = 20.0
 _LEAST_STD_RAD = float(np.deg2rad(0.3))
 _COARSE_RAD = np.deg2rad(np.arange(0.0, 360.0, 6.0))
 _COARSE_CELLS = (-3.0, 0.0, 3.0)
@@ -110,6 +113,20 @@ class Reference:
         unclear = [k for k in range(4) if behind[chosen][k] < _LEAST_BEHIND]
         seen_alike = 4 if {1, 3} & set(unclear) else 2 if unclear else 1
         return Registration(fit, max(self.symmetry, seen_alike), self._yaw_std_rad(seen, fit))
+
+    def slope(self, view: TargetView, fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How the seen surface slopes against the plane it was seen on, once what the reference shows of its relief is
+        taken off: (2,) rise along the plane's x and y, and (2, 2) its covariance."""
+        turn, shift = fit.yaw_rad, np.divide(fit.shift_m, CELL_M)
+        own = self.cells[self.surface & self.known].astype(float)
+        x = np.cos(turn) * own[:, 0] - np.sin(turn) * own[:, 1] + shift[0]
+        y = np.sin(turn) * own[:, 0] + np.cos(turn) * own[:, 1] + shift[1]
+        seen_m, _, share, known = _Seen(view).at(x[None], y[None])
+        read = (share[0] > 0.5) & known[0] & (np.abs(seen_m[0]) < 0.99 * HEIGHT_RANGE_M)
+        if read.sum() < _FEWEST_SLOPE_CELLS:
+            raise VitalError(ErrorCode.NO_DEPTH, f"{read.sum()} cells of the surface were read, too few for its slope")
+        rise_m = (seen_m[0] - self.height_m[self.surface & self.known])[read]
+        return _slope(np.stack([x, y], axis=1)[read] * CELL_M, rise_m.astype(float))
 
     def _behind(self, quarters: list[Fit], chosen: int, k: int) -> float:
         """By how many cells the fit k quarters of a turn further is worse than the chosen one. Counted is what differs
@@ -226,6 +243,19 @@ class _Seen:
         colour = cv2.remap(self._colour, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         height_m, share, known = (np.asarray(rest[..., i], np.float32) for i in range(3))
         return height_m, np.asarray(colour, np.float32), share, known > 0.9
+
+
+def _slope(places_m: NDArray[np.float64], rise_m: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Least squares over what lies on one plane: slope (2,) and its covariance (2, 2)."""
+    design = np.column_stack([places_m - places_m.mean(axis=0), np.ones(len(places_m))])
+    on_it = np.ones(len(rise_m), bool)
+    for _ in range(3):
+        found = np.linalg.lstsq(design[on_it], rise_m[on_it], rcond=None)[0]
+        apart_m = np.abs(rise_m - design @ found)
+        on_it = apart_m <= max(3.0 * 1.4826 * float(np.median(apart_m[on_it])), 1e-4)
+    spread_m2 = float(np.var(rise_m[on_it] - design[on_it] @ found))
+    inverse = np.linalg.inv(design[on_it].T @ design[on_it])
+    return found[:2], _CORRELATED_CELLS * spread_m2 * inverse[:2, :2]
 
 
 def _square(cells: int) -> NDArray[np.uint8]:

@@ -1,15 +1,15 @@
 """The target's surface as seen from above, out of a view from the side: which plane it is, and how it looks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
+from vital_core.target import UP
 from vital_vlm_reach.localisation.camera import View
 from vital_vlm_reach.localisation.target_view import CELL_M, HALF_CELLS, HEIGHT_RANGE_M, SURFACE_DROP_M, TargetView
 
@@ -33,13 +33,19 @@ class SurfacePlane:
 
     t_base_plane: origin the pointed place, z out of the surface, x and y as near to the base's as that allows.
     normal_std_rad: of z. level: whether z was taken to be the base's, as the tilt found is none to speak of.
-    tilt_rad: the angle that was found between z and the base's, before.
+    tilt_rad: the angle that was found between z and the base's, before; measured: the normal (3,) that was found.
     """
 
     t_base_plane: Pose
     normal_std_rad: float
     level: bool
     tilt_rad: float
+    measured: NDArray[np.float64]
+
+    def along(self, normal: NDArray[np.float64], std_rad: float, *, level: bool = False) -> "SurfacePlane":
+        """The plane through the same origin with another measured normal (3,); level: z is the base's instead."""
+        frame = pose_of.on_surface(self.t_base_plane[:3, 3], UP if level else normal)
+        return SurfacePlane(frame, std_rad, level, float(np.arccos(np.clip(normal[2], -1.0, 1.0))), normal)
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -60,12 +66,12 @@ def surface_plane(view: View, t_base_camera: Pose, point_m: NDArray[np.float64])
         normal, offset_m = _least_squares(on_it)
     tilt_rad = float(np.arccos(np.clip(normal[2], -1.0, 1.0)))
     std_rad = _normal_std_rad(on_it, on_it @ normal - offset_m)
-    level = tilt_rad < max(LEVEL_RAD, 2.0 * std_rad)
+    level, measured = tilt_rad < max(LEVEL_RAD, 2.0 * std_rad), normal
     if level:
-        normal, offset_m = np.array([0.0, 0.0, 1.0]), float(np.median(on_it[:, 2]))
+        normal, offset_m = UP, float(np.median(on_it[:, 2]))
     ray = point_m - t_base_camera[:3, 3]
     origin = point_m + ray * (offset_m / (normal @ ray))
-    return SurfacePlane(_frame_on(origin, normal), std_rad, level, tilt_rad)
+    return SurfacePlane(pose_of.on_surface(origin, normal), std_rad, level, tilt_rad, measured)
 
 
 def top_view(view: View, t_base_camera: Pose, plane: SurfacePlane) -> tuple[TargetView, SurfacePlane]:
@@ -76,8 +82,7 @@ def top_view(view: View, t_base_camera: Pose, plane: SurfacePlane) -> tuple[Targ
     ray = plane.t_base_plane[:3, 3] - t_base_camera[:3, 3]
     raised = plane.t_base_plane.copy()
     raised[:3, 3] += ray * (mean_m / (plane.normal @ ray))
-    moved = SurfacePlane(raised, plane.normal_std_rad, plane.level, plane.tilt_rad)
-    return _resampled(view, t_base_camera, raised), moved
+    return _resampled(view, t_base_camera, raised), replace(plane, t_base_plane=raised)
 
 
 def _no_surface(points: int) -> VitalError:
@@ -131,17 +136,6 @@ def _normal_std_rad(points: NDArray[np.float64], residuals_m: NDArray[np.float64
     reach_m = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[1] / np.sqrt(len(points))
     independent = max(len(points) / 9.0, 1.0)
     return float(residuals_m.std() / (max(reach_m, 1e-4) * np.sqrt(independent)))
-
-
-def _frame_on(origin_m: NDArray[np.float64], normal: NDArray[np.float64]) -> Pose:
-    """The base's axes, turned the shortest way so that z is the normal."""
-    axis = np.cross([0.0, 0.0, 1.0], normal)
-    size = float(np.linalg.norm(axis))
-    turn = axis / size * np.arcsin(min(size, 1.0)) if size > 1e-12 else np.zeros(3)
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
-    pose[:3, 3] = origin_m
-    return pose
 
 
 def _resampled(view: View, t_base_camera: Pose, t_base_plane: Pose) -> TargetView:

@@ -74,7 +74,7 @@ class CrowdedTable:
                 continue
             self._arrange(seed, target, start, boxes)
             if self._in_view(target):
-                goal = sample_start_pose(self.task, target, seed)
+                goal = sample_start_pose(self.task, pose_of.from_vector(target, np.zeros(3)), seed)
                 return ReachProblem(self.task, start, goal, target, seed), boxes
         raise ValueError(f"no scene with {count} boxes and the target in view was found for seed {seed}")
 

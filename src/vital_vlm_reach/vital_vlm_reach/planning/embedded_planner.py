@@ -37,6 +37,8 @@ _RISE_M = 0.02
 _RISE_POINTS = 6
 # Between two instants of a retreat; contact may deepen by no more than rounding.
 _DEEPER_M = 5e-4
+# Vertical part of a hand's axis: nearer to 1 it counts as upright, below it is no hand that points down any more.
+_UPRIGHT_HAND, _LEVEL_HAND = float(np.cos(np.deg2rad(6.0))), float(np.cos(np.deg2rad(50.0)))
 _ENCODER_TOLERANCE_RAD = 0.02
 _ROUNDINGS = (1.0, 0.5, 0.2)
 _SEARCHES = 4
@@ -72,20 +74,23 @@ class EmbeddedPlanner:
         others = self._scene(problem, [o for o in problem.everything if o not in touched], 0.0)
         check = StateCheck(others, Box.of_task(problem.task), start)
         pose = forward(start)
-        for rise in np.arange(_RISE_M, Box.of_task(problem.task).upper_m[2] - pose[2, 3], _RISE_M):
-            motion = self._upward(start, pose, float(rise), check)
-            if motion is None:
-                break
-            if not everything.in_collision(motion.positions_rad[-1]) and _leaves(contact, motion):
-                return motion
+        for direction in _ways_out(pose):
+            for rise in np.arange(_RISE_M, Box.of_task(problem.task).upper_m[2] - pose[2, 3], _RISE_M):
+                motion = self._outward(start, pose, float(rise) * direction, check)
+                if motion is None:
+                    break
+                if not everything.in_collision(motion.positions_rad[-1]) and _leaves(contact, motion):
+                    return motion
         raise VitalError(
             ErrorCode.IN_COLLISION,
-            f"the arm starts in contact, {touching_text(contact.touching(start))}, and cannot be lifted straight up "
-            f"out of it: {check.problem(start) or 'the way up is blocked or out of reach'}; move it free by hand",
+            f"the arm starts in contact, {touching_text(contact.touching(start))}, and cannot be lifted straight "
+            f"out of it: {check.problem(start) or 'the way out is blocked or out of reach'}; move it free by hand",
         )
 
-    def _upward(self, start: Array, pose: Pose, rise_m: float, check: StateCheck) -> JointMotion | None:
-        waypoints = joint_waypoints(start, raised(pose, pose[2, 3] + rise_m), _RISE_POINTS)
+    def _outward(self, start: Array, pose: Pose, way_m: Array, check: StateCheck) -> JointMotion | None:
+        out = pose.copy()
+        out[:3, 3] += way_m
+        waypoints = joint_waypoints(start, out, _RISE_POINTS)
         return None if waypoints is None else self._timed(np.vstack([start, waypoints]), check)
 
     def _scene(self, problem: ReachProblem, obstacles: Sequence[Obstacle], margin_m: float) -> CollisionScene:
@@ -183,6 +188,12 @@ class EmbeddedPlanner:
             return None
         motion = time_path(path, self._limits)
         return motion if check.allows_all(motion.sampled(_CHECK_SPACING_S)) else None
+
+
+def _ways_out(t_base_tcp: Pose) -> list[Array]:
+    """(3,) unit vectors: back along the hand's axis, as what it holds came in, where that leads up; and straight up."""
+    back, up = -t_base_tcp[:3, 2], np.array([0.0, 0.0, 1.0])
+    return [back, up] if _LEVEL_HAND < back[2] < _UPRIGHT_HAND else [up]
 
 
 def _names(pairs: Sequence[tuple[str, str]]) -> set[str]:

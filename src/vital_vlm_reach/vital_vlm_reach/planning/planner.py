@@ -89,7 +89,8 @@ class Planner(Protocol):
         ...
 
     def retreat(self, problem: ReachProblem) -> JointMotion | None:
-        """Straight up out of what the arm is in contact with at the start; None when it touches nothing."""
+        """Straight out of what the arm is in contact with at the start, back along a tilted hand's axis or up; None
+        when it touches nothing."""
         ...
 
 
