@@ -64,6 +64,10 @@ class PageClient:
         """A message as a browser's page sends it."""
         self._socket.send(msgspec.msgpack.encode(message))
 
+    def send_bytes(self, data: bytes) -> None:
+        """What no page sends."""
+        self._socket.send(data)
+
     def _read(self) -> None:
         try:
             for data in self._socket:

@@ -197,6 +197,11 @@ class Running:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100.0
 
+    def held(self) -> tuple[int, int]:
+        """Threads and open files of the monitor."""
+        process = Path(f"/proc/{self.process.pid}")
+        return len(list((process / "task").iterdir())), len(list((process / "fd").iterdir()))
+
     def resident_mb(self) -> float:
         """Memory of the monitor."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()

@@ -16,6 +16,7 @@ from vital_interfaces.action import RunTask
 from vital_interfaces.msg import GateState, LearnerState, PolicyState, SessionState, TactileArray, TrainingState
 from vital_monitor import monitor_messages as read
 from vital_monitor.ears import Ears
+from vital_monitor.recorded.recorded_ears import RecordedEars
 from vital_monitor.state.heard import Tick
 from vital_monitor.state.picture import Picture
 from vital_ros.qos import FRAMES, LATCHED, NEWEST
@@ -26,14 +27,29 @@ TOUCH, JOINTS, WRIST = "/anyskin/tactile", "/joint_states", "/wrist_camera/image
 COLOUR, LENS = "/camera/camera/color/image_raw", "/camera/camera/color/camera_info"
 DEPTH = "/camera/camera/aligned_depth_to_color/image_raw"
 SESSIONS = ("/vital/session_state", "/vital/training_state")
+# Types of what a recording may hold, by topic.
+RECORDED = {
+    **dict.fromkeys((WRIST, COLOUR, DEPTH), "sensor_msgs/msg/Image"),
+    LENS: "sensor_msgs/msg/CameraInfo",
+    TOUCH: "vital_interfaces/msg/TactileArray",
+    JOINTS: "sensor_msgs/msg/JointState",
+    "/vital/gate_state": "vital_interfaces/msg/GateState",
+    "/vital/policy_state": "vital_interfaces/msg/PolicyState",
+    "/vital/learner_state": "vital_interfaces/msg/LearnerState",
+    SESSIONS[0]: "vital_interfaces/msg/SessionState",
+    SESSIONS[1]: "vital_interfaces/msg/TrainingState",
+    "/vital/target": "geometry_msgs/msg/PointStamped",
+    "/vital/planned_motion": "trajectory_msgs/msg/JointTrajectory",
+    "/tf_static": "tf2_msgs/msg/TFMessage",
+}
 RUN, STATUS = "/vital/run_task/_action/feedback", "/vital/run_task/_action/status"
 
 
 class Hearing:
     """Fills a picture with what is said on the graph; in the executor's thread."""
 
-    def __init__(self, node: Node, picture: Picture) -> None:
-        self._node, self._picture, self._ears = node, picture, Ears(node)
+    def __init__(self, node: Node, picture: Picture, ears: Ears | RecordedEars) -> None:
+        self._node, self._picture, self._ears = node, picture, ears
         hear = self._ears.open
         hear(GateState, "/vital/gate_state", self._keep("gate"), LATCHED, read.gate_of)
         hear(PolicyState, "/vital/policy_state", self._on_tick, NEWEST, read.tick_of)
@@ -74,6 +90,8 @@ class Hearing:
 
     def forget_what_is_gone(self) -> None:
         """A session whose node is not there any more asks nothing of anybody."""
+        if isinstance(self._ears, RecordedEars):
+            return
         if self._picture.session is not None and not any(map(self._node.count_publishers, SESSIONS)):
             self._picture.session = None
         if self._picture.running and not self._node.count_publishers(STATUS):

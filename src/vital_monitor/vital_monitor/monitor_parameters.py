@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from vital_core.access.served_address import check_served
+from vital_core.errors import ErrorCode, VitalError
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,13 @@ class MonitorParameters:
     key: Annotated[str, Meta(description="file with the certificate's key")] = ""
     pin: Annotated[str, Meta(description="at least 6 characters, asked for beyond the loopback")] = ""
 
+    session: Annotated[str, Meta(description="folder of a recorded session, shown in place of what runs")] = ""
+    episode: Annotated[int, Meta(ge=0, le=10_000_000, description="which of the session")] = 0
+    bag: Annotated[str, Meta(description="bag in MCAP, shown in place of what runs: folder or file")] = ""
+
     def __post_init__(self) -> None:
+        if self.session and self.bag:
+            raise VitalError(ErrorCode.BAD_PARAMETER, "session and bag are both given, expected one of them")
         tunnel = f"`ssh -L {self.port}:127.0.0.1:{self.port} <this machine>`"
         check_served(self.host, self.certificate, self.key, self.pin, prefix="", instead=tunnel)
 

@@ -95,6 +95,14 @@ def subscribe(
     """Hear ``topic``: ``take`` gets what ``read`` makes of each message (without: the message), None excepted, which
     says that the message is for others. raw: the bytes that came, of which nothing is known. group: when it may be
     heard (None: whenever it comes)."""
+    come = receiver(node, topic, take, read=read, raw=raw)
+    return node.create_subscription(kind, topic, come, qos, raw=raw, callback_group=group)
+
+
+def receiver(
+    node: Node, topic: str, take: Callable[[Any], None], *, read: Callable[[Any], Any] | None = None, raw: bool = False
+) -> Callable[[Any], None]:
+    """What a message of ``topic`` goes through, wherever it comes from; as in `subscribe`."""
     refusals = refusals_of(node)
 
     def come(message: Any) -> None:
@@ -110,7 +118,7 @@ def subscribe(
         except VitalError as error:
             refusals.note(topic, error)
 
-    return node.create_subscription(kind, topic, come, qos, raw=raw, callback_group=group)
+    return come
 
 
 def refuse(response: Any, error: VitalError) -> Any:

@@ -149,6 +149,13 @@ class Session:
             for index, entry in sorted(found.items())
         ]
 
+    def entry(self, index: int) -> EpisodeEntry:
+        """One episode. Raises VitalError(BAD_PARAMETER) where there is none of this number."""
+        for entry in self.episodes():
+            if entry.index == index:
+                return entry
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"{self.folder} has no episode {index}: see `vital_data list`")
+
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a line; on disk when this returns. A torn last line, of an interrupted run, is closed first.
 

@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_data.files.mcap_file import OpenRecording, open_recording
-from vital_data.files.session import EpisodeEntry, Session
+from vital_data.files.session import Session
 from vital_ros.process.network import apply_network_settings
 from vital_ros.qos import LAST_TEN
 
@@ -39,13 +39,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def _entry(session: Session, index: int) -> EpisodeEntry:
-    for entry in session.episodes():
-        if entry.index == index:
-            return entry
-    raise VitalError(ErrorCode.BAD_PARAMETER, f"{session.folder} has no episode {index}: see `vital_data list`")
-
-
 def _message_class(name: str) -> type:
     """The class of package/msg/Type."""
     package, _, kind = name.split("/")
@@ -59,7 +52,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Play to the end; Ctrl-C stops it."""
     if not options.rate > 0.0:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"--rate is {options.rate}, expected more than 0")
-    entry = _entry(Session.open(options.session), options.episode)
+    entry = Session.open(options.session).entry(options.episode)
     if notice := apply_network_settings().notice:
         console.print(notice)
     rclpy.init()

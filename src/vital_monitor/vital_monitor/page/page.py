@@ -15,8 +15,10 @@ from vital_core.task import Task
 from vital_monitor.drawing import camera, svg, tables
 from vital_monitor.drawing.links import Link
 from vital_monitor.page.controls import Controls, Do
+from vital_monitor.page.playback import Playback
 from vital_monitor.page.scene import SceneView
 from vital_monitor.page.server import PageServer
+from vital_monitor.recorded.player import Player
 from vital_monitor.state.offers import Deed
 from vital_monitor.state.picture import TOUCH_WINDOW_S, Picture
 from vital_monitor.state.seat import Seat
@@ -34,9 +36,20 @@ VIEW_FROM_M, VIEW_AT_M = (1.05, -0.75, 0.62), (0.28, 0.0, 0.2)
 
 
 class Page:
-    """Shows a `Picture`. stop: latch the gate's stop in somebody's name; do: what somebody who steers has pressed."""
+    """Shows a `Picture`. stop: latch the gate's stop in somebody's name; do: what somebody who steers has pressed.
 
-    def __init__(self, server: PageServer, task: Task, links: list[Link], stop: Callable[[str], None], do: Do) -> None:
+    player: of the recording that is shown in place of what runs.
+    """
+
+    def __init__(
+        self,
+        server: PageServer,
+        task: Task,
+        links: list[Link],
+        stop: Callable[[str], None],
+        do: Do,
+        player: Player | None = None,
+    ) -> None:
         self._server, self._task, self._stop, self._do = server, task, stop, do
         self.seat = Seat()
         self._controls: dict[int, Controls] = {}
@@ -47,6 +60,7 @@ class Page:
         self._scene = SceneView(server.scene, task, links)
         self._add_stop()
         self._add_senses()
+        self._playback = None if player is None else Playback(server.gui, player)
         self._add_deeds()
         server.on_client_connect(self._on_page)
         server.on_client_disconnect(self._on_page_gone)
@@ -91,7 +105,7 @@ class Page:
     def _add_deeds(self) -> None:
         gui = self._server.gui
         self._gate, self._wanted = gui.add_html(""), gui.add_html("")
-        self._steering = gui.add_folder("Steering")
+        self._steering = gui.add_folder("Steering", visible=self._playback is None)
         with gui.add_folder("Answers"):
             self._said = gui.add_html("")
         with gui.add_folder("Policy"):
@@ -142,6 +156,8 @@ class Page:
     def show_state(self, picture: Picture, offered: frozenset[Deed]) -> None:
         """Everything that changes slowly; a few times a second."""
         now_s, gate = steady_s(), picture.gate
+        if self._playback is not None:
+            self._playback.show()
         limit_ut = gate.tactile_limit_ut if gate is not None else 0.0
         self._put(self._touch_line, tables.touch_line(picture, gate))
         ages_s, rows = picture.touches.since(now_s)
