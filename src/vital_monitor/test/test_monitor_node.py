@@ -237,16 +237,40 @@ def test_a_thousand_messages_a_second_cost_no_more_than_the_page_shows(running) 
     assert (running.cpu_s() - before_s) / took_s < 0.6
 
 
-def test_many_reloads_leave_nothing_behind(running) -> None:
-    for _ in range(10):
-        running.page().until(lambda: True)
-        running.close_pages()
-    before_mb = running.resident_mb()
-    for _ in range(60):
-        page = running.page()
+def reload(here: Running, times: int) -> None:
+    for _ in range(times):
+        page = here.page()
         page.until(lambda page=page: page.offers(SIT))
-        running.close_pages()
+        here.close_pages()
+
+
+@pytest.mark.slow
+def test_a_hundred_reloads_leave_nothing_behind(running) -> None:
+    reload(running, 20)
+    running.until(lambda: running.stack.wrist.get_subscription_count() == 0)
+    before, before_mb = running.held(), running.resident_mb()
+    reload(running, 100)
+    running.until(lambda: running.stack.wrist.get_subscription_count() == 0)
+    running.until(lambda: all(after <= some for after, some in zip(running.held(), before, strict=True)))
     assert running.resident_mb() - before_mb < 30.0
+
+
+def test_a_page_of_another_version_is_turned_away_and_the_others_go_on(running) -> None:
+    page = running.page()
+    page.until(lambda: "MOVING" in page.text)
+    other = running.page(version="0.0.1")
+    assert other.closed.wait(20.0)
+    running.stack.mode = GateState.LATCHED
+    page.until(lambda: "STOPPED" in page.text)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"nonsense", b"\x81\xa4type\xa9Undefined", b"\x93" * 100_000])
+def test_what_no_page_says_harms_nobody(running, data) -> None:
+    page, rude = running.page(), running.page()
+    page.until(lambda: "MOVING" in page.text)
+    rude.send_bytes(data)
+    running.stack.mode = GateState.LATCHED
+    page.until(lambda: "STOPPED" in page.text)
 
 
 def test_without_a_stack_the_page_says_so(tmp_path, monkeypatch) -> None:
