@@ -9,8 +9,10 @@ import viser
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
+from vital_core.arm.arm_meshes import arm_meshes
 from vital_core.task import Task
 from vital_monitor.drawing.links import Link, Shape
+from vital_monitor.drawing.meshes import triangles
 from vital_monitor.state.heard import Array
 
 BLUE, GREEN, RED, GREY = (47, 111, 178), (46, 139, 87), (214, 64, 43), (138, 146, 155)
@@ -34,11 +36,17 @@ def box_edges(lower_m: Array, upper_m: Array) -> Array:
     return np.stack([corners[[i, j]] for i, j in EDGES])
 
 
+def _lifted(colour: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """A colour, 0 to 1, so that what is nearly black shows its edges."""
+    return np.round(30 + 225 * np.array(colour)).astype(np.uint8)
+
+
 class SceneView:
     """Shows the arm of ``links`` and what surrounds it; only what has changed is sent."""
 
     def __init__(self, scene: viser.SceneApi, task: Task, links: list[Link]) -> None:
         self._scene, self._task = scene, task
+        self._meshes = {mesh.link: mesh for mesh in arm_meshes()}
         self._moving = [link for link in links if link.axis is not None]
         self._frames: dict[str, viser.FrameHandle] = {}
         self._shown: dict[str, Array] = {}
@@ -64,12 +72,16 @@ class SceneView:
     def _add_link(self, link: Link, path: str) -> None:
         at = link.t_parent_link
         self._frames[link.name] = self._scene.add_frame(path, show_axes=False, wxyz=wxyz(at), position=at[:3, 3])
+        mesh = self._meshes.get(link.name)
+        drawn = None if mesh is None else triangles(mesh.path)
+        if mesh is not None and drawn is not None:
+            self._scene.add_mesh_simple(f"{path}/mesh", *drawn, color=_lifted(mesh.colour))
+            return
         for i, shape in enumerate(link.shapes):
             self._add_shape(f"{path}/shape{i}", shape)
 
     def _add_shape(self, path: str, shape: Shape) -> None:
-        # Lifted, so that what is nearly black shows its edges.
-        colour = np.round(30 + 225 * np.array(shape.colour)).astype(np.uint8)
+        colour = _lifted(shape.colour)
         place: dict[str, Any] = {"wxyz": wxyz(shape.t_link_shape), "position": shape.t_link_shape[:3, 3]}
         if shape.kind == "box":
             self._scene.add_box(path, colour, np.array(shape.size), **place)
