@@ -2,6 +2,8 @@
 
 ./vital shell -c "python bench/monitor.py"
 
+Prints each figure beside its goal; exit code 1 where one is missed. Meant for a machine with nothing else to do.
+
 A WebSocket client stands for the browser: one that draws in software takes the processor that is measured.
 """
 
@@ -15,17 +17,48 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src" / "vital_monitor" / "test"))
 
+import rclpy
 from page_client import PageClient
+from rclpy.node import Node
+
+from vital_interfaces.msg import GateState
+from vital_interfaces.srv import ClearStop
+from vital_ros.qos import LATCHED
 
 # More than are waited for.
 LONG = 1000
+IMAGE_S, CAMERA_HZ, TOUCH_HZ, WITHOUT_PERCENT, WITH_PERCENT = 10.0, 10.0, 30.0, 10.0, 20.0
+JITTER_MS, STOP_MS, STOPS, PATIENCE_S = 0.5, 150.0, 10, 30.0
 ADDRESS = re.compile(r"monitor: http://127\.0\.0\.1:(\d+)")
 JITTER = re.compile(r"jitter ([\d.]+) ms")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, and its goal."""
+
+    what: str
+    value: float
+    unit: str
+    goal: float
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether it keeps its goal; a figure that is missing does not."""
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
+
+    @property
+    def line(self) -> str:
+        """For a person."""
+        goal = f"{'at least' if self.at_least else 'at most'} {self.goal:g} {self.unit}"
+        return f"{'pass' if self.reached else 'MISS'}  {self.what}: {self.value:.2f} {self.unit} ({goal})"
 
 
 class Launched:
@@ -115,8 +148,8 @@ class Watching:
         return {name: (after[name] - before.get(name, 0)) / seconds for name in after}
 
 
-def main() -> None:
-    """Entry point."""
+def main() -> int:
+    """Entry point; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", default="usb_insertion")
     parser.add_argument("--trials", type=int, default=6, help="whose jitter is compared; 0: none")
@@ -126,17 +159,20 @@ def main() -> None:
         alone_ms = jitters_alone_ms(Path(folder), options.task, options.trials)
         beside = Launched(Path(folder), options.task, LONG, monitor=True)
         try:
-            told = measured(beside, options.seconds)
+            figures = measured(beside, options.seconds)
             begun = len(beside.jitters_ms())
             beside.until_trials(begun + options.trials + 1)
             beside_ms = beside.jitters_ms()[begun + 1 :]
+            figures.append(stop_figure(beside.port()))
         finally:
             beside.end()
-    print("\n".join(told))
     if options.trials:
         without, with_page = statistics.median(alone_ms), statistics.median(beside_ms)
-        what = f"policy's jitter, p99 of a trial, median of {options.trials}"
-        print(f"{what}: {without:.2f} ms without the monitor, {with_page:.2f} ms with a page")
+        print(f"policy's jitter, p99 of a trial: {without:.2f} ms without the monitor, {with_page:.2f} ms with a page")
+        what = f"more jitter of the policy with a page, median of {options.trials} trials"
+        figures.append(Figure(what, with_page - without, "ms", JITTER_MS))
+    print("\n".join(figure.line for figure in figures))
+    return 0 if all(figure.reached for figure in figures) else 1
 
 
 def jitters_alone_ms(folder: Path, task: str, trials: int) -> list[float]:
@@ -149,8 +185,8 @@ def jitters_alone_ms(folder: Path, task: str, trials: int) -> list[float]:
     return alone.jitters_ms()
 
 
-def measured(beside: Launched, seconds: float) -> list[str]:
-    """Lines about the monitor of a deployment that has just been launched; the last page stays open."""
+def measured(beside: Launched, seconds: float) -> list[Figure]:
+    """Of the monitor of a deployment that has just been launched; the last page stays open."""
     port = beside.port()
     page_s = time.monotonic() - beside.started_s
     watching = Watching(port)
@@ -165,12 +201,62 @@ def measured(beside: Launched, seconds: float) -> list[str]:
     time.sleep(2.0)
     before_s, rates = cpu_s(pid), watching.rates(seconds)
     with_one = (cpu_s(pid) - before_s) / seconds
+    print(f"page {page_s:.1f} s after launch; " + ", ".join(f"{name} {rate:.1f} Hz" for name, rate in rates.items()))
     return [
-        f"page {page_s:.1f} s after launch, moving image {first_image_s:.1f} s",
-        ", ".join(f"{name} {rate:.1f} Hz" for name, rate in rates.items()),
-        f"share of a core: {100 * without:.1f} % without a page, {100 * with_one:.1f} % with one",
+        Figure("moving image after launch", first_image_s, "s", IMAGE_S),
+        Figure("cameras at the page", rates.get("images", 0.0), "Hz", 0.95 * CAMERA_HZ, at_least=True),
+        Figure("touch at the page", rates.get("touch", 0.0), "Hz", 0.95 * TOUCH_HZ, at_least=True),
+        Figure("share of a core without a page", 100.0 * without, "%", WITHOUT_PERCENT),
+        Figure("share of a core with a page", 100.0 * with_one, "%", WITH_PERCENT),
     ]
 
 
+class Gate(Node):
+    """Listens for the command gate's state: it commands nothing more from the moment that it says stopped."""
+
+    def __init__(self) -> None:
+        super().__init__("bench_monitor")
+        self.stopped_s = 0.0
+        self.create_subscription(GateState, "/vital/gate_state", self._hear, LATCHED)
+        self._clear = self.create_client(ClearStop, "/vital/clear_stop")
+
+    def _hear(self, state: GateState) -> None:
+        if state.mode != GateState.LATCHED:
+            self.stopped_s = 0.0
+        elif not self.stopped_s:
+            self.stopped_s = time.monotonic()
+
+    def until(self, stopped: bool) -> None:
+        """Wait until the gate says so."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while bool(self.stopped_s) is not stopped:
+            if time.monotonic() > deadline_s:
+                raise SystemExit(f"the gate did not {'stop' if stopped else 'clear its stop'} in {PATIENCE_S:.0f} s")
+            rclpy.spin_once(self, timeout_sec=0.01)
+
+    def clear(self) -> None:
+        """Clear the stop."""
+        self._clear.wait_for_service(PATIENCE_S)
+        self._clear.call_async(ClearStop.Request(operator_name="bench"))
+        self.until(False)
+
+
+def stop_figure(port: int) -> Figure:
+    """From the press of STOP at a page until the gate says that it is stopped, the latest of some."""
+    rclpy.init()
+    gate, page, took_ms = Gate(), PageClient(port), []
+    page.until(lambda: page.offers("STOP"), PATIENCE_S)
+    for _ in range(STOPS):
+        gate.until(False)
+        pressed_s = time.monotonic()
+        page.press("STOP")
+        gate.until(True)
+        took_ms.append(1000.0 * (gate.stopped_s - pressed_s))
+        gate.clear()
+    page.close()
+    rclpy.shutdown()
+    return Figure(f"STOP at a page to the gate's word that it stopped, latest of {STOPS}", max(took_ms), "ms", STOP_MS)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
