@@ -119,10 +119,9 @@ def monitor(folder: Path = PICTURES) -> Path:
             browser.until(lambda: "STOP" in browser.text)
             _wait_for_a_tick()
             time.sleep(6.0)  # the touch of the last seconds, and a scene that is drawn
-            _wait_for_a_tick()
             # The browser here draws without a graphics card, and says so.
             browser.tell("document.querySelectorAll('[role=alert] button').forEach(button => button.click())")
-            time.sleep(1.0)
+            browser.until(lambda: "MOVING" in browser.text and "running" in browser.text)
             browser.picture(folder / "monitor.png")
         finally:
             browser.close()
