@@ -108,7 +108,7 @@ def test_without_a_pass_there_is_only_the_question_for_the_pin(outside) -> None:
     answer, text = outside.ask()
     assert answer.status == 401 and "one-time token" in text and "http" not in text.partition("<body>")[2]
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    for path in ("/assets/x.js", "/vital_pin", "//", "/?x"):
+    for path in ("/assets/x.js", "//", "/?x"):
         answer, text = outside.ask(path=path)
         assert answer.status in (400, 401) and text.startswith("[ACCESS_REFUSED 58] ")
 
@@ -154,7 +154,9 @@ def test_wrong_pins_are_refused_with_code_and_sentence_and_ever_more_slowly(outs
 
 def test_the_token_in_the_owners_file_opens_once(outside) -> None:
     address, _, token = outside.door.address_file.read_text().strip().partition("#")
-    assert address == outside.door.url and outside.cookie(token)
+    assert address == f"{outside.own}/vital_pin" and outside.cookie(token)
+    answer, text = outside.ask(path="/vital_pin", Cookie=outside.cookie())
+    assert answer.status == 200 and "one-time token" in text, "with a pass as well: the page itself takes no fragment"
     assert outside.give(token)[0].status == 403
     outside.door.close()
     assert not outside.door.address_file.exists()

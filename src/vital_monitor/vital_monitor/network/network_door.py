@@ -55,10 +55,14 @@ class NetworkDoor:
         self._listening.setblocking(False)
         self.port = int(self._listening.getsockname()[1])
         self.url = f"https://{_name_of(host)}:{self.port}/"
+        # The page itself would take a fragment for a part of its server's address.
+        self.token_url = self.url.rstrip("/") + PIN_PATH
         self.address_file = owners_folder() / f"vital_monitor_{self.port}.url"
         self._room, self._passes = WaitingRoom(), Passes()
         try:
-            self._door = Door(pin, lambda token: hand_over(f"{self.url}#{token}", self.address_file, "monitor, once"))
+            self._door = Door(
+                pin, lambda token: hand_over(f"{self.token_url}#{token}", self.address_file, "monitor, once")
+            )
         except OSError as error:
             self._listening.close()
             what = f"{self.address_file} cannot be written ({error}): set XDG_RUNTIME_DIR to a folder of yours"
@@ -130,6 +134,8 @@ class NetworkDoor:
         if not head.is_own:
             self._told(f"a page of {head.headers['origin'][:80]} at {host} was turned away")
             return _answer(HTTPStatus.FORBIDDEN, _refusal("this page is for its own address alone"))
+        if head.path == PIN_PATH and head.method == "GET" and head.body_bytes == 0:
+            return _answer(HTTPStatus.OK, _page(), kind="text/html")
         if head.path == PIN_PATH:
             return await self._try_key(head, reader, host)
         if head.method not in ("GET", "HEAD") or head.body_bytes != 0:
