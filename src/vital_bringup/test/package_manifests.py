@@ -89,7 +89,7 @@ def _keys(names: Iterable[str], own: set[str]) -> set[str]:
 def needed(package: str) -> tuple[list[str], list[str]]:
     """Run and test dependencies, as rosdep keys and package names."""
     tests = list((SOURCES / package / "test").glob("**/*.py"))
-    helpers = {path.stem for path in SOURCES.glob("*/test/*.py")}
+    helpers = {path.stem for folder in ("src/*/test", "docs/make") for path in ROOT.glob(f"{folder}/*.py")}
     run = _keys(imports_of(package), {package}) | _launched_by(package)
     return sorted(run), sorted(_keys(_imported(tests), {package} | helpers) - run | {"python3-pytest"})
 
