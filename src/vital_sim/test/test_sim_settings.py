@@ -12,6 +12,8 @@ from vital_core.task import load_task, task_names
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.fixtures import BLOCK
 from vital_sim.world.variation import (
+    DEPLOYMENT,
+    DEPLOYMENT_PLACES,
     EXACT,
     LOOK_SEEDS,
     PLACE_SPREAD_M,
@@ -147,3 +149,16 @@ def test_target_that_turns_by_itself_is_turned_on_top_of_its_unseen_place():
 def test_exact_variation_changes_only_the_hand():
     assert (EXACT.offset_m, EXACT.offset_rad) == (0.0, 0.0)
     assert EXACT.target_x_m == variation_of("usb_insertion").target_x_m
+
+
+def test_deployments_stand_among_things_at_five_places_of_their_own():
+    variants = variants_of("usb_insertion", DEPLOYMENT)
+    assert len(variants) == 5 and not set(DEPLOYMENT_PLACES) & set(PLACES)
+    assert all(v.scene.distractors for v in variants)
+    world = World(load_task("usb_insertion"))
+    for variant, (x, y, yaw_deg) in zip(variants, DEPLOYMENT_PLACES, strict=True):
+        world.stage(variant.scene, variant.variation)
+        world.reset(3)
+        pose = world.truth().t_base_target
+        assert np.abs(pose[:2, 3] - [x, y]).max() <= PLACE_SPREAD_M
+        assert yaw_deg and np.rad2deg(yaw_of(pose)) == pytest.approx(yaw_deg, abs=2.1)

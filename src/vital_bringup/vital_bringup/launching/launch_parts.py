@@ -87,8 +87,9 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
         "setting",
         "in_domain",
-        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), both, or tilted",
-        ("in_domain", "spatial", "scene", "both", "tilt_10", "tilt_20", "tilt_30"),
+        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), both, tilted, "
+        "or at five other places among things (deployment)",
+        ("in_domain", "spatial", "scene", "both", "tilt_10", "tilt_20", "tilt_30", "deployment"),
     ),
     (
         "tactile",

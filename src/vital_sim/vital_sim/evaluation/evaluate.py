@@ -25,11 +25,11 @@ from vital_sim.evaluation.evaluation import (
 from vital_sim.evaluation.failure_video import film_failures
 from vital_sim.evaluation.policies import DEFAULT_LOADER, DEFAULT_LOCATOR, PolicySpec
 from vital_sim.evaluation.workers import Job, over_processes, over_ray
-from vital_sim.world.variation import ALL_SETTINGS, TILTS_DEG
+from vital_sim.world.variation import ALL_SETTINGS, DEPLOYMENT, TILTS_DEG
 
 EXIT_REFUSED = 2
 # Where a policy meets a target that lies otherwise than in demonstrations: it is located first, as on a robot.
-LOCATED = ("spatial", "both", *TILTS_DEG)
+LOCATED = ("spatial", "both", *TILTS_DEG, DEPLOYMENT)
 log = logging.getLogger("evaluate")
 
 

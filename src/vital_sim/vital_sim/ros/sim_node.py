@@ -40,7 +40,7 @@ class SimParameters:
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene")] = 0
     background: Annotated[str, Meta(description="what lies on the table: green, plain, or clutter")] = "green"
     setting: Annotated[
-        str, Meta(description="in_domain, spatial (elsewhere, turned), scene, both, or tilt_10, _20, _30")
+        str, Meta(description="in_domain, spatial (elsewhere, turned), scene, both, tilt_10, _20, _30, or deployment")
     ] = "in_domain"
 
 

@@ -17,9 +17,14 @@ SETTINGS = ("in_domain", "spatial", "scene", "both")
 LOOK_SETTINGS = ("looks", "looks_both")
 # Beyond the paper, which names it as its limit: the target stands on a block that leans so far, to any side.
 TILTS_DEG = {"tilt_10": 10.0, "tilt_20": 20.0, "tilt_30": 30.0}
-ALL_SETTINGS = (*SETTINGS, *LOOK_SETTINGS, *TILTS_DEG)
+DEPLOYMENT = "deployment"
+ALL_SETTINGS = (*SETTINGS, *LOOK_SETTINGS, *TILTS_DEG, DEPLOYMENT)
 # Positions (x, y, m) and yaw (degrees) of the target that no demonstration has seen.
 PLACES = ((0.52, 0.11, 30.0), (0.40, -0.13, -25.0), (0.53, -0.09, 15.0))
+# Those of whole deployments, among things (paper, table 5): seed s stands at place s modulo 5.
+DEPLOYMENT_PLACES = (
+    (0.49, 0.07, 20.0), (0.42, 0.11, -15.0), (0.40, -0.05, 25.0), (0.51, -0.12, -20.0), (0.53, 0.01, 10.0)
+)  # fmt: skip
 PLACE_SPREAD_M, PLACE_SPREAD_RAD = 0.01, float(np.deg2rad(2.0))
 # Looks that no training has seen: patterned tables under other lights, with things close to the target.
 LOOK_SEEDS = (9101, 9202, 9303)
@@ -27,6 +32,7 @@ LOOK_SEEDS = (9101, 9202, 9303)
 LOOKS = tuple(range(70_001, 70_025))
 MOST_DISTRACTORS = 5
 CLUTTER = SceneConfig("clutter", distractors=5, clearance_m=0.065, light_variation=0.3)
+AMONG_THINGS = SceneConfig(distractors=5, clearance_m=0.065)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Variant:
 
 
 def variants_of(task: str, setting: str) -> tuple[Variant, ...]:
-    """The variants of a setting: one in domain and tilted, one a look in `LOOK_SETTINGS`, otherwise three.
+    """The variants of a setting: one in domain and tilted, one a look, five of a deployment, otherwise three.
 
     Raises VitalError(BAD_PARAMETER).
     """
@@ -89,6 +95,8 @@ def variants_of(task: str, setting: str) -> tuple[Variant, ...]:
         return (replace(home, variation=replace(home.variation, target_tilt_rad=tilt_rad)),)
     if setting == "in_domain":
         return (home,)
+    if setting == DEPLOYMENT:
+        return tuple(Variant(AMONG_THINGS, _moved(home.variation, place)) for place in DEPLOYMENT_PLACES)
     if setting in LOOK_SETTINGS:
         places = PLACES if setting == "looks_both" else (None,)
         return tuple(
