@@ -29,7 +29,7 @@ LAUNCHED = {"deploy": "deploy", "record": "record", "train": "residual_training"
 OTHERS = {
     *("sudo", "apt", "git", "cd", "source", "export", "python3", "pip", "ssh", "docker", "echo", "rosdep", "pytest"),
     *("vllm", "llama-server", "ollama", "colcon", "g++", "unshare", "venv=.venv"),
-    *(".venv/bin/pip", ".venv/bin/pre-commit", "faketime", "mount", "umount", "top"),
+    *(".venv/bin/pip", ".venv/bin/pre-commit", "faketime", "mount", "openssl", "umount", "top"),
 }
 TEXT = "\n".join(path.read_text() for path in sorted((ROOT / "src").glob("*/README.md")))
 
