@@ -10,7 +10,8 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import parse_task
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import run
-from vital_sim.world import fixtures, look
+from vital_sim.scenery import look
+from vital_sim.world import fixtures
 from vital_sim.world.world import World
 from vital_teleop import devices
 from vital_teleop.device import DeviceSample
@@ -36,7 +37,8 @@ def barrel(monkeypatch: pytest.MonkeyPatch) -> None:
     for table in (fixtures.HOUSED, fixtures.FIXTURES):
         monkeypatch.setitem(table, "barrel", BARREL)
     monkeypatch.setitem(fixtures.TARGET_NAMES, "barrel", "barrel jack")
-    monkeypatch.setitem(look.HOUSING_COLOURS, "barrel", look.HOUSING_COLOURS["usb_stick"])
+    for colours in (look.HOUSING_COLOURS, look.TRIM):
+        monkeypatch.setitem(colours, "barrel", colours["usb_stick"])
 
 
 def task_file(**changed: object) -> bytes:

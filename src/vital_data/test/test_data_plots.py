@@ -151,4 +151,4 @@ def test_message_type_that_is_not_installed_cannot_be_played():
 def test_episode_that_is_not_there_is_named(tmp_path):
     session = Session.create_or_resume(tmp_path / "s", "usb_insertion", {})
     with pytest.raises(VitalError, match="has no episode 3"):
-        play_command._entry(session, 3)
+        session.entry(3)
