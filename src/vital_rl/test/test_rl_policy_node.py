@@ -15,10 +15,9 @@ import rclpy
 from action_client import SteadyActionClient
 from fake_gate import FakeGate
 from geometry_msgs.msg import Point
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.context import Context
 from rclpy.duration import Duration
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -48,8 +47,9 @@ class Bench(Node):
         self._image = self.create_publisher(Image, "/wrist_camera/image_raw", NEWEST)
         self._tactile = self.create_publisher(TactileArray, "/anyskin/tactile", NEWEST)
         self.gate = FakeGate(self)
-        apart = MutuallyExclusiveCallbackGroup()
-        self.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline, callback_group=apart)
+        # May be made to wait, and nothing else is to wait with it: a node and an executor of its own.
+        self.pad = Node("pad", context=context)
+        self.pad.create_service(TakeBaseline, "/anyskin/take_baseline", self._on_baseline)
         self.create_subscription(EndEffectorDelta, "/vital/command", self._on_command, 10)
         self.create_subscription(PolicyState, "/vital/policy_state", self.states.append, 10)
         self.create_timer(1 / 30, self._see)
@@ -96,13 +96,19 @@ class Bench(Node):
 def bench(own_ros_domain: int):
     context = Context()
     rclpy.init(context=context, domain_id=own_ros_domain)
-    node, executor = Bench(context), MultiThreadedExecutor(2, context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
+    node = Bench(context)
+    # Not one executor of several threads: rclpy's turns without a pause while one of them works, and sensors stall.
+    executors = [SingleThreadedExecutor(context=context) for _ in range(2)]
+    for executor, its_node in zip(executors, (node, node.pad), strict=True):
+        executor.add_node(its_node)
+    threads = [threading.Thread(target=executor.spin, daemon=True) for executor in executors]
+    for thread in threads:
+        thread.start()
     yield node
-    executor.shutdown()
-    thread.join(5.0)
+    for executor, thread in zip(executors, threads, strict=True):
+        executor.shutdown()
+        thread.join(5.0)
+    node.pad.destroy_node()
     node.destroy_node()
     context.try_shutdown()
 
