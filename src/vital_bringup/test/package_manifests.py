@@ -32,6 +32,8 @@ KEYS = {
     "msgspec": "python3-msgspec-pip",
     "mujoco": "python3-mujoco-pip",
     "mypy": "python3-mypy",
+    "nbclient": "python3-nbclient-pip",
+    "nbformat": "python3-nbformat-pip",
     "numpy": "python3-numpy",
     "ompl": "python3-ompl-pip",
     "pinocchio": "python3-pinocchio-pip",

@@ -337,7 +337,6 @@ class Gate:
         self.tally.note_gap(gap_s)
         if self.mode is Mode.MOVING or self.executing:
             self._hold(now_s, f"the gate itself stood still for {gap_s:.1f} s", ErrorCode.NODE_LOST)
-            self.tally.holds += 1
 
     def _watch_place(self, now_s: float) -> None:
         if self.resets.expected(now_s):
@@ -352,10 +351,8 @@ class Gate:
         self.arm.renew(now_s)
         if not self.arm.seen(now_s):
             self._hold(now_s, "joint states stopped coming", ErrorCode.SENSOR_FAULT)
-            self.tally.holds += 1
         elif now_s - self._last_motion_s > self.limits.hold_after_periods * self._period_s:
             self._hold(now_s, "commands stopped coming", ErrorCode.TIMEOUT)
-            self.tally.holds += 1
 
     def _see_to_its_end(self, now_s: float) -> None:
         execution = self.execution
@@ -378,7 +375,6 @@ class Gate:
         age_s, text = silence
         if age_s > self.limits.longest_stall_s:
             self._hold(now_s, f"{text} (for {age_s:.1f} s)", ErrorCode.SENSOR_FAULT)
-            self.tally.holds += 1
         elif not self._stalled:
             self._stalled, self.mode = True, Mode.HOLDING
             self.hold_code, self.hold_reason = ErrorCode.SENSOR_FAULT, text
@@ -387,6 +383,7 @@ class Gate:
 
     def _hold(self, now_s: float, reason: str, code: ErrorCode) -> None:
         self._come_to_rest(now_s, reason, code)
+        self.tally.note_hold(code)
         self.hold_code, self.hold_reason, self._last_motion_s = code, reason, now_s
         if self.mode is Mode.MOVING:
             self.mode = Mode.HOLDING

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from vital_control.gate.verdict import Judgement, Verdict
+from vital_core.errors import ErrorCode
 
 
 class Tally:
@@ -27,6 +28,10 @@ class Tally:
         self.verdicts[judgement.verdict] += 1
         self.projected += judgement.projected
         return judgement
+
+    def note_hold(self, code: ErrorCode) -> None:
+        """The arm was brought to rest; it counts unless its owner cancelled, or the motion had come to its end."""
+        self.holds += code not in (ErrorCode.OK, ErrorCode.CANCELLED)
 
     def note_gap(self, gap_s: float) -> None:
         """The gate has stood still for so long."""

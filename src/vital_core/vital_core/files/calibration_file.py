@@ -92,7 +92,7 @@ class CameraCalibration:
 
 def read_calibration(path: Path) -> list[CameraCalibration]:
     """Each entry. Raises VitalError(NO_CALIBRATION)."""
-    entries = {child: _entry(path, child, values) for child, values in _entries(path).items()}
+    entries = {child: _entry(path, child, values) for child, values in camera_entries(path, _source(path)).items()}
     _check_tree(path, {child: entry.parent for child, entry in entries.items()})
     return [_calibration(child, entry) for child, entry in entries.items()]
 
@@ -109,7 +109,7 @@ def write_calibration(path: Path, child: str, parent: str, pose: Pose, notes: Ma
     notes: further keys of the entry, plain numbers and strings. Raises VitalError(NO_CALIBRATION) when what is
     there already is no calibration file.
     """
-    entries = _entries(path) if path.exists() else {}
+    entries = camera_entries(path, _source(path)) if path.exists() else {}
     entries[child] = {
         "parent": parent,
         "xyz": [round(float(v), 6) for v in pose[:3, 3]],
@@ -124,14 +124,15 @@ def _source(path: Path, entry: str = "") -> Source:
     return Source(f"calibration file {path}{entry}", ErrorCode.NO_CALIBRATION, EXPECTED)
 
 
-def _entries(path: Path) -> dict[str, dict[str, Any]]:
+def camera_entries(path: Path, source: Source) -> dict[str, dict[str, Any]]:
+    """The entries of a YAML file by camera frame, values as they stand. Raises VitalError, the source's code."""
     try:
         text = safe_file.read_bytes(path, schema.YAML_BYTES)
     except OSError as error:
-        raise _source(path).refuse(f"cannot be read ({error})") from error
-    entries = schema.from_yaml(text, dict[FrameName, dict[str, Any]], _source(path))
+        raise source.refuse(f"cannot be read ({error})") from error
+    entries = schema.from_yaml(text, dict[FrameName, dict[str, Any]], source)
     if not entries:
-        raise _source(path).refuse("is empty")
+        raise source.refuse("is empty")
     return entries
 
 

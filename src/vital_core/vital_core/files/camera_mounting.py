@@ -17,7 +17,7 @@ import yaml
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
-from vital_core.files.calibration_file import CameraCalibration, FrameName
+from vital_core.files.calibration_file import CameraCalibration, camera_entries
 from vital_core.files.date_text import Date, as_text, moment_of
 from vital_core.files.schema import Source
 
@@ -103,11 +103,5 @@ def _source(path: Path, frame: str = "") -> Source:
 
 
 def _entries(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        text = safe_file.read_bytes(path, schema.YAML_BYTES)
-    except OSError as error:
-        raise _source(path).refuse(f"cannot be read ({error})") from error
-    entries = schema.from_yaml(text, dict[FrameName, dict[str, Any]], _source(path))
-    if not entries:
-        raise _source(path).refuse("is empty")
+    entries = camera_entries(path, _source(path))
     return {frame: {name: as_text(value) for name, value in values.items()} for frame, values in entries.items()}
