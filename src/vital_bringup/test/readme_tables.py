@@ -19,9 +19,12 @@ from rclpy.action import get_action_client_names_and_types_by_node, get_action_s
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from spun_node import spun
 
 SOURCES = Path(__file__).parents[2]
+sys.path.append(str(SOURCES / "vital_ros" / "test"))  # where pytest finds the helpers of `spun_node`
+
+from spun_node import spun  # noqa: E402
+
 MARKS = re.compile(r"(<!-- nodes -->\n).*?(<!-- end of nodes -->)", re.DOTALL)
 PLAIN = {"/rosout", "/parameter_events", "/diagnostics"}
 OF_EVERY_NODE = {"use_sim_time", "start_type_description_service"}

@@ -1,5 +1,7 @@
 """Every package has a README, and what it says of its nodes is what they say of themselves."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import package_manifests as manifests
@@ -18,6 +20,14 @@ def readme(package: str) -> str:
 def test_readme_tells_of_the_node_as_it_is(name: str, tmp_path: Path) -> None:
     package, lines = tables.described(name, tmp_path)
     assert "\n".join(lines) in readme(package), "src/vital_bringup/test/readme_tables.py writes the tables anew"
+
+
+def test_program_that_writes_the_tables_runs_without_pytest() -> None:
+    script = Path(tables.__file__)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {script.stem}"], cwd=script.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("package", FOLDERS)

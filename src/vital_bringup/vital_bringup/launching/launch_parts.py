@@ -24,6 +24,7 @@ from vital_core.arm import arm_description
 from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.task import load_task, task_names
 from vital_ros.process.network import NETWORK, Network, chosen_network, network_settings
+from vital_sim.world.variation import ALL_SETTINGS
 
 
 def has_display(environment: Mapping[str, str]) -> bool:
@@ -87,9 +88,9 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
     (
         "setting",
         "in_domain",
-        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), both, tilted, "
-        "or at five other places among things (deployment)",
-        ("in_domain", "spatial", "scene", "both", "tilt_10", "tilt_20", "tilt_30", "deployment"),
+        "simulated scenes: as demonstrated, targets elsewhere and turned (spatial), cluttered (scene), both, in "
+        "generated looks, tilted, or at five other places among things (deployment)",
+        ALL_SETTINGS,
     ),
     (
         "tactile",

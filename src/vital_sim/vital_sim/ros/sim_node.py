@@ -22,6 +22,7 @@ from vital_sim.ros import sim_messages as to
 from vital_sim.ros.joint_trajectory import Points
 from vital_sim.ros.sim_publishers import SimPublishers
 from vital_sim.ros.sim_session import SimSession
+from vital_sim.world.variation import ALL_SETTINGS
 
 ANSWER_S = 20.0
 MOST_BASELINE_SAMPLES = 500  # 5 s
@@ -39,9 +40,7 @@ class SimParameters:
     task: Annotated[str, Meta(description="the task whose scene is laid")] = "usb_insertion"
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene")] = 0
     background: Annotated[str, Meta(description="what lies on the table: green, plain, or clutter")] = "green"
-    setting: Annotated[
-        str, Meta(description="in_domain, spatial (elsewhere, turned), scene, both, tilt_10, _20, _30, or deployment")
-    ] = "in_domain"
+    setting: Annotated[str, Meta(description="of the scenes: " + ", ".join(ALL_SETTINGS))] = "in_domain"
 
 
 class SimNode(Node):
