@@ -48,9 +48,12 @@ def find_path(
     path = setup.getSolutionPath()
     simplifier = og.PathSimplifier(setup.getSpaceInformation())
     simplifier.reduceVertices(path, _SHORTCUT_STEPS, _SHORTCUT_STEPS)
+    found = _waypoints(path)
     simplifier.partialShortcutPath(path, _SHORTCUT_STEPS, _SHORTCUT_STEPS)
     simplifier.collapseCloseVertices(path, _SHORTCUT_STEPS, _SHORTCUT_STEPS)
-    return np.array([_joints(state) for state in path.getStates()])
+    shorter = _waypoints(path)
+    # A shortcut begins between two states that were looked at, and may begin in what is not allowed.
+    return shorter if all(map(allows, shorter)) else found
 
 
 def _setup(allows: Callable[[Array], bool], start_rad: Array, goals_rad: Sequence[Array]) -> og.SimpleSetup:
@@ -88,6 +91,10 @@ def _until(deadline_s: float, rounds: int, cancelled: Callable[[], bool]) -> ob.
 
     ended: Callable[[], bool] = over
     return ob.PlannerTerminationCondition(ended)
+
+
+def _waypoints(path: og.PathGeometric) -> Array:
+    return np.array([_joints(state) for state in path.getStates()])
 
 
 def _joints(state: ob.State) -> Array:
