@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -201,6 +201,7 @@ def test_any_history_can_be_drawn_with_its_limit(rows, limit_ut) -> None:
 @pytest.mark.filterwarnings("error")
 @unhurried
 @given(arrays(float, (7,), elements=ANY))
+@example(np.full(7, 3.2e306))
 def test_any_action_can_be_drawn(action) -> None:
     one = tick()
     well_formed(

@@ -11,6 +11,7 @@ import pytest
 from page_client import PageClient
 from ros_domain import own_domain
 from stack_for_pages import COMMAND, Running
+from waiting import stays
 from websockets.exceptions import ConnectionClosed
 
 from vital_interfaces.msg import GateState, SessionState, TeleopEvent
@@ -105,10 +106,10 @@ def test_a_second_page_is_told_who_steers_and_steers_once_that_page_is_gone(runn
     second.write("your name", "Ben")
     time.sleep(0.1)
     second.press(SIT)
-    second.until(lambda: "have it given up there" in second.text)
+    stays(lambda: "have it given up there" in second.text and second.offers(SIT), 0.5)
     assert not second.offers("BASELINE") and first.offers("BASELINE")
     first.close()
-    time.sleep(0.3)
+    second.until(lambda: "nobody steers" in second.text and "Anna steers" not in second.text)
     second.press(SIT)
     second.until(lambda: second.offers(UP))
 

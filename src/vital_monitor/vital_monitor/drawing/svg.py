@@ -3,6 +3,7 @@
 Every text goes through `html.escape`; numbers are made here.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -171,7 +172,7 @@ def action_bars(tick: Tick | None, max_step_m: float, max_step_rad: float) -> st
 def _amount(name: str, value: float) -> str:
     if name == "grip":
         return f"{100 * value:.0f} %"
-    return f"{np.rad2deg(value):+.1f}°" if name.startswith("r") else f"{1000 * value:+.1f} mm"
+    return f"{math.degrees(value):+.1f}°" if name.startswith("r") else f"{1000 * value:+.1f} mm"
 
 
 def learning_curve(learned: Mapping[int, float]) -> str:

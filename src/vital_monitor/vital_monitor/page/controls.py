@@ -35,7 +35,7 @@ class Controls:
 
     def __init__(self, client: viser.ClientHandle, folder: viser.GuiFolderHandle, seat: Seat, do: Do) -> None:
         self._page, self._seat, self._do = client.client_id, seat, do
-        self._answer = ""
+        self._refusal, self._refused_under = "", seat.holder
         self._buttons: dict[Deed, viser.GuiButtonHandle] = {}
         with folder:
             gui = client.gui
@@ -54,10 +54,13 @@ class Controls:
     def _on_sit(self) -> None:
         if self._holds:
             self._seat.leave(self._page)
-            self._answer = ""
+            self._refusal = ""
         else:
-            answer = self._seat.take(self._page, self._name.value, steady_s())
-            self._answer = "" if answer.may else answer.text
+            self._tell(self._seat.take(self._page, self._name.value, steady_s()))
+
+    def _tell(self, answer: Answer) -> None:
+        """Keep a refusal on the page for as long as the same person has the seat, or nobody."""
+        self._refusal, self._refused_under = "" if answer.may else answer.text, self._seat.holder
 
     @property
     def _holds(self) -> bool:
@@ -67,10 +70,9 @@ class Controls:
     def _on_click(self, deed: Deed, _event: Any) -> None:
         answer: Answer = self._seat.ask(self._page, steady_s())
         holder = self._seat.holder
+        self._tell(answer)
         if not answer.may or holder is None:
-            self._answer = answer.text
             return
-        self._answer = ""
         self._do(deed, holder.name, self._sentence.value)
 
     def show(self, offered: frozenset[Deed]) -> None:
@@ -81,7 +83,9 @@ class Controls:
 
     def _show(self, offered: frozenset[Deed]) -> None:
         answer, holds = self._seat.ask(self._page, steady_s()), self._holds
-        self._set(self._who, "content", block(escape(self._answer or answer.text)))
+        if self._seat.holder != self._refused_under:
+            self._refusal = ""
+        self._set(self._who, "content", block(escape(self._refusal or answer.text)))
         self._set(self._sit, "label", "GIVE UP STEERING" if holds else "STEER FROM THIS PAGE")
         self._set(self._sit, "color", GREY if holds else BLUE)
         self._set(self._name, "visible", not holds)
