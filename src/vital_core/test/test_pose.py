@@ -1,8 +1,10 @@
 """Poses: every conversion has its exact inverse."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from vital_core import pose as pose_of
 
@@ -48,3 +50,36 @@ def test_rpy_is_the_urdf_convention():
     pose = pose_of.from_rpy((0, 0, 0), (0.1, -0.4, 0.7))
     x, y, z = (pose_of.from_vector((0, 0, 0), axis)[:3, :3] for axis in ((0.1, 0, 0), (0, -0.4, 0), (0, 0, 0.7)))
     assert np.allclose(pose[:3, :3], z @ y @ x)
+
+
+@given(VECTOR, st.floats(0.0, 1.0))
+def test_rotations_are_those_of_scipy(direction, turns):
+    vector = np.array(direction) * turns**8  # from no turn at all to more than a whole one
+    found = pose_of.rotation_matrix(vector)
+    np.testing.assert_allclose(found, Rotation.from_rotvec(vector).as_matrix(), rtol=0, atol=1e-14)
+    back = pose_of.rotation_vector(found)
+    assert np.linalg.norm(back) <= np.pi + 1e-12
+    np.testing.assert_allclose(pose_of.rotation_matrix(back), found, rtol=0, atol=1e-14)
+    if np.linalg.norm(back) < 3.1:  # at half a turn either sign is right
+        np.testing.assert_allclose(back, Rotation.from_matrix(found).as_rotvec(), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("axis", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.6, 0, -0.8), (0.6, 0.48, 0.64)])
+@pytest.mark.parametrize("short_rad", [0.0, 1e-12, 1e-6, 1e-3])
+def test_half_turns_come_back(axis, short_rad):
+    matrix = pose_of.rotation_matrix((np.pi - short_rad) * np.array(axis))
+    np.testing.assert_allclose(pose_of.rotation_matrix(pose_of.rotation_vector(matrix)), matrix, rtol=0, atol=1e-12)
+
+
+def test_what_is_nearly_a_rotation_is_taken_for_the_nearest_and_what_is_none_refused():
+    turned = pose_of.rotation_matrix((0.3, -0.2, 0.5))
+    np.testing.assert_allclose(pose_of.rotation_vector(1.001 * turned), (0.3, -0.2, 0.5), atol=1e-9)
+    for none in (np.full((3, 3), np.nan), np.zeros((3, 3)), -np.eye(3)):
+        with pytest.raises((ValueError, np.linalg.LinAlgError)):
+            pose_of.rotation_vector(none)
+
+
+@given(VECTOR, st.lists(VECTOR, min_size=1, max_size=4))
+def test_cross_product_is_numpys_to_the_bit(one, others):
+    np.testing.assert_array_equal(pose_of.cross(one, others), np.cross(one, others))
+    np.testing.assert_array_equal(pose_of.cross(others, others[::-1]), np.cross(others, others[::-1]))

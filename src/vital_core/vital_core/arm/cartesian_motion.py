@@ -31,11 +31,12 @@ def joint_waypoints(
     """
     q = np.asarray(start_rad, dtype=float)
     start = kinematics.forward(q)
+    way = pose_of.to_vector(pose_of.inverse(start) @ t_base_tcp_target)
     path = np.empty((waypoints, 7))
     for i in range(waypoints):
         fraction = (i + 1) / waypoints
         progress = float(minimum_jerk(fraction)) if smooth else fraction
-        solution = kinematics.solve(pose_of.interpolate(start, t_base_tcp_target, progress), q)
+        solution = kinematics.solve(start @ pose_of.from_vector(progress * way[:3], progress * way[3:]), q)
         if solution is None or np.abs(solution - q).max() > MAX_WAYPOINT_STEP_RAD:
             return None
         q = path[i] = solution

@@ -3,6 +3,8 @@
 Joint positions are (7,) in rad, poses (4, 4) of `link_tcp` in `link_base` in m.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,6 +13,7 @@ from vital_core.arm.xarm7 import FLANGE_TO_TCP_M, JOINTS, LOWER_RAD, UPPER_RAD
 from vital_core.pose import Pose
 
 _ORIGINS = np.stack([pose_of.from_rpy(j.xyz, j.rpy) for j in JOINTS])  # (7, 4, 4)
+_EYE6, _EYE7 = np.eye(6), np.eye(7)
 T_EEF_TCP = pose_of.from_vector((0.0, 0.0, FLANGE_TO_TCP_M), (0.0, 0.0, 0.0))
 
 
@@ -51,16 +54,18 @@ def tcp_positions(joints_rad: ArrayLike) -> NDArray[np.float64]:
 
 def jacobian(joints_rad: ArrayLike) -> NDArray[np.float64]:
     """(6, 7): TCP linear (m) and angular (rad) velocity per joint velocity, in the base frame at the TCP."""
-    links = link_poses(joints_rad)
-    tcp = (links[-1] @ T_EEF_TCP)[:3, 3]
-    axes, origins = links[:, :3, 2], links[:, :3, 3]
-    return np.concatenate([np.cross(axes, tcp - origins), axes], axis=1).T
+    return _jacobian(links := link_poses(joints_rad), links[-1] @ T_EEF_TCP)
+
+
+def _jacobian(links: NDArray[np.float64], t_base_tcp: Pose) -> NDArray[np.float64]:
+    axes, arms = links[:, :3, 2], t_base_tcp[:3, 3] - links[:, :3, 3]
+    return np.concatenate([pose_of.cross(axes, arms), axes], axis=1).T
 
 
 def _error_twist(current: Pose, target: Pose) -> NDArray[np.float64]:
     """(6,): base-frame translation (m) and rotation vector (rad) that carry current to target."""
-    delta = pose_of.to_vector(pose_of.inverse(current) @ target)
-    return np.concatenate([target[:3, 3] - current[:3, 3], current[:3, :3] @ delta[3:]])
+    turn = pose_of.rotation_vector(current[:3, :3].T @ target[:3, :3])
+    return np.concatenate([target[:3, 3] - current[:3, 3], current[:3, :3] @ turn])
 
 
 def solve(
@@ -81,15 +86,17 @@ def solve(
     q = np.clip(np.asarray(seed_rad, dtype=float), LOWER_RAD, UPPER_RAD)
     posture = q.copy() if posture_rad is None else np.asarray(posture_rad, dtype=float)
     for _ in range(iterations):
-        error = _error_twist(forward(q), target)
-        if np.linalg.norm(error[:3]) < position_tolerance_m and np.linalg.norm(error[3:]) < rotation_tolerance_rad:
+        links = link_poses(q)
+        reached = links[-1] @ T_EEF_TCP
+        error = _error_twist(reached, target)
+        if math.hypot(*error[:3]) < position_tolerance_m and math.hypot(*error[3:]) < rotation_tolerance_rad:
             return q
-        j = jacobian(q)
-        pseudo_inverse = j.T @ np.linalg.inv(j @ j.T + damping**2 * np.eye(6))
+        j = _jacobian(links, reached)
+        pseudo_inverse = j.T @ np.linalg.inv(j @ j.T + damping**2 * _EYE6)
         step = pseudo_inverse @ error
-        step += (np.eye(7) - pseudo_inverse @ j) @ (0.1 * (posture - q))
+        step += (_EYE7 - pseudo_inverse @ j) @ (0.1 * (posture - q))
         largest = np.abs(step).max()
         if largest > 0.3:
             step *= 0.3 / largest
-        q = np.clip(q + step, LOWER_RAD, UPPER_RAD)
+        q = np.minimum(np.maximum(q + step, LOWER_RAD), UPPER_RAD)
     return None
