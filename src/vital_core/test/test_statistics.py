@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vital_core.statistics import compare_pairs, grouped_interval, percentile, wilson_interval
+from vital_core.statistics import compare_pairs, crossed_interval, grouped_interval, percentile, wilson_interval
 
 COUNTS = st.integers(1, 500).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 OUTCOMES = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
@@ -138,4 +138,35 @@ def test_the_interval_covers_what_groups_are_drawn_from():
         won = rng.binomial(10, rng.beta(1.4, 0.6, 24))
         grouped, plain = grouped_interval([(int(s), 10) for s in won]), wilson_interval(int(won.sum()), 240)
         covered += [low <= 0.7 <= high for low, high in (grouped, plain)]
+    assert covered[0] / 400 > 0.92 and covered[1] / 400 < 0.8
+
+
+def crossed(won) -> list[tuple[int, int, bool]]:
+    """Trials (start, training, success) of (starts, trainings) successes."""
+    return [(start, training, bool(won[start, training])) for start, training in np.ndindex(won.shape)]
+
+
+@given(st.integers(2, 12), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_a_crossed_interval_holds_the_rate_and_is_no_narrower_than_independent_trials(starts, trainings, random):
+    won = np.array([[random.random() < 0.7 for _ in range(trainings)] for _ in range(starts)])
+    low, high = crossed_interval(crossed(won))
+    wilson_low, wilson_high = wilson_interval(int(won.sum()), won.size)
+    assert 0.0 <= low <= won.mean() + 1e-12 and won.mean() <= high + 1e-12 <= 1.0 + 1e-12
+    assert low <= wilson_low + 1e-9 and high >= wilson_high - 1e-9
+
+
+def test_one_training_s_interval_is_that_over_its_starts_and_all_successes_count_for_as_many_starts():
+    won = np.random.default_rng(0).random((50, 1)) < 0.8
+    assert crossed_interval(crossed(won)) == grouped_interval([(int(one), 1) for one in won[:, 0]])
+    assert crossed_interval(crossed(np.ones((50, 3), bool))) == grouped_interval([(3, 3)] * 50)
+
+
+def test_a_crossed_interval_covers_the_rate_of_trainings_and_starts_that_are_drawn():
+    """Starts and trainings with ease and skill of their own: grouped by starts alone they claim too much."""
+    rng, covered = np.random.default_rng(0), np.zeros(2)
+    for _ in range(400):
+        ease, skill = rng.normal(0.0, 0.15, (50, 1)), rng.normal(0.0, 0.12, (1, 4))
+        won = rng.random((50, 4)) < 0.6 + ease + skill
+        by_start = grouped_interval([(int(row.sum()), 4) for row in won])
+        covered += [low <= 0.6 <= high for low, high in (crossed_interval(crossed(won)), by_start)]
     assert covered[0] / 400 > 0.92 and covered[1] / 400 < 0.8

@@ -1,7 +1,7 @@
 """The few statistics that every report quotes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +38,48 @@ def grouped_interval(groups: Sequence[tuple[int, int]]) -> tuple[float, float]:
         return 0.0, 1.0
     trials, count = sum(n for _, n in counted), len(counted)
     rate = sum(s for s, _ in counted) / trials
-    apart = sum((s - rate * n) ** 2 for s, n in counted)
     binomial = rate * (1 - rate) / trials
-    effect = trials / count if binomial == 0.0 else count / (count - 1) * apart / trials**2 / binomial
+    effect = trials / count if binomial == 0.0 else _variance_between(counted, rate, trials) / binomial
     return _wilson(rate, trials / max(1.0, effect), float(stdtrit(count - 1, 0.975)))
+
+
+def crossed_interval(outcomes: Sequence[tuple[int, int, bool]]) -> tuple[float, float]:
+    """95 % interval of a success rate over trials (start or look, training seed, success), the policy of each training
+    on the same starts: for another start and another training.
+
+    Wilson's, for as many independent trials as these are worth when both are drawn: the variance is that between starts
+    plus that between trainings less what is counted twice (Cameron, Gelbach and Miller 2011), at least that of
+    independent trials, with Student's t for the few of either (Satterthwaite 1946). Where all succeed or all fail they
+    are worth as many trials as there are starts.
+    """
+    by_start, by_training = (_grouped((trial[k], trial[2]) for trial in outcomes) for k in (0, 1))
+    if len(by_training) < 2 or len(by_start) < 2:
+        return grouped_interval(by_start)
+    trials = len(outcomes)
+    rate = sum(success for *_, success in outcomes) / trials
+    binomial = rate * (1 - rate) / trials
+    if binomial == 0.0:
+        return grouped_interval(by_start)
+    between = [_variance_between(groups, rate, trials) for groups in (by_start, by_training)]
+    variance = max(sum(between) - binomial, binomial)
+    freedom = sum(v * v / (len(groups) - 1) for v, groups in zip(between, (by_start, by_training), strict=True))
+    t = float(stdtrit(max(1.0, sum(between) ** 2 / freedom), 0.975)) if freedom else 1.96
+    return _wilson(rate, trials * binomial / variance, t)
+
+
+def _grouped(outcomes: Iterable[tuple[int, bool]]) -> list[tuple[int, int]]:
+    """Successes and trials of each group."""
+    found: dict[int, tuple[int, int]] = {}
+    for group, success in outcomes:
+        successes, trials = found.get(group, (0, 0))
+        found[group] = successes + success, trials + 1
+    return list(found.values())
+
+
+def _variance_between(groups: Sequence[tuple[int, int]], rate: float, trials: int) -> float:
+    """Of the rate, of independent groups of (successes, trials)."""
+    count = len(groups)
+    return count / (count - 1) * sum((s - rate * n) ** 2 for s, n in groups) / trials**2
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
