@@ -134,3 +134,12 @@ def test_file_that_is_refused_is_not_converted(tmp_path):
     with pytest.raises(VitalError):
         weight_file.convert(path, SOURCE, lambda metadata: {**metadata, "format": "kind/2"}, taken)
     assert path.read_bytes() == plain({"format": "kind/0"})
+
+
+@pytest.mark.parametrize("told", ["", None, "kind/1"])
+def test_a_kind_without_an_older_version_is_read_sealed_alone(sealed, told):
+    alone = weight_file.Format("kind/2")
+    header = weight_file.parse_header(sealed, SOURCE)
+    assert alone.check("kind/2", sealed, header, SOURCE) == METADATA
+    with pytest.raises(VitalError, match="expected 'kind/2'"):
+        alone.check(told, sealed, header, SOURCE)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,9 @@ from vital_core.files import schema
 from vital_core.files.schema import Name, NotNegative, Positive, Source, Vector3
 
 Rate = Annotated[float, Meta(gt=0.0, le=1000.0)]
+WristView = Literal["window", "fisheye", "fisheye_window"]
+WINDOW: WristView = "window"
+WRIST_VIEWS: tuple[WristView, ...] = (WINDOW, "fisheye", "fisheye_window")
 Angle = Annotated[float, Meta(ge=-3.2, le=3.2)]
 
 
@@ -24,7 +27,9 @@ class Task:
     lift it). prompt: the sentence that names the skill. target: the thing that the pointing model looks for.
     held_object: what the gripper holds at the start, or is to hold. tip_offset_m, tip_forward_m: from TCP to the
     held object's tip along the TCP's z and x, 0 for an empty gripper. wrist_tilt_rad: angle from the TCP's z,
-    towards -x, to the middle of the wrist image; wrist_window_rad: angle that the image spans. start_offset_m:
+    towards -x, to the middle of the task's window of the fisheye; wrist_window_rad: angle that the window spans.
+    wrist_view: what the wrist image shows: the window as from a sensor with more pixels, the whole of a fisheye of
+    128 px, or 102 x 64 px of that around the window's middle, as in the paper's release. start_offset_m:
     centre of the box of start positions, tip relative to target, in the target's frame (z up); start_region_m: its
     full extent (x, y, z). target_symmetry: in how many yaws of a full turn the target takes the held object.
     workspace_lower_m / _upper_m: box in which the TCP may move.
@@ -58,10 +63,19 @@ class Task:
     success_lateral_m: Positive
     success_travel_m: NotNegative
     demonstrations: Annotated[int, Meta(ge=1, le=1_000_000)]
+    wrist_view: WristView = WINDOW
 
     def __post_init__(self) -> None:
         if not all(lo < up for lo, up in zip(self.workspace_lower_m, self.workspace_upper_m, strict=True)):
             raise VitalError(ErrorCode.BAD_PARAMETER, f"task {self.name}: the workspace box is empty")
+
+    def seen_through(self, wrist_view: str) -> "Task":
+        """The same task with another wrist image. Raises VitalError(BAD_PARAMETER) for an unknown one."""
+        for known in WRIST_VIEWS:
+            if wrist_view == known:
+                return replace(self, wrist_view=known)
+        expected = ", ".join(WRIST_VIEWS)
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"the wrist view is '{wrist_view}', expected one of {expected}")
 
     @property
     def period_s(self) -> float:
@@ -114,8 +128,9 @@ def parse_task(name: str, text: bytes | str | Mapping[str, Any]) -> Task:
     values = text if isinstance(text, Mapping) else schema.plain_yaml(text, source)
     if not isinstance(values, Mapping):
         raise source.refuse(f"holds {type(values).__name__}, expected names with values")
-    expected = {f.name for f in fields(Task)} - {"name"}
-    if set(values) != expected:
-        missing, unknown = sorted(expected - set(values)), sorted(map(str, set(values) - expected))
+    known = {f.name: f.default is MISSING for f in fields(Task) if f.name != "name"}
+    missing = sorted(name for name, needed in known.items() if needed and name not in values)
+    unknown = sorted(map(str, set(values) - set(known)))
+    if missing or unknown:
         raise source.refuse(f"missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
     return schema.checked({**values, "name": name}, Task, source)

@@ -49,6 +49,14 @@ def copied(whole, tmp_path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "set"))
 
 
+def test_what_wrist_images_show_goes_along_both_ways(tmp_path, features):
+    writer = SessionWriter(tmp_path / "wide", TASK, {"wrist_view": "fisheye"})
+    writer.add(synthetic.streams(15), {})
+    to_lerobot(tmp_path / "wide", tmp_path / "set", features)
+    from_lerobot(tmp_path / "set", tmp_path / "back", features)
+    assert Session.open(tmp_path / "back").wrist_view == "fisheye"
+
+
 @pytest.mark.parametrize("lacking", ["meta/info.json", "meta/episodes", "data", "videos"])
 def test_half_of_a_data_set_is_refused(copied, features, lacking):
     path = copied / lacking

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import WINDOW
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
 from vital_data.dataset.actions import ActionSource
@@ -20,9 +21,11 @@ from vital_data.files.streams import IMAGE_TOPIC
 TASK = "usb_insertion"
 
 
-def write_session(folder: Path, frames: tuple[int, ...] = (40, 47, 40), task: str = TASK, **entries: dict) -> Path:
+def write_session(
+    folder: Path, frames: tuple[int, ...] = (40, 47, 40), task: str = TASK, about: dict | None = None, **entries: dict
+) -> Path:
     """A session of made-up episodes; ``entries`` by `episode_<n>` say what the index tells of one."""
-    writer = SessionWriter(folder, task, {})
+    writer = SessionWriter(folder, task, about or {})
     for number, count in enumerate(frames):
         writer.add(synthetic.streams(count, number), entries.get(f"episode_{number}", {}))
     return folder
@@ -119,6 +122,15 @@ def test_episode_of_another_task_inside_a_session_is_refused(session, tmp_path):
     (other / layout.SESSION_FILE).write_text(json.dumps({**description, "task": TASK}))
     with pytest.raises(VitalError, match="episode s/episode_0000: is of task 'card_swipe'"):
         load_demonstrations(other, TASK)
+
+
+def test_demonstrations_know_what_their_wrist_images_show_and_are_of_one_view(session, tmp_path):
+    wide = write_session(tmp_path / "wide", (20,), about={"wrist_view": "fisheye"})
+    assert load_demonstrations(session, TASK).wrist_view == WINDOW
+    assert load_demonstrations(wide, TASK).wrist_view == "fisheye"
+    with pytest.raises(VitalError, match=r"'fisheye' in wide.*'window' in one.*one view alone") as refused:
+        load_demonstrations([session, wide], TASK)
+    assert refused.value.code is ErrorCode.BAD_DATASET
 
 
 def test_folder_that_is_no_session_is_refused(tmp_path):

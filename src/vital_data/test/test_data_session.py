@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import WINDOW
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
 from vital_data.files import layout
@@ -155,6 +156,19 @@ def test_session_is_resumed_for_its_own_task_alone(tmp_path):
     with pytest.raises(VitalError, match="expected card_swipe") as refused:
         Session.create_or_resume(tmp_path / "s", "card_swipe", {})
     assert refused.value.code is ErrorCode.BAD_PARAMETER
+
+
+def test_session_is_resumed_for_its_own_wrist_view_alone(tmp_path):
+    assert Session.create_or_resume(tmp_path / "old", TASK, {}).wrist_view == WINDOW
+    assert Session.create_or_resume(tmp_path / "s", TASK, {"wrist_view": "fisheye"}).wrist_view == "fisheye"
+    assert Session.create_or_resume(tmp_path / "s", TASK, {"wrist_view": "fisheye"}).wrist_view == "fisheye"
+    for folder, other in (("s", WINDOW), ("old", "fisheye")):
+        with pytest.raises(VitalError, match=f"expected '{other}'") as refused:
+            Session.create_or_resume(tmp_path / folder, TASK, {"wrist_view": other})
+        assert refused.value.code is ErrorCode.BAD_PARAMETER
+    with pytest.raises(VitalError, match="wrist_view") as refused:
+        Session.create_or_resume(tmp_path / "t", TASK, {"wrist_view": "periscope"})
+    assert refused.value.code is ErrorCode.BAD_DATASET
 
 
 def test_description_keeps_what_the_recorder_told(tmp_path):

@@ -11,11 +11,12 @@ from safetensors.numpy import save_file
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import point_down
+from vital_data.convert.convert_command import from_scripted_demos
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
 from vital_data.dataset.episode_source import episode_sources, why_not_usable
 from vital_data.dataset.scripted_demos import read_scripted_demo, scripted_frames
-from vital_data.files.session import EpisodeEntry
+from vital_data.files.session import EpisodeEntry, Session
 from vital_data.files.streams import COMMAND_TOPIC, IMAGE_TOPIC, INTENDED_TOPIC, POSE_TOPIC, TARGET_TOPIC
 
 TASK = "usb_insertion"
@@ -52,6 +53,16 @@ def test_scripted_demonstration_steps_lead_from_the_measured_pose_to_the_target(
     assert set(streams) >= {IMAGE_TOPIC, POSE_TOPIC, TARGET_TOPIC, COMMAND_TOPIC} and INTENDED_TOPIC not in streams
     np.testing.assert_allclose(streams[COMMAND_TOPIC].values["translation_m"], [[0.0, 0.0, 0.001]] * 6, atol=1e-12)
     assert (streams[COMMAND_TOPIC].stamps_ns > streams[IMAGE_TOPIC].stamps_ns).all()
+
+
+def test_scripted_demonstrations_stay_of_their_view_and_are_of_one(demo, tmp_path):
+    demo(arrays(), 0, wrist_view="fisheye")
+    from_scripted_demos(tmp_path, tmp_path / "session")
+    assert Session.open(tmp_path / "session").wrist_view == "fisheye"
+    demo(arrays(), 1, wrist_view="window")
+    with pytest.raises(VitalError, match="show fisheye, window, expected one") as refused:
+        from_scripted_demos(tmp_path, tmp_path / "other")
+    assert refused.value.code is ErrorCode.BAD_DATASET and not (tmp_path / "other").exists()
 
 
 def test_scripted_demonstrations_of_a_folder_do_not_overlap_in_time(demo):

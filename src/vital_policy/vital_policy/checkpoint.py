@@ -15,6 +15,7 @@ from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Name, Sha256, Source, Text
 from vital_core.files.weight_file import Header, Metadata
 from vital_core.observation import IMAGE_SIZE_PX
+from vital_core.task import WINDOW, WristView
 from vital_data.dataset.normalisation import Normaliser, StoredNormaliser
 from vital_policy.ensemble import PAPER_DECAY
 from vital_policy.network.policy import Policy, PolicyConfig
@@ -22,7 +23,7 @@ from vital_policy.network.policy import Policy, PolicyConfig
 FORMAT = weight_file.Format("vital_policy/2", "vital_policy/1", "ros2 run vital_policy convert_weights")
 MOST_BYTES = 500_000_000
 # Metadata that are text as they are; the others are JSON.
-PLAIN = ("format", "task", "frame", "policy_sha256")
+PLAIN = ("format", "task", "frame", "policy_sha256", "wrist_view")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class PolicyHeader:
     normalisation: StoredNormaliser
     provenance: Provenance
     ensemble_decay: Annotated[float, Meta(ge=-100.0, le=100.0)] = PAPER_DECAY
+    wrist_view: WristView = WINDOW
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Checkpoint:
     sha256: str = ""
     """By which reports, and what is built on this policy, know it: see `weight_file.identity`."""
     ensemble_decay: float = PAPER_DECAY
+    wrist_view: str = WINDOW
+    """What the images show that it was trained on (`vital_core.task.Task`)."""
 
     @property
     def feature_size(self) -> int:
@@ -89,6 +93,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, state: dict[str, torch.T
         "control_rate_hz": json.dumps(checkpoint.control_rate_hz),
         "image_size_px": str(IMAGE_SIZE_PX),
         "ensemble_decay": json.dumps(checkpoint.ensemble_decay),
+        "wrist_view": checkpoint.wrist_view,
         "policy": json.dumps(config, sort_keys=True),
         "policy_sha256": _config_hash(config),
         "normalisation": json.dumps(checkpoint.normaliser.to_dict()),
@@ -112,9 +117,11 @@ def _read_header(data: bytes, header: Header, source: Source) -> PolicyHeader:
     return read
 
 
-def _check_fits(header: PolicyHeader, task: str | None, rate_hz: float | None, source: Source) -> None:
+def _check_fits(
+    header: PolicyHeader, task: str | None, rate_hz: float | None, wrist_view: str | None, source: Source
+) -> None:
     expected: dict[str, Any] = {"frame": TCP_FRAME, "image_size_px": IMAGE_SIZE_PX, "task": task}
-    expected["control_rate_hz"] = rate_hz
+    expected |= {"control_rate_hz": rate_hz, "wrist_view": wrist_view}
     for name, value in expected.items():
         if value is not None and (got := getattr(header, name)) != value:
             raise source.refuse(f"{name} is '{got}', expected '{value}'")
@@ -139,24 +146,26 @@ def _build(config: PolicyConfig, data: bytes, header: Header, source: Source) ->
 
 
 def parse_checkpoint(
-    data: bytes, path: Path, *, task: str | None = None, rate_hz: float | None = None
+    data: bytes, path: Path, *, task: str | None = None, rate_hz: float | None = None, wrist_view: str | None = None
 ) -> tuple[Checkpoint, PolicyHeader]:
     """A checkpoint and its header from the bytes of its file, as `load_checkpoint`."""
     source = _source(path)
     header = weight_file.parse_header(data, source)
     read = _read_header(data, header, source)
-    _check_fits(read, task, rate_hz, source)
+    _check_fits(read, task, rate_hz, wrist_view, source)
     policy, normaliser = _build(read.policy, data, header, source), read.normalisation.restore()
     known_by = weight_file.identity(data, header)
-    about = read.control_rate_hz, read.provenance, known_by, read.ensemble_decay
+    about = read.control_rate_hz, read.provenance, known_by, read.ensemble_decay, read.wrist_view
     return Checkpoint(read.task, policy, normaliser, *about), read
 
 
-def load_checkpoint(path: Path, *, task: str | None = None, rate_hz: float | None = None) -> Checkpoint:
+def load_checkpoint(
+    path: Path, *, task: str | None = None, rate_hz: float | None = None, wrist_view: str | None = None
+) -> Checkpoint:
     """Read and check a checkpoint; the policy comes in evaluation mode.
 
     Raises VitalError(NO_CHECKPOINT) when there is no file, BAD_CHECKPOINT when it is damaged or not for this task,
-    frame, rate or network. One of the version that had no hash is said to be unverified.
+    frame, rate, wrist view or network. One of the version that had no hash is said to be unverified.
     """
     path = Path(path)
     if not path.exists():
@@ -167,7 +176,7 @@ def load_checkpoint(path: Path, *, task: str | None = None, rate_hz: float | Non
             f"--demos <folder> --out {path.parent}'",
         )
     data = weight_file.read_file(path, _source(path), MOST_BYTES)
-    checkpoint, header = parse_checkpoint(data, path, task=task, rate_hz=rate_hz)
+    checkpoint, header = parse_checkpoint(data, path, task=task, rate_hz=rate_hz, wrist_view=wrist_view)
     FORMAT.warn(header.format, path)
     return checkpoint
 

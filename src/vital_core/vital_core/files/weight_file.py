@@ -164,12 +164,12 @@ def identity(data: bytes, header: Header) -> str:
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of weights. sealed: the version that carries a hash; unsealed: the one before, which has none;
-    convert: the command that makes the one of the other."""
+    """A kind of weights. sealed: the version that carries a hash; unsealed: the one before, which has none, empty where
+    there is none that can still be read; convert: the command that makes the one of the other."""
 
     sealed: str
-    unsealed: str
-    convert: str
+    unsealed: str = ""
+    convert: str = ""
 
     def check(self, told: object, data: bytes, header: Header, source: Source) -> Metadata:
         """The metadata but for hash and origin, of a file that says that it is of version ``told``.
@@ -178,7 +178,7 @@ class Format:
         """
         if told == self.sealed:
             check_seal(data, header, source)
-        elif told != self.unsealed:
+        elif not self.unsealed or told != self.unsealed:
             raise source.refuse(f"format is '{told}', expected '{self.sealed}'")
         elif beyond := sorted(header.metadata.keys() & {SEAL, CONVERTED_FROM}):
             raise source.refuse(f"format is '{told}', which has no {beyond[0]}: it was changed")

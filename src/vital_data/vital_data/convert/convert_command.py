@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.progress import track
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.task import load_task, task_names
+from vital_core.task import WINDOW, load_task, task_names
 from vital_data.convert.lerobot_reader import LeRobotReader
 from vital_data.convert.lerobot_writer import SourceEpisode, write_lerobot
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset.feature_map import FeatureMap, load_feature_map
 from vital_data.dataset.frames import frames_of, streams_of
-from vital_data.dataset.scripted_demos import SCRIPTED_FILES, read_scripted_demo
+from vital_data.dataset.scripted_demos import SCRIPTED_FILES, read_scripted_demo, wrist_view_of
 from vital_data.files.episode_reader import Episode, message_count, read_episode
 from vital_data.files.session import EpisodeEntry, Session
 
@@ -78,7 +78,7 @@ def _episode_source(session: Session, entry: EpisodeEntry, features: FeatureMap)
     episode = _checked(read_episode(entry.path, features.topics), features)
     origin = {
         "task": session.task, "file": entry.path.name, "outcome": entry.outcome, "faults": list(entry.faults),
-        "redo": entry.redo, "metadata": episode.metadata,
+        "redo": entry.redo, "wrist_view": session.wrist_view, "metadata": episode.metadata,
     }  # fmt: skip
     return SourceEpisode(_sentence(session.task), frames_of(episode.streams, features), origin)
 
@@ -115,12 +115,22 @@ def _task_of(reader: LeRobotReader, task: str | None) -> str:
     )  # fmt: skip
 
 
+def _only_view(views: Iterable[str], folder: Path) -> str:
+    """What all wrist images of a folder show (`vital_core.task.Task`)."""
+    told = sorted(set(views)) or [WINDOW]
+    if len(told) > 1:
+        raise VitalError(ErrorCode.BAD_DATASET, f"the wrist images of {folder} show {', '.join(told)}, expected one")
+    return told[0]
+
+
 def from_lerobot(
     folder: Path, out: Path, features: FeatureMap, *, task: str | None = None, progress: Progress = silent
 ) -> int:
     """A LeRobotDataset v3 as a session; returns how many episodes. Raises VitalError(BAD_DATASET)."""
     reader = LeRobotReader(folder, features)
-    writer = SessionWriter(out, _task_of(reader, task), {"converted_from": str(folder)})
+    view = _only_view((str(episode.get("wrist_view", WINDOW)) for episode in reader.origins), folder)
+    about = {"converted_from": str(folder), "wrist_view": view}
+    writer = SessionWriter(out, _task_of(reader, task), about)
     for stored in progress(reader, len(reader)):
         entry = {key: stored.origin[key] for key in ("outcome", "faults", "redo") if key in stored.origin}
         origin: dict[str, Any] = {"converted_from": f"{folder}, episode {stored.index}", "sentence": stored.sentence}
@@ -133,12 +143,14 @@ def from_scripted_demos(folder: Path, out: Path, *, progress: Progress = silent)
     paths = sorted(Path(folder).glob(SCRIPTED_FILES))
     if not paths:
         raise VitalError(ErrorCode.BAD_DATASET, f"{folder} has no episode_*.safetensors, expected scripted ones")
+    view = _only_view(map(wrist_view_of, paths), folder)
+    about = {"converted_from": str(folder), "operator": "scripted", "wrist_view": view}
     writer: SessionWriter | None = None
     for number, path in enumerate(progress(paths, len(paths))):
         demo = read_scripted_demo(path, number)
         task = demo.header.get("task", "")
         if writer is None:
-            writer = SessionWriter(out, task, {"converted_from": str(folder), "operator": "scripted"})
+            writer = SessionWriter(out, task, about)
         if task != writer.task:
             raise VitalError(ErrorCode.BAD_DATASET, f"{path} is of task '{task}', expected '{writer.task}'")
         entry = {"outcome": "success" if demo.header.get("success") == "true" else "failure"}

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
 from vital_core.observation import IMAGE_SIZE_PX
-from vital_core.task import load_task
+from vital_core.task import WINDOW, load_task
 from vital_data.dataset.actions import ActionSource, chunk_frames, chunks_of
 from vital_data.dataset.aligned_episode import AlignedEpisode, AlignmentConfig, align, refuse
 from vital_data.dataset.episode_source import EpisodeSource, episode_sources
@@ -62,6 +63,9 @@ class Demonstrations:
     foreground: NDArray[np.uint8] | None = None
     """(N, 128, 16), a bit a pixel: where the image shows what the task is about; None where it was not asked for."""
 
+    wrist_view: str = WINDOW
+    """What the images show (`vital_core.task.Task`)."""
+
     def __len__(self) -> int:
         return len(self.image)
 
@@ -100,6 +104,10 @@ def load_demonstrations(
     """
     folders = [Path(sessions)] if isinstance(sessions, str | Path) else [Path(folder) for folder in sessions]
     sources, excluded = episode_sources(folders, task, include_unusable)
+    views = {source.wrist_view: source.name for source in sources}
+    if len(views) > 1:
+        told = ", ".join(f"'{view}' in {name}" for view, name in sorted(views.items()))
+        raise VitalError(ErrorCode.BAD_DATASET, f"the wrist images show {told}: give demonstrations of one view alone")
     if action_source is None:
         intended = all(source.tells_intention() for source in sources)
         action_source = ActionSource.INTENDED if intended else ActionSource.COMMANDED
@@ -113,7 +121,7 @@ def load_demonstrations(
         for episode in aligned:
             frames.take(episode)
     sha256 = _content_hash(task, chunk, config, [source.path.name for source in sources], digests)
-    return frames.demonstrations(sha256, folders[0], excluded)
+    return dataclasses.replace(frames.demonstrations(sha256, folders[0], excluded), wrist_view=next(iter(views)))
 
 
 def _aligned(source: EpisodeSource, task: str, config: AlignmentConfig, progress: Progress) -> AlignedEpisode:

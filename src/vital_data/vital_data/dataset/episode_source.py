@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import WINDOW
 from vital_data.dataset.scripted_demos import (
     FOREGROUND,
     INTENDED,
@@ -13,6 +14,7 @@ from vital_data.dataset.scripted_demos import (
     read_scripted_demo,
     scripted_frames,
     tells,
+    wrist_view_of,
 )
 from vital_data.files import layout
 from vital_data.files.episode_reader import message_count, read_episode
@@ -31,6 +33,8 @@ class EpisodeSource:
     path: Path
     number: int
     """Its place in the folder."""
+    wrist_view: str = WINDOW
+    """What its wrist images show (`vital_core.task.Task`)."""
 
     @property
     def _scripted(self) -> bool:
@@ -71,7 +75,10 @@ def why_not_usable(entry: EpisodeEntry) -> str:
 
 def _scripted_sources(folder: Path) -> list[EpisodeSource]:
     paths = sorted(folder.glob(SCRIPTED_FILES))
-    return [EpisodeSource(f"{folder.name}/{path.stem}", path, number) for number, path in enumerate(paths)]
+    return [
+        EpisodeSource(f"{folder.name}/{path.stem}", path, number, wrist_view_of(path))
+        for number, path in enumerate(paths)
+    ]
 
 
 def _session_sources(folder: Path, task: str, include_unusable: bool, excluded: dict[str, str]) -> list[EpisodeSource]:
@@ -82,7 +89,7 @@ def _session_sources(folder: Path, task: str, include_unusable: bool, excluded: 
     for entry in session.episodes():
         name = f"{entry.path.parent.name}/{entry.path.stem}"
         if entry.usable or include_unusable:
-            sources.append(EpisodeSource(name, entry.path, entry.index))
+            sources.append(EpisodeSource(name, entry.path, entry.index, session.wrist_view))
         else:
             excluded[name] = why_not_usable(entry)
     return sources

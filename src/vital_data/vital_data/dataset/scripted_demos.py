@@ -15,6 +15,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import weight_file
 from vital_core.files.schema import Source
 from vital_core.observation import IMAGE_SIZE_PX, MAGNETOMETERS, TACTILE_VALUES
+from vital_core.task import WINDOW
 from vital_data.files import streams as topics
 from vital_data.files.stream_values import relative_vectors, values_of_matrices
 from vital_data.files.streams import NS_PER_S, Stream
@@ -74,6 +75,11 @@ def _opened(path: Path) -> Iterator[Any]:
 def scripted_frames(path: Path) -> int:
     """Number of images in a file. Raises VitalError(BAD_DATASET)."""
     return _header(path).shapes.get("image", (0,))[0]
+
+
+def wrist_view_of(path: Path) -> str:
+    """What a file's wrist images show: the task's window where it says nothing. Raises VitalError(BAD_DATASET)."""
+    return _header(path).metadata.get("wrist_view", WINDOW)
 
 
 def tells(path: Path, array: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
 from vital_core.files.schema import Name, Source
+from vital_core.task import WINDOW, WristView
 from vital_data.files import layout
 from vital_data.files.disk import as_refusal, is_being_written
 from vital_data.files.index_line import entry_of, line_of
@@ -62,6 +63,7 @@ class SessionFile:
 
     task: Name
     format: Literal["vital_session/1"] = "vital_session/1"
+    wrist_view: WristView = WINDOW
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Session:
     folder: Path
     task: str
     description: dict[str, Any]
+    wrist_view: WristView = WINDOW
+    """What the wrist images show (`vital_core.task.Task`)."""
 
     @classmethod
     def open(cls, folder: Path) -> "Session":
@@ -84,12 +88,16 @@ class Session:
             description = schema.from_json(safe_file.read_bytes(path, MOST_DESCRIPTION_BYTES), dict[str, Any], source)
         except OSError as error:
             raise source.refuse(f"cannot be read ({error})") from error
-        told = {name: description[name] for name in ("task", "format") if name in description}
-        return cls(folder, schema.checked(told, SessionFile, source).task, description)
+        told = {name: description[name] for name in ("task", "format", "wrist_view") if name in description}
+        known = schema.checked(told, SessionFile, source)
+        return cls(folder, known.task, description, known.wrist_view)
 
     @classmethod
     def create_or_resume(cls, folder: Path, task: str, description: Mapping[str, Any]) -> "Session":
-        """A new session in ``folder``, or the one there. Raises VitalError(BAD_PARAMETER) for another task's."""
+        """A new session in ``folder``, or the one there.
+
+        Raises VitalError(BAD_PARAMETER) for one of another task, or whose wrist images show something else.
+        """
         folder = Path(folder)
         if not (folder / layout.SESSION_FILE).is_file():
             if folder.is_dir() and any(folder.iterdir()):
@@ -102,6 +110,11 @@ class Session:
         if session.task != task:
             raise VitalError(
                 ErrorCode.BAD_PARAMETER, f"{folder} is a session of {session.task}, expected {task}: choose another"
+            )
+        if session.wrist_view != (wanted := description.get("wrist_view", WINDOW)):
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                f"{folder} is a session of wrist view '{session.wrist_view}', expected '{wanted}': choose another",
             )
         return session
 

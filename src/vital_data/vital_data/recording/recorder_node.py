@@ -44,7 +44,11 @@ class RecorderNode(Node):
         task = load_task(given.task).name
         folder = given.session or f"recordings/{task}"
         versions = software_versions()
-        description = {"versions": versions, "calibration": given.calibration_text()}
+        description = {
+            "versions": versions,
+            "calibration": given.calibration_text(),
+            "wrist_view": given.wrist_view,
+        }
         self._recorder = Recorder(Path(folder), task, description, min_free_bytes=1_000_000 * given.min_free_mb)
         self._constant = {"versions": versions}
         self._message, self._code = "", ErrorCode.OK

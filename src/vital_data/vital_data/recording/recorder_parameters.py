@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
+from vital_core.task import WINDOW, WristView
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class RecorderParameters:
     task: Annotated[str, Meta(description="the task that is demonstrated")] = "usb_insertion"
     session: Annotated[str, Meta(description="folder of the session; empty: recordings/<task>")] = ""
     min_free_mb: Annotated[int, Meta(ge=1, le=10**9, description="free space below which none is begun, MB")] = 200
+    wrist_view: Annotated[WristView, Meta(description="what the wrist image shows")] = WINDOW
     calibration_file: Annotated[str, Meta(description="cameras' calibration, kept with the session")] = ""
 
     def calibration_text(self) -> str:
