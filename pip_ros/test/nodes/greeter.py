@@ -1,14 +1,13 @@
 """A node with one of everything: publishers, a subscription, parameters, a service, an action."""
 
 import contextlib
-import threading
 
 import rclpy
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.task import Future
 from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import SetBool
 
@@ -47,7 +46,7 @@ class Transforms:
         from tf2_msgs.action import LookupTransform
 
         self.type = LookupTransform
-        self.canceled = threading.Event()
+        self.canceled = Future()
         self.server = ActionServer(
             node,
             LookupTransform,
@@ -55,18 +54,17 @@ class Transforms:
             self.execute,
             goal_callback=lambda goal: GoalResponse.REJECT if goal.advanced else GoalResponse.ACCEPT,
             cancel_callback=self.cancel,
-            callback_group=ReentrantCallbackGroup(),
         )
 
     def cancel(self, _) -> CancelResponse:
-        self.canceled.set()
+        self.canceled.set_result(None)
         return CancelResponse.ACCEPT
 
-    def execute(self, goal_handle):
+    async def execute(self, goal_handle):
         goal_handle.publish_feedback(self.type.Feedback())
         result = self.type.Result()
         if goal_handle.request.target_frame == "never":
-            self.canceled.wait(20.0)
+            await self.canceled
             goal_handle.canceled()
             return result
         result.transform.child_frame_id = goal_handle.request.target_frame
@@ -77,10 +75,8 @@ class Transforms:
 def spin(node: Greeter) -> None:
     with contextlib.suppress(ModuleNotFoundError):  # tf2_msgs may not be built
         node.transforms = Transforms(node)
-    executor = MultiThreadedExecutor(2)
-    executor.add_node(node)
     node.get_logger().info(f"parameters {node.get_parameter('whom').value} {node.get_parameter('rate').value}")
-    executor.spin()
+    rclpy.spin(node)
 
 
 def main() -> None:

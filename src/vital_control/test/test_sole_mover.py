@@ -12,6 +12,8 @@ from rclpy.node import Node
 from ros_domain import own_domain
 from waiting import wait_until
 
+from vital_ros.process.domain_lock import DomainLock, Sole
+
 DOMAIN = own_domain()
 PATIENCE_S = 60.0
 GATE = [sys.executable, "-m", "vital_control.gate_node", "--ros-args"]
@@ -54,8 +56,18 @@ def test_a_second_gate_is_refused_by_the_name_of_the_first(start, watcher, argum
     second = start(*arguments)
     _, said = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
-    assert "BUSY 53" in said and "/command_gate" in said and "Traceback" not in said
-    assert first.poll() is None and watcher.count_services("/vital/stop") == 1
+    assert "BUSY 53" in said and f"/command_gate, pid {first.pid}" in said and "Traceback" not in said
+    assert first.poll() is None
+    wait_until(lambda: watcher.count_services("/vital/stop") == 1, "one gate and no other")
+
+
+def test_a_gate_that_nobody_has_discovered_yet_is_the_only_one_all_the_same(start):
+    lock = DomainLock(DOMAIN, "/silent_gate", Sole.GATE)
+    second = start()
+    _, said = second.communicate(timeout=PATIENCE_S)
+    lock.release()
+    assert second.returncode == 2
+    assert f"BUSY 53] the arm of ROS domain {DOMAIN} is taken by /silent_gate, pid {os.getpid()}" in said
 
 
 def test_a_gate_starts_at_once_after_one_that_was_killed(start, watcher):

@@ -6,31 +6,43 @@ from rclpy.node import Node
 
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
+from vital_ros.process.domain_lock import DomainLock, Sole
 
 LEAVING_S = 2.5  # one that is just coming to its end is waited for
 POLL_S = 0.05
 
 
-def refuse_beside_another(node: Node, topic: str, look_s: float) -> None:
-    """Look for ``look_s`` whether another than ``node``, which has its publisher already, publishes on ``topic``.
+def become_sole_mover(node: Node, topic: str, look_s: float) -> DomainLock:
+    """Make ``node``, which has its publisher on ``topic`` already, the one that moves the arm while the lock is held.
 
-    Of two that start at the same moment each sees the other. One that was killed is not seen: it announces itself to
-    nobody. Raises VitalError(BUSY) naming who is there.
+    On this machine a lock tells, at once; of others DDS does, which is asked for ``look_s``. Of two that start at the
+    same moment on two machines each sees the other. One that was killed holds nothing and announces itself to nobody.
+    Raises VitalError(BUSY) naming who is there.
     """
-    if look_s <= 0.0:
-        return
     start_s = steady_s()
+    lock = _locked(node, start_s + LEAVING_S)
     while True:
         others = _others(node, topic)
         passed_s = steady_s() - start_s
         if passed_s >= look_s and not others:
-            return
+            return lock
         if passed_s >= max(look_s, LEAVING_S):
+            lock.release()
             raise VitalError(
                 ErrorCode.BUSY,
                 f"{' and '.join(others)} publishes on {topic} in this ROS domain already, and one alone may move the "
                 "arm: end it, or use another ROS_DOMAIN_ID",
             )
+        time.sleep(POLL_S)
+
+
+def _locked(node: Node, until_s: float) -> DomainLock:
+    while True:
+        try:
+            return DomainLock(node.context.get_domain_id(), node.get_fully_qualified_name(), Sole.GATE)
+        except VitalError:
+            if steady_s() >= until_s:
+                raise
         time.sleep(POLL_S)
 
 

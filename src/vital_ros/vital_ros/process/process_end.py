@@ -38,11 +38,16 @@ def on_stop_signal(stop: Callable[[], None]) -> None:
         _end_with_parent()
 
 
-def _end_with_parent() -> None:
-    parent = os.getppid()
+def end_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent dies; it holds over `exec`. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
         raise OSError(ctypes.get_errno(), "prctl: cannot ask for a signal when the parent dies")
+
+
+def _end_with_parent() -> None:
+    parent = os.getppid()
+    end_with_parent()
     # The parent may have died before the kernel was asked, even before this process knew of it.
     launch = os.environ.get(LAUNCH_PID)
     if os.getppid() != parent or (launch is not None and not _descends_from(int(launch))):

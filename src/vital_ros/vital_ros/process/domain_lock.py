@@ -1,4 +1,4 @@
-"""One stack in a ROS domain: a second launch is refused by the name of the first.
+"""One of a kind in a ROS domain on this machine: the second is refused by the name of the first.
 
 The lock is a name in Linux's abstract socket namespace: it reaches exactly as far as the loopback does that the nodes
 find each other on (every user, every container in this network namespace), needs no folder, and goes with the process
@@ -8,8 +8,8 @@ that holds it, however that dies.
 import errno
 import os
 import socket
-import sys
 import time
+from enum import StrEnum
 from pathlib import Path
 
 from vital_core.errors import ErrorCode, VitalError
@@ -26,14 +26,23 @@ def own_domain() -> int:
     return int(given)
 
 
+class Sole(StrEnum):
+    """What a domain has one of."""
+
+    STACK = "stack"
+    """Everything that a launch starts."""
+    GATE = "gate"
+    """The mover of the arm."""
+
+
 class DomainLock:
     """Holds a domain for ``what`` until `release`, the end of the process, or when it is collected.
 
     Raises VitalError(BUSY) that names who holds it.
     """
 
-    def __init__(self, domain: int, what: str) -> None:
-        lock = f"vital/domain/{domain}"
+    def __init__(self, domain: int, what: str, sole: Sole = Sole.STACK) -> None:
+        lock = f"vital/{sole}/{domain}"
         self._sockets: list[socket.socket] = []
         try:
             self._bind(lock)
@@ -63,10 +72,4 @@ def _holder(lock: str) -> str:
         _, found, who = line.partition(f"@{lock}: ")
         if found:
             return who
-    return "another launch"
-
-
-def launch_file_name() -> str:
-    """Of the launch file that this process was started with."""
-    names = [Path(argument).name for argument in sys.argv if argument.endswith(".launch.py")]
-    return names[0] if names else Path(sys.argv[0]).name
+    return "another process"

@@ -1,4 +1,4 @@
-"""Who may start a stack in a ROS domain."""
+"""Who may start a stack, or a gate, in a ROS domain."""
 
 import os
 import signal
@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from vital_bringup.launching.domain_lock import DomainLock, own_domain
 from vital_core.errors import VitalError
+from vital_ros.process.domain_lock import DomainLock, Sole, own_domain
 
 # Not a domain that ROS has: no launch is in the way.
 DOMAIN = 100_000 + os.getpid()
 HOLDER = """
 import sys, time
-from vital_bringup.launching.domain_lock import DomainLock
+from vital_ros.process.domain_lock import DomainLock
 lock = DomainLock(int(sys.argv[1]), "record.launch.py")
 print("held", flush=True)
 time.sleep(600)
@@ -42,6 +42,10 @@ def test_a_second_one_is_refused_by_the_name_of_the_first(holder):
 
 def test_another_domain_is_free(holder):
     DomainLock(DOMAIN + 1, "deploy.launch.py").release()
+
+
+def test_a_stack_leaves_room_for_its_gate(holder):
+    DomainLock(DOMAIN, "/command_gate", Sole.GATE).release()
 
 
 def test_what_its_holder_starts_does_not_hold_it():
