@@ -122,7 +122,7 @@ def test_stop_latches_at_once_and_stays_until_a_named_person_clears_it(rig):
     rig.send_expecting(Verdict.ACCEPTED, duration_s=0.5, translation_m=np.array([0.03, 0.0, 0.0]))
     rig.wait(0.2)
     rig.gate.latch(ErrorCode.STOPPED, "operator", rig.now_s)
-    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop_code is ErrorCode.STOPPED
+    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop.code is ErrorCode.STOPPED
     rig.wait(0.1)
     stopped = rig.set_point()
     rig.wait(1.0)
@@ -131,14 +131,39 @@ def test_stop_latches_at_once_and_stays_until_a_named_person_clears_it(rig):
     assert rig.gate.acquire("policy", None, rig.now_s).code is ErrorCode.STOPPED
     assert not rig.gate.clear("  ", rig.now_s).granted and rig.gate.mode is Mode.LATCHED
     assert rig.gate.clear("Ada", rig.now_s).granted
-    assert (rig.gate.mode, rig.gate.owner, rig.gate.stop_code) == (Mode.IDLE, "", ErrorCode.OK)
+    assert (rig.gate.mode, rig.gate.owner, rig.gate.stop.code) == (Mode.IDLE, "", ErrorCode.OK)
     rig.send_expecting(Verdict.NOT_OWNER, owner="policy")
 
 
 def test_second_stop_keeps_the_first_reason(rig):
     rig.gate.latch(ErrorCode.STOPPED, "first", rig.now_s)
     rig.gate.latch(ErrorCode.STOPPED, "second", rig.now_s)
-    assert rig.gate.stop_reason == "first"
+    assert rig.gate.stop.reason == "first"
+
+
+def test_somebodys_stop_is_not_lost_in_one_of_the_gates_own(rig):
+    rig.gate.latch(ErrorCode.FORCE_LIMIT, "touch changed by 964 µT", rig.now_s)
+    rig.gate.latch(ErrorCode.STOPPED, "STOP by Anna", rig.now_s)
+    assert rig.gate.stop.code is ErrorCode.STOPPED
+    assert rig.gate.stop.reason == "STOP by Anna; before that: touch changed by 964 µT"
+
+
+def test_who_clears_a_stop_clears_none_that_has_come_since(rig):
+    rig.gate.latch(ErrorCode.FORCE_LIMIT, "touch changed by 964 µT", rig.now_s)
+    seen = rig.gate.report(rig.now_s).stop_number
+    rig.gate.latch(ErrorCode.STOPPED, "STOP by Anna", rig.now_s)
+    refusal = rig.gate.clear("deploy in simulation", rig.now_s, number=seen)
+    assert (refusal.granted, refusal.code) == (False, ErrorCode.STOPPED)
+    assert f"stop {seen + 1} has come since stop {seen}" in refusal.text and "Anna" in refusal.text
+    assert rig.gate.mode is Mode.LATCHED
+    again = rig.gate.report(rig.now_s).stop_number
+    rig.gate.latch(ErrorCode.STOPPED, "STOP by Bo", rig.now_s)
+    assert not rig.gate.clear("Anna", rig.now_s, number=again).granted
+    assert rig.gate.clear("Bo", rig.now_s, number=again + 1).granted
+    assert rig.gate.report(rig.now_s).stop_number == 0
+    rig.gate.latch(ErrorCode.FORCE_LIMIT, "hard", rig.now_s)
+    assert not rig.gate.clear("Bo", rig.now_s, number=again + 1).granted
+    assert rig.gate.clear("whoever types it", rig.now_s).granted
 
 
 def test_release_does_not_lift_a_stop(rig):

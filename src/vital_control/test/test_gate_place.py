@@ -14,9 +14,9 @@ ELSEWHERE_RAD = HOME_RAD + np.array([0.1, 0.05, 0.0, 0.1, 0.0, 0.05, 0.1])
 
 
 def latched_where_it_was(rig, before: int) -> str:
-    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop_code is ErrorCode.ARM_DISPLACED
+    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop.code is ErrorCode.ARM_DISPLACED
     assert len(rig.issued) == before
-    return rig.gate.stop_reason
+    return rig.gate.stop.reason
 
 
 def test_controller_that_is_heard_before_the_first_joint_state_is_no_reason_to_fail(task):
@@ -173,7 +173,7 @@ def test_arm_put_elsewhere_while_it_moves_stops_on_its_own_path(rig):
     rig.wait(0.02)
     assert rig.send().verdict is Verdict.START_MISMATCH
     rig.wait(0.3)
-    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop_code is ErrorCode.ARM_DISPLACED
+    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop.code is ErrorCode.ARM_DISPLACED
     np.testing.assert_allclose(rig.set_point(), place, atol=0.02)
 
 
@@ -183,7 +183,7 @@ def test_arm_that_does_not_follow_is_stopped(rig):
     for _ in range(20):
         rig.moved_by_hand = rig.moved_by_hand + 0.05
         rig.wait(0.01)
-    assert rig.gate.mode is Mode.LATCHED and "in the way" in rig.gate.stop_reason
+    assert rig.gate.mode is Mode.LATCHED and "in the way" in rig.gate.stop.reason
 
 
 def test_trajectory_of_a_gate_that_dies_ends_at_rest_within_a_second(rig):

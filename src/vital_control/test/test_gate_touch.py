@@ -22,8 +22,8 @@ def quiet(rig):
 
 
 def assert_latched(rig, code: ErrorCode, *words: str) -> None:
-    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop_code is code, rig.gate.stop_reason
-    assert all(word in rig.gate.stop_reason for word in words), rig.gate.stop_reason
+    assert rig.gate.mode is Mode.LATCHED and rig.gate.stop.code is code, rig.gate.stop.reason
+    assert all(word in rig.gate.stop.reason for word in words), rig.gate.stop.reason
 
 
 def test_touch_beyond_the_limit_stops_and_latches_with_its_code(rig):

@@ -93,6 +93,7 @@ def state_message(gate: GateReport, stamp: Time) -> GateState:
         verdict_text=gate.last.text,
         stop_code=int(gate.stop_code),
         stop_reason=gate.stop_reason,
+        stop_number=gate.stop_number,
         hold_reason=gate.hold_reason,
         accepted=gate.accepted,
         rejected=gate.rejected,

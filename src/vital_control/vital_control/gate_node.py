@@ -13,7 +13,7 @@ from vital_control.gate.gate import Gate
 from vital_control.gate.ownership import Answer
 from vital_control.gate_parameters import Bottom, declare_bottom, declare_limits, declare_touch_required
 from vital_control.gate_reports import GateReports
-from vital_control.sole_mover import refuse_beside_another
+from vital_control.sole_mover import become_sole_mover
 from vital_core.arm.trajectory import Trajectory
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError, shortened
@@ -39,7 +39,7 @@ class GateNode(Node):
     """`/vital/command` and `/vital/execute_trajectory` in, joint trajectories out; see the package's docstring."""
 
     def __init__(self, look_s: float = 0.0) -> None:
-        """look_s: how long to look for another that moves the arm. Raises VitalError(BUSY) when there is one."""
+        """look_s: how long to look for another mover of the arm, 0: not at all. Raises VitalError(BUSY) for one."""
         super().__init__("command_gate")
         self._arm = self.create_publisher(JointTrajectory, ARM_TOPIC, 1)
         self._gripper = self.create_publisher(JointTrajectory, "/xarm_gripper_traj_controller/joint_trajectory", 1)
@@ -48,7 +48,7 @@ class GateNode(Node):
             declare_bottom(self) is Bottom.SIM,
             declare_touch_required(self),
         )
-        refuse_beside_another(self, ARM_TOPIC, look_s)
+        self._alone = become_sole_mover(self, ARM_TOPIC, look_s) if look_s > 0.0 else None
         self.gate = Gate(limits, self._issue, self._grip, simulated=simulated, touch_required=touch)
         self._reports = GateReports(self, self.gate)
         self._action = ExecuteTrajectoryAction(self, self.gate, self._reports.say_change)
@@ -118,7 +118,7 @@ class GateNode(Node):
         return response
 
     def _on_clear(self, request: ClearStop.Request, response: ClearStop.Response) -> ClearStop.Response:
-        answer = self.gate.clear(request.operator_name, steady_s())
+        answer = self.gate.clear(request.operator_name, steady_s(), number=request.stop_number)
         response.success, response.error_code, response.message = answer.granted, int(answer.code), answer.text
         self._reports.answered(answer)
         return response

@@ -52,6 +52,11 @@ class Heartbeat:
         return self.wake() - max(self._heard_s, self._woke_s)
 
 
+def asked_for(stop: GateState) -> str:
+    """Why somebody asked for a stop; empty for one of the gate's own."""
+    return stop.stop_reason or "no reason given" if stop.stop_code == ErrorCode.STOPPED else ""
+
+
 class GateWatch:
     """Keeps the newest state of the gate and tells whether it still comes; ``hear`` gets every one.
 
@@ -110,6 +115,13 @@ class GateWatch:
         return state is not None and self.lost() is None and 0.0 <= state.joint_state_age_s < JOINTS_KNOWN_S
 
     @property
-    def latched(self) -> bool:
-        """Whether the gate last said that it is stopped."""
-        return self.state is not None and self.state.mode == GateState.LATCHED
+    def stop(self) -> GateState | None:
+        """The last state, where it said that the gate is stopped: reason and number of one and the same stop."""
+        state = self.state
+        return state if state is not None and state.mode == GateState.LATCHED else None
+
+    @property
+    def stopped_by(self) -> str:
+        """Why somebody asked for the stop that is latched; empty where nobody did."""
+        stop = self.stop
+        return "" if stop is None else asked_for(stop)

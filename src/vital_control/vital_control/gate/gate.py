@@ -14,7 +14,7 @@ from vital_control.gate.command_check import Command, Situation, check_command, 
 from vital_control.gate.command_plan import plan_command
 from vital_control.gate.execution import Execution
 from vital_control.gate.limits import Limits
-from vital_control.gate.ownership import Answer, Ownership
+from vital_control.gate.ownership import WHICHEVER, Answer, LatchedStop, Ownership
 from vital_control.gate.report import GateReport
 from vital_control.gate.scene_resets import SceneResets
 from vital_control.gate.tally import Tally
@@ -61,8 +61,7 @@ class Gate:
         self.touch = TouchGuard(limits, required=touch_required)
         self.resets = SceneResets(counted=simulated)
         self.mode = Mode.IDLE
-        self.stop_code = ErrorCode.OK
-        self.stop_reason = ""
+        self.stop = LatchedStop()
         self.hold_code, self.hold_reason = ErrorCode.OK, ""
         self.execution: Execution | None = None
         self.tally = Tally()
@@ -89,7 +88,7 @@ class Gate:
     def essence(self) -> tuple[object, ...]:
         """Another one when there is something new to tell."""
         tally = self.tally
-        return self.mode, self.owner, self.stop_code, tally.accepted, tally.rejected, tally.gaps
+        return self.mode, self.owner, self.stop.number, tally.accepted, tally.rejected, tally.gaps
 
     def report(self, now_s: float) -> GateReport:
         """What the gate tells of itself."""
@@ -100,8 +99,9 @@ class Gate:
             task=self.limits.task,
             last=tally.last,
             last_judged_seq=tally.last_judged_seq,
-            stop_code=self.stop_code,
-            stop_reason=self.stop_reason,
+            stop_code=self.stop.code,
+            stop_reason=self.stop.reason,
+            stop_number=self.stop.number if self.mode is Mode.LATCHED else 0,
             hold_code=self.hold_code,
             hold_reason=self.hold_reason,
             accepted=tally.accepted,
@@ -179,11 +179,8 @@ class Gate:
         return Answer(True, ErrorCode.OK, text, token)
 
     def _stopped_answer(self) -> Answer | None:
-        if self.mode is not Mode.LATCHED:
-            return None
-        return Answer(
-            False, ErrorCode.STOPPED, f"stopped ({self.stop_reason}): look at the arm, then /vital/clear_stop"
-        )
+        text = f"stopped ({self.stop.reason}): look at the arm, then /vital/clear_stop"
+        return Answer(False, ErrorCode.STOPPED, text) if self.mode is Mode.LATCHED else None
 
     def _abandoned(self, now_s: float) -> bool:
         return (
@@ -260,7 +257,7 @@ class Gate:
         return Situation(
             owner=self.owner,
             proven=self._ownership.proven(sender, token),
-            stop_reason=self.stop_reason if self.mode is Mode.LATCHED else None,
+            stop_reason=self.stop.reason if self.mode is Mode.LATCHED else None,
             executing=self.executing,
             last_seq=self._last_seq,
             ros_now_s=ros_now_s,
@@ -274,17 +271,18 @@ class Gate:
     def latch(self, code: ErrorCode, reason: str, now_s: float) -> Answer:
         """Stop and stay stopped until `clear`. After too much force the arm comes to rest where it really is."""
         if self.mode is Mode.LATCHED:
-            return Answer(True, ErrorCode.OK, f"was stopped already ({self.stop_reason})")
+            return Answer(True, ErrorCode.OK, f"was stopped already ({self.stop.add(code, reason)})")
         if code is ErrorCode.FORCE_LIMIT:
             self.arm.yield_to_force(now_s)
             self._end_execution(code, reason)
         else:
             self._come_to_rest(now_s, reason, code)
-        self.mode, self.stop_code, self.stop_reason = Mode.LATCHED, code, reason
+        self.mode = Mode.LATCHED
+        self.stop.latch(code, reason)
         return Answer(True, ErrorCode.OK, f"stopped: {reason}")
 
-    def clear(self, operator_name: str, now_s: float) -> Answer:
-        """Lift a latched stop in the name of the person who has looked at the arm; nobody owns it then.
+    def clear(self, operator_name: str, now_s: float, *, number: int = WHICHEVER) -> Answer:
+        """Lift stop ``number`` in the name of the person who has looked at the arm; nobody owns it then.
 
         The gate goes on from where the trajectory controller holds the arm, and sends nothing. Where the arm is
         measured elsewhere, a command would make it jump: then the stop stays.
@@ -293,16 +291,17 @@ class Gate:
             return Answer(False, ErrorCode.BAD_PARAMETER, "operator_name is empty: who has looked at the arm?")
         if self.mode is not Mode.LATCHED:
             return Answer(True, ErrorCode.OK, "was not stopped")
-        if (refusal := clear_problem(self.arm, now_s)) is not None:
+        if (refusal := self.stop.clear_refusal(number) or clear_problem(self.arm, now_s)) is not None:
             return refusal
         assert self.arm.reference is not None
-        text = f"{operator_name.strip()} cleared the stop: {self.stop_reason}"
+        text = f"{operator_name.strip()} cleared the stop: {self.stop.reason}"
         self._end_execution(ErrorCode.STOPPED, text)
         if not self.arm.moving(now_s):  # else the gate's own motion brings it to rest
             self.arm.base_on(self.arm.reference)
         self.touch.at_rest()
         self._ownership.take_back()
-        self.mode, self.stop_code, self.stop_reason = Mode.IDLE, ErrorCode.OK, ""
+        self.mode = Mode.IDLE
+        self.stop.lift()
         return Answer(True, ErrorCode.OK, text)
 
     def cancel_execution(self, now_s: float) -> None:

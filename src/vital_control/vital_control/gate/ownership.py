@@ -1,7 +1,8 @@
-"""Who owns the arm: one owner at a time, each acquisition with a token of its own.
+"""Who owns the arm, and who has stopped it: one owner at a time, each acquisition with a token of its own.
 
 The token is told to the one who acquires, and must come with everything that owner sends. So a name alone moves
-nothing, and who borrows the owner's name cannot lock the owner out.
+nothing, and who borrows the owner's name cannot lock the owner out. A stop has a number: whoever clears says which one
+was looked at.
 """
 
 import hmac
@@ -12,6 +13,7 @@ from vital_core.errors import ErrorCode
 from vital_core.owner import OWNERS, Owner
 
 NO_TOKEN = 0
+WHICHEVER = 0  # number of no stop in particular
 _TOKEN_BITS = 63
 
 
@@ -76,3 +78,40 @@ class Ownership:
         if self.owner is Owner.NOBODY or owner != self.owner:
             return False
         return hmac.compare_digest(token.to_bytes(8, "little"), self._token.to_bytes(8, "little"))
+
+
+@dataclass
+class LatchedStop:
+    """Why the gate is stopped; nothing of it counts once it is lifted, but for the number, which goes on."""
+
+    code: ErrorCode = ErrorCode.OK
+    reason: str = ""
+    number: int = 0
+    """Of the last stop; one that somebody asks for on top of another has the next one."""
+
+    def latch(self, code: ErrorCode, reason: str) -> None:
+        """Begin a stop."""
+        self.code, self.reason, self.number = code, reason, self.number + 1
+
+    def add(self, code: ErrorCode, reason: str) -> str:
+        """What comes while it is latched; returns what it was latched by before.
+
+        Somebody's stop is not lost in one of the gate's own, which a program may clear.
+        """
+        before = self.reason
+        if code is ErrorCode.STOPPED:
+            if self.code is not code:
+                self.code, self.reason = code, f"{reason}; before that: {before}"
+            self.number += 1
+        return before
+
+    def lift(self) -> None:
+        """Nobody is stopped any more."""
+        self.code, self.reason = ErrorCode.OK, ""
+
+    def clear_refusal(self, number: int) -> Answer | None:
+        """Why whoever looked at stop ``number`` (`WHICHEVER`: at the arm as it is) may not lift this one, or None."""
+        if number in (WHICHEVER, self.number):
+            return None
+        text = f"stop {self.number} has come since stop {number} was looked at ({self.reason}): look at the arm again"
+        return Answer(False, ErrorCode.STOPPED, text)

@@ -22,6 +22,8 @@ class GateReport:
     last_judged_seq: int
     stop_code: ErrorCode
     stop_reason: str
+    stop_number: int
+    """0 while nothing is stopped."""
     hold_code: ErrorCode
     hold_reason: str
     accepted: int
