@@ -13,9 +13,10 @@ from vital_teleop.device import Button
 from vital_teleop.devices import make_device
 from vital_teleop.devices import spacemouse as spacemouse_module
 from vital_teleop.devices.gamepad import EVENT_AXIS, EVENT_BUTTON, EVENT_INIT, Gamepad
-from vital_teleop.devices.keyboard import SLOW, SPEED_M_S, Keyboard
-from vital_teleop.devices.remote import Remote
+from vital_teleop.devices.keyboard import Keyboard
+from vital_teleop.devices.remote import TWIST_LASTS_S, Remote
 from vital_teleop.devices.spacemouse import SpaceMouse
+from vital_teleop.key_motion import SLOW, SPEED_M_S
 
 
 @pytest.fixture
@@ -197,6 +198,16 @@ def test_remote_keeps_every_button_and_the_newest_sample():
     sample = remote.poll()
     assert sample.buttons == (Button.START, Button.SUCCESS) and not sample.clutch and sample.twist is None
     assert remote.poll().buttons == ()
+
+
+def test_a_velocity_of_a_remote_that_falls_silent_is_soon_over_and_its_clutch_is_not(monkeypatch):
+    remote = Remote()
+    remote.put(clutch=True, twist=np.ones(6))
+    sample = remote.poll()
+    assert sample.twist.all()
+    monkeypatch.setattr("vital_teleop.devices.remote.steady_s", lambda: sample.alive_s + TWIST_LASTS_S)
+    late = remote.poll()
+    assert not late.twist.any() and late.clutch and late.alive_s == sample.alive_s
 
 
 def test_unknown_device_is_refused_with_the_names():

@@ -116,6 +116,7 @@ def hand():
         stopping.set()
         thread.join(5.0)
         executor.shutdown()
+        node.destroy_node()
         rclpy.shutdown(context=context)
         for process in processes:
             process.send_signal(signal.SIGINT)

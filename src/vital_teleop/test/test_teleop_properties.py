@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.msg import OperatorInput
+from vital_teleop import key_motion
 from vital_teleop.device import Button, DeviceSample
 from vital_teleop.devices import gamepad as gamepad_module
-from vital_teleop.devices import keyboard as keyboard_module
 from vital_teleop.devices.gamepad import DEAD_ZONE, EVENT_AXIS, EVENT_BUTTON, EVENT_INIT, FULL, STICKS, Gamepad
 from vital_teleop.devices.keyboard import Keyboard
 from vital_teleop.following import FRAMES, Box, FollowConfig, Follower
@@ -107,7 +107,7 @@ def test_whatever_is_typed_moves_one_axis_at_most_and_every_stop_among_it_counts
     sample = keyboard.poll()
     metres, radians = speeds(sample.twist)
     assert np.count_nonzero(sample.twist) <= 1
-    assert metres <= keyboard_module.SPEED_M_S and radians <= keyboard_module.SPEED_RAD_S
+    assert metres <= key_motion.SPEED_M_S and radians <= key_motion.SPEED_RAD_S
     assert sample.buttons.count(Button.STOP) == stop
 
 

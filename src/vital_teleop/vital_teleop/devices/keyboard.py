@@ -1,8 +1,4 @@
-"""The keyboard of the terminal that the node runs in.
-
-A terminal tells when a key is pressed and repeats it while it is held; it never tells when it is let go. So a key
-moves the arm for a moment, and its repetitions keep it moving.
-"""
+"""The keyboard of the terminal that the node runs in."""
 
 import contextlib
 import os
@@ -12,17 +8,10 @@ import termios
 import tty
 from typing import Any
 
-import numpy as np
-
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_teleop.device import Button, DeviceSample
-
-SPEED_M_S = 0.03
-SPEED_RAD_S = 0.3
-SLOW = 0.2
-# The first repetition of a held key comes after some 0.25 to 0.5 s, the following ones every 0.03 s.
-MOVES_FOR_S = 0.12
+from vital_teleop.key_motion import KeyMotion
 
 AXES = {
     "w": (0, 1), "s": (0, -1), "a": (1, 1), "d": (1, -1), "e": (2, 1), "q": (2, -1),
@@ -47,8 +36,8 @@ class Keyboard:
         self._before: list[Any] | None = None
         self._clutch = False
         self._closed = True
-        self._twist = np.zeros(6)
-        self._until_s = self._input_s = float("-inf")
+        self._motion = KeyMotion()
+        self._input_s = float("-inf")
 
     def open(self) -> None:
         """Read single keys, without echo. Raises VitalError(DEVICE_LOST) where there is no terminal."""
@@ -72,7 +61,7 @@ class Keyboard:
         """The keys since the last poll. Raises VitalError(DEVICE_LOST) when the terminal has been closed."""
         now_s = steady_s()
         buttons = tuple(b for b in map(lambda key: self._press(key, now_s), self._keys()) if b is not None)
-        twist = self._twist if now_s < self._until_s else np.zeros(6)
+        twist = self._motion.twist(now_s)
         return DeviceSample(now_s, self._clutch, None, twist, float(self._closed), buttons, self._input_s)
 
     def _keys(self) -> str:
@@ -94,11 +83,7 @@ class Keyboard:
         elif key == "g":
             self._closed = not self._closed
         elif key.lower() in AXES:
-            axis, sign = AXES[key.lower()]
-            speed = (SPEED_M_S if axis < 3 else SPEED_RAD_S) * (SLOW if key.isupper() else 1.0)
-            self._twist = np.zeros(6)
-            self._twist[axis] = sign * speed
-            self._until_s = now_s + MOVES_FOR_S
+            self._motion.stroke(AXES[key.lower()], now_s, slowly=key.isupper())
         return BUTTONS.get(key)
 
 

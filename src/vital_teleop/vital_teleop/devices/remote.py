@@ -9,6 +9,9 @@ from vital_core.clock import steady_s
 from vital_core.pose import Pose
 from vital_teleop.device import Button, DeviceSample
 
+# A velocity says what the hand does now: later than this after it came, the hand is at rest.
+TWIST_LASTS_S = 0.2
+
 
 class Remote:
     """Keeps the newest sample that was put in, and every button until it is polled."""
@@ -50,4 +53,5 @@ class Remote:
         with self._lock:
             buttons, self._buttons = tuple(self._buttons), []
             s = self._sample
-        return DeviceSample(s.alive_s, s.clutch, s.pose, s.twist, s.gripper, buttons, s.input_s)
+        twist = s.twist if s.twist is None or steady_s() - s.alive_s < TWIST_LASTS_S else np.zeros(6)
+        return DeviceSample(s.alive_s, s.clutch, s.pose, twist, s.gripper, buttons, s.input_s)
