@@ -26,6 +26,7 @@ setup(
         "console_scripts": [
             "train_bc = vital_policy.cloning.train_bc:main",
             "model_card = vital_policy.model_card:main",
+            "export_onnx = vital_policy.runtime.export_onnx:main",
             "convert_weights = vital_policy.convert_weights:main",
         ],
     },

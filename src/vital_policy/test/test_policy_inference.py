@@ -24,6 +24,7 @@ from vital_policy.inference import AT_ONCE, LocalPolicy
 from vital_policy.model_card import main, measured, write_model_card
 from vital_policy.network.policy import Policy, PolicyConfig
 from vital_policy.network.transformer import TransformerConfig
+from vital_policy.shipped import checkpoint_folder
 
 SMALL = PolicyConfig(keypoints=2, chunk=2, transformer=TransformerConfig(layers=1, heads=1, width=4, positions=3))
 HASH = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -251,3 +252,34 @@ def test_a_run_writes_what_was_learned_and_a_line_of_it(run):
     assert made.provenance.data_sha256 == run.trainer.demos.sha256
     for name, value in run.trainer.shipped_weights.items():
         assert torch.equal(made.policy.state_dict()[name], value.half().float()), name
+
+
+def test_a_policy_of_another_view_is_refused_and_shipped_ones_know_the_window(checkpoint_path, tmp_path):
+    seen = dataclasses.replace(load_checkpoint(checkpoint_path), wrist_view="fisheye")
+    path = tmp_path / "fisheye" / "usb_insertion.safetensors"
+    save_checkpoint(path, seen)
+    assert load_checkpoint(path, wrist_view="fisheye").wrist_view == "fisheye"
+    with pytest.raises(VitalError, match="wrist_view is 'fisheye', expected 'window'") as refused:
+        LocalPolicy.load(path, wrist_view="window")
+    assert refused.value.code is ErrorCode.BAD_CHECKPOINT
+    for shipped in checkpoint_folder().glob("*.safetensors"):
+        if not shipped.stem.endswith("_residual"):
+            assert load_checkpoint(shipped, wrist_view="window").wrist_view == "window"
+
+
+def test_what_was_learned_from_a_view_is_a_policy_of_that_view(tmp_path, write_demo, tiny_config):
+    for number, view in enumerate(("fisheye", "fisheye")):
+        write_demo(tmp_path / "demos", number, frames=12, header={"wrist_view": view})
+    demos = load_demonstrations([tmp_path / "demos"], "usb_insertion", 10)
+    config = TrainConfig(iterations=1, batch=2, holdout_episodes=0, policy=tiny_config)
+    (tmp_path / "out").mkdir()
+    run = Run(Trainer(config, demos), "usb_insertion", "visk", tmp_path / "out", "train_bc")
+    run.trainer.step()
+    run.save()
+    assert load_checkpoint(run.checkpoint_path).wrist_view == "fisheye"
+    write_demo(tmp_path / "demos", 2, frames=12)
+    with pytest.raises(
+        VitalError, match=r"show 'fisheye' in .*, 'window' in .*: give demonstrations of one"
+    ) as refused:
+        load_demonstrations([tmp_path / "demos"], "usb_insertion", 10)
+    assert refused.value.code is ErrorCode.BAD_DATASET

@@ -1,0 +1,1 @@
+"""What the frozen policy's network is computed by: PyTorch, or the faster ONNX Runtime."""
