@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vital_core import pose as pose_of
 from vital_data.dataset.normalisation import Normaliser
 from vital_policy.cloning.held_out import DIMENSIONS, PHASES, line_of, phases_of, r_squared, scores
 from vital_policy.cloning.loss import (
@@ -15,6 +16,7 @@ from vital_policy.cloning.loss import (
     LEAST_DEVIATION,
     Loss,
     action_groups,
+    at_tip,
     chunk_loss,
     no_motion,
     relative_weights,
@@ -111,6 +113,27 @@ def test_under_variance_the_mean_costs_one_in_every_dimension_that_moves():
 def test_a_dimension_that_stands_still_is_not_blown_up():
     weights = variance_weights(torch.zeros(9, 2, 7), torch.ones(9, 2, dtype=torch.bool))
     torch.testing.assert_close(weights, torch.full((7,), 1.0 / LEAST_DEVIATION**2))
+
+
+def test_a_hand_that_turns_about_its_tip_does_not_move_it():
+    tip_m, angle = (0.0756, 0.0, 0.035), 0.02
+    turned = pose_of.rotation_matrix([0.0, 0.0, angle])
+    way = np.asarray(tip_m) - turned @ tip_m
+    action = torch.tensor([*way, 0.0, 0.0, angle, 1.0], dtype=torch.float64)
+    moved = at_tip(action, tip_m)
+    assert moved[:3].abs().max() < 2e-5 < 1e-3 < action[:3].abs().max()
+    torch.testing.assert_close(moved[3:], action[3:])
+    torch.testing.assert_close(at_tip(action, (0.0, 0.0, 0.0)), action)
+
+
+def test_at_the_tip_the_mean_costs_one_in_every_dimension_that_moves():
+    torch.manual_seed(0)
+    target = at_tip(
+        torch.randn(400, 3, 7) * torch.tensor([0.002, 0.004, 0.002, 0.03, 0.04, 0.05, 0.2]), (0.07, 0.0, 0.03)
+    )
+    mask = torch.rand(400, 3) > 0.2
+    error = (target - target[mask].mean(0)).square() * variance_weights(target, mask, torch.full((7,), 0.01))
+    torch.testing.assert_close(error[mask].mean(0), torch.ones(7), rtol=1e-4, atol=1e-4)
 
 
 def test_who_does_not_know_answers_the_mean_under_variance_and_stands_still_under_relative():

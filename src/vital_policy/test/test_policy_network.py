@@ -1,6 +1,7 @@
 """The network: its size, its parts, and that training's fused kernels compute what PyTorch's do."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -165,6 +166,18 @@ def kernels():
         pytest.skip("no C++ compiler")
     yield
     fused_norm.disable()
+
+
+def test_a_second_checkout_takes_the_compiled_kernels_of_the_first(kernels, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "fused_norm.cpp"
+    elsewhere.write_text(fused_norm._SOURCE.read_text())
+    compiled = Path(fused_norm._kernels.__file__)
+    before = compiled.stat().st_mtime_ns
+    monkeypatch.setattr(fused_norm, "_SOURCE", elsewhere)
+    fused_norm.disable()
+    assert fused_norm.enable() and Path(fused_norm._kernels.__file__) == compiled
+    assert compiled.stat().st_mtime_ns == before
+    assert fused_norm.build_name("other source") != fused_norm.build_name(elsewhere.read_text())
 
 
 def _map(*shape: int) -> torch.Tensor:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import load_task
 from vital_data.dataset.dataset import Demonstrations, load_demonstrations
 from vital_policy.cloning import train_bc
 from vital_policy.cloning.engine import engine
@@ -219,13 +220,22 @@ def test_options_take_the_place_of_the_presets_settings(method):
     assert (config.seed, config.holdout_episodes, config.coarse_iterations) == (4, 0, 7)
     assert (config.policy.touch, config.background_share) == METHODS[method]
     untold = train_bc.configure(options("--method", method))
-    assert untold == dataclasses.replace(PRESETS["cpu"].with_method(method), precision=fastest_precision())
+    preset = PRESETS["cpu"].with_method(method).with_task(load_task("usb_insertion"))
+    assert untold == dataclasses.replace(preset, precision=fastest_precision())
+    assert untold.tip_m == (0.0, 0.0, 0.035) and untold.augmentation == PRESETS["cpu"].augmentation
 
 
 def test_an_option_that_cannot_be_is_a_bad_parameter():
     with pytest.raises(VitalError, match=r"learning_rate is -1\.0, expected more than 0") as refused:
         train_bc.configure(options("--learning-rate", "-1"))
     assert refused.value.code is ErrorCode.BAD_PARAMETER
+
+
+def test_shift_of_images_is_an_option_and_the_preset_s_where_it_is_not_told():
+    augmentation = train_bc.configure(options()).augmentation
+    assert train_bc.configure(options("--shift-px", "2")).augmentation == dataclasses.replace(augmentation, pad_px=2)
+    with pytest.raises(VitalError, match="shifted by -1 px, expected 0 to 32"):
+        train_bc.configure(options("--shift-px", "-1"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

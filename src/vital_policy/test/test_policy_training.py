@@ -96,7 +96,8 @@ def test_paper_preset_is_the_papers():
 def test_images_of_an_open_hand_are_hardly_shifted_and_the_paper_s_preset_stays_as_it_is():
     closed, opened = load_task("usb_insertion"), load_task("pick_block")
     cpu, paper = PRESETS["cpu"], PRESETS["paper"]
-    assert cpu.with_task(closed) == cpu and paper.with_task(opened) == paper
+    assert cpu.with_task(closed) == dataclasses.replace(cpu, tip_m=(0.0, 0.0, closed.tip_offset_m))
+    assert paper.with_task(opened) == dataclasses.replace(paper, tip_m=(0.0, 0.0, opened.tip_offset_m))
     assert cpu.with_task(opened).augmentation == dataclasses.replace(cpu.augmentation, pad_px=1)
 
 
@@ -168,6 +169,29 @@ def test_killed_training_goes_on_with_the_losses_it_would_have_had(demos: Path, 
     assert "Made by" in (whole / "usb_insertion.md").read_text()
 
 
+@pytest.mark.parametrize("error", [torch.AcceleratorError("CUDA error: gone\nmore"), torch.OutOfMemoryError("no room")])
+def test_a_device_that_fails_has_a_code_and_what_was_saved_goes_on(demos, tmp_path, tiny, monkeypatch, caplog, error):
+    monkeypatch.setitem(PRESETS, "cpu", dataclasses.replace(tiny, holdout_episodes=1))
+    options = ["--task", "usb_insertion", "--demos", str(demos), "--out", str(tmp_path / "out"), "--method", "visk"]
+    options += ["--precision", "float32", "--threads", "1", "--iterations", "5", "--save-every", "0", "--resume"]
+    step = Trainer.step
+
+    def failing(trainer):
+        if trainer.iteration == 3:
+            raise error
+        return step(trainer)
+
+    with monkeypatch.context() as broken, pytest.raises(SystemExit) as left:
+        broken.setattr(Trainer, "step", failing)
+        train_bc.main(options)
+    assert left.value.code == 2
+    assert "[DEVICE_LOST 60] cpu failed in iteration 3 (" in caplog.text and "go on with --resume" in caplog.text
+    caplog.set_level("INFO")
+    train_bc.main(options)
+    assert "resumed at iteration 3" in caplog.text
+    assert load_checkpoint(tmp_path / "out" / "usb_insertion.safetensors").provenance.steps == 5
+
+
 SHARED = TRAIN.replace(
     "holdout_episodes=1)", "holdout_episodes=1, augmentation=trainer.Augmentation(0, 0.0, 0.0, 0.0))"
 ).replace("width=16", "width=16, dropout=0.0")
@@ -189,10 +213,18 @@ def test_two_processes_share_a_batch_and_learn_what_one_would(demos: Path, tmp_p
     assert load_checkpoint(shared / "usb_insertion.safetensors").provenance.steps == 12
 
 
-def test_keeping_a_checkpoints_normalisation_needs_the_checkpoint(demos: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--keep-normalisation"],
+        ["--other-normalisation"],
+        ["--init", "a", "--keep-normalisation", "--other-normalisation"],
+    ],
+)
+def test_whose_normalisation_it_is_needs_the_checkpoint_and_one_answer(demos: Path, tmp_path: Path, more):
     options = ["--task", "usb_insertion", "--demos", str(demos), "--out", str(tmp_path), "--method", "visk"]
     with pytest.raises(SystemExit) as left:
-        train_bc.main([*options, "--keep-normalisation", "--iterations", "1"])
+        train_bc.main([*options, *more, "--iterations", "1"])
     assert left.value.code == 2
 
 
@@ -203,7 +235,7 @@ def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkp
     trainer = Trainer(dataclasses.replace(tiny, policy=policy.config), demos)
     with pytest.raises(ValueError, match="normalisation is not that of these demonstrations"):
         trainer.begin_with(policy, checkpoint.normaliser)
-    trainer.begin_with(policy, demos.normaliser)
+    trainer.begin_with(policy, checkpoint.normaliser, other_scale=True)
     for name, value in policy.state_dict().items():
         assert torch.equal(trainer.shipped_weights[name], value)
     with pytest.raises(ValueError, match="the checkpoint's network is"):

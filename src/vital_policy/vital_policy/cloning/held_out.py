@@ -1,4 +1,4 @@
-"""How well the first action of a chunk is predicted on episodes that were held out, by dimension and phase.
+"""How well the first action of a chunk is predicted on episodes that were held out, by dimension and phase, at the tip.
 
 It tells within minutes of training what trials tell within hours: a dimension that is not learned has no R2.
 """

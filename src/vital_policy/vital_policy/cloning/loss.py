@@ -25,6 +25,9 @@ class Loss(StrEnum):
     """All alike (the paper's)."""
     VARIANCE = "variance"
     """Each dimension over its variance in the demonstrations: what the mean explains counts nothing."""
+    TIP = "tip"
+    """The same, in metres at the tip of what is held, which is what has to be somewhere: of a hand that turns, most of
+    the TCP's way is the lever of its turning."""
     RELATIVE = "relative"
     """Over the size of the motion that is imitated: a demonstrator is slow where precision counts."""
 
@@ -57,11 +60,20 @@ def relative_weights(target: Tensor, mask: Tensor, still: Tensor, floor: float, 
     return weights[:, None]
 
 
-def variance_weights(target: Tensor, mask: Tensor) -> Tensor:
-    """(7,) one over the variance of (N, K, 7) normalised actions that exist."""
+def variance_weights(target: Tensor, mask: Tensor, range_: Tensor | float = 1.0) -> Tensor:
+    """(7,) one over the variance of (N, K, 7) actions that exist; range_: half of what each dimension spans, 1 for
+    normalised ones."""
     actions = target[mask]
     deviation = actions.std(0, correction=0) if len(actions) else torch.ones(target.shape[-1], device=target.device)
-    return 1.0 / deviation.clamp(min=LEAST_DEVIATION).square()
+    return 1.0 / deviation.maximum(torch.as_tensor(LEAST_DEVIATION * range_)).square()
+
+
+def at_tip(actions: Tensor, tip_m: tuple[float, float, float]) -> Tensor:
+    """(..., 7) deltas in the TCP frame, m, rad, gripper -> the same with the way of a point at ``tip_m`` in that frame,
+    for small angles: t + w x tip."""
+    tip = torch.as_tensor(tip_m, dtype=actions.dtype, device=actions.device).expand_as(actions[..., :3])
+    moved = actions[..., :3] + torch.linalg.cross(actions[..., 3:6], tip)
+    return torch.cat([moved, actions[..., 3:]], dim=-1)
 
 
 def chunk_loss(predicted: Tensor, target: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:

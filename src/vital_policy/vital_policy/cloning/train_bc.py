@@ -76,6 +76,7 @@ class Run:
             rate_hz,
             provenance,
             ensemble_decay=trainer.config.ensemble_decay,
+            wrist_view=trainer.demos.wrist_view,
         )
         save_checkpoint(self.checkpoint_path, checkpoint, trainer.shipped_weights)
         write_model_card(self.checkpoint_path)
@@ -192,6 +193,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--loss", choices=[loss.value for loss in Loss], help="how errors are weighed")
     parser.add_argument("--motion-share", type=float, help="of a batch, drawn by motion across the main direction")
+    parser.add_argument("--shift-px", type=int, help="images are shifted by up to so much each way")
     parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products; cpu: the fastest here")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--holdout", type=int, help="episodes kept for validation (default 2)")
@@ -204,6 +206,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--init", type=Path, help="begin with the weights of this checkpoint of the same network")
     parser.add_argument(
         "--keep-normalisation", action="store_true", help="with --init: the checkpoint's instead of the data's own"
+    )
+    parser.add_argument(
+        "--other-normalisation",
+        action="store_true",
+        help="with --init: whatever its own; another task's checkpoint too",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--save-every", type=float, default=180.0, metavar="SECONDS")
@@ -232,6 +239,8 @@ def configure(options: argparse.Namespace) -> TrainConfig:
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         config = config.with_method(options.method).with_task(load_task(options.task))
+        if options.shift_px is not None:
+            changes["augmentation"] = dataclasses.replace(config.augmentation, pad_px=options.shift_px)
         return dataclasses.replace(config, **changes)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error
@@ -256,8 +265,12 @@ def keep_memory() -> None:
 def train(options: argparse.Namespace, command: str) -> None:
     """Read the demonstrations, then train from the start or from where the run was."""
     load_task(options.task)
-    if options.keep_normalisation and options.init is None:
-        raise VitalError(ErrorCode.BAD_PARAMETER, "--keep-normalisation needs --init: say whose")
+    if (options.keep_normalisation or options.other_normalisation) and options.init is None:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER, "--keep-normalisation and --other-normalisation need --init: say whose"
+        )
+    if options.keep_normalisation and options.other_normalisation:
+        raise VitalError(ErrorCode.BAD_PARAMETER, "--keep-normalisation and --other-normalisation exclude each other")
     config = configure(options)
     torch.set_num_threads(options.threads)
     keep_memory()
@@ -280,19 +293,27 @@ def train(options: argparse.Namespace, command: str) -> None:
     )  # fmt: skip
     options.out.mkdir(parents=True, exist_ok=True)
     if options.init:
-        _begin_with(trainer, options.init, options.task)
+        _begin_with(trainer, options)
     run = Run(trainer, options.task, options.method, options.out, command)
     if options.resume:
         run.resume()
-    run.train(options.save_every)
-
-
-def _begin_with(trainer: Trainer, path: Path, task: str) -> None:
-    checkpoint = load_checkpoint(path, task=task)
     try:
-        trainer.begin_with(checkpoint.policy, checkpoint.normaliser)
+        run.train(options.save_every)
+    except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
+        raise VitalError(
+            ErrorCode.DEVICE_LOST,
+            f"{fabric.device} failed in iteration {trainer.iteration} ({str(error).splitlines()[0]}): what was saved "
+            "is kept; see that it is there and has room, and go on with --resume",
+        ) from error
+
+
+def _begin_with(trainer: Trainer, options: argparse.Namespace) -> None:
+    other = options.other_normalisation
+    checkpoint = load_checkpoint(options.init, task=None if other else options.task)
+    try:
+        trainer.begin_with(checkpoint.policy, checkpoint.normaliser, other_scale=other)
     except ValueError as error:
-        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"checkpoint {path}: {error}") from error
+        raise VitalError(ErrorCode.BAD_CHECKPOINT, f"checkpoint {options.init}: {error}") from error
 
 
 def main(arguments: list[str] | None = None) -> None:

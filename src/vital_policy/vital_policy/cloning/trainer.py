@@ -23,6 +23,7 @@ from vital_policy.cloning.held_out import Scores, phases_of, scores
 from vital_policy.cloning.loss import (
     Loss,
     action_groups,
+    at_tip,
     chunk_loss,
     no_motion,
     relative_weights,
@@ -57,6 +58,8 @@ class TrainConfig:
     loss: Loss = Loss.SQUARE
     relative_floor: float = 0.08
     """Of `Loss.RELATIVE`: the share of the largest action below which all motion counts alike."""
+    tip_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the task's tip is in the TCP frame, for `Loss.TIP` and the held-out scores."""
     motion_share: float = 0.0
     """Of a batch's frames, drawn by their motion across the main direction: `draw_frames`."""
     ensemble_decay: float = PAPER_DECAY
@@ -98,10 +101,11 @@ class TrainConfig:
         return replace(self, policy=replace(self.policy, touch=touch), background_share=share)
 
     def with_task(self, task: Task) -> "TrainConfig":
-        """The same, with the images' shift that suits the task."""
+        """The same, with the task's tip and the images' shift that suits it."""
+        config = replace(self, tip_m=(task.tip_forward_m, 0.0, task.tip_offset_m))
         if task.starts_closed or self.open_hand_pad_px is None:
-            return self
-        return replace(self, augmentation=replace(self.augmentation, pad_px=self.open_hand_pad_px))
+            return config
+        return replace(config, augmentation=replace(self.augmentation, pad_px=self.open_hand_pad_px))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -176,7 +180,10 @@ class Trainer:
         motion = self._here(self.demos.actions)
         self._groups = action_groups(motion, self._mask)
         self._still = no_motion(self.normaliser).to(fabric.device)
-        self._variance_weights = variance_weights(self._target, self._mask)
+        self._half_range = self._here(self.normaliser.action_half_range.astype(np.float32))
+        self._deviations = variance_weights(
+            self._weighed(self._target), self._mask, self._half_range if config.loss is Loss.TIP else 1.0
+        )
         self._odds = motion_odds(motion, self._mask, self._groups[0]).cpu()
         self._backgrounds, self._foreground = self._background_bank()
         # Adam's moments exist from the first step on; a state to resume from needs them from the start.
@@ -187,12 +194,13 @@ class Trainer:
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
 
-    def begin_with(self, policy: Policy, normaliser: Normaliser) -> None:
-        """Take over another policy's weights before the first step.
+    def begin_with(self, policy: Policy, normaliser: Normaliser, *, other_scale: bool = False) -> None:
+        """Take over another policy's weights before the first step; with ``other_scale`` also those that learned on
+        numbers that were normalised otherwise: they have to learn these.
 
         Raises ValueError for another network, or numbers that were normalised otherwise.
         """
-        if normaliser.to_dict() != self.normaliser.to_dict():
+        if not other_scale and normaliser.to_dict() != self.normaliser.to_dict():
             raise ValueError(
                 "the checkpoint's normalisation is not that of these demonstrations: give those it was made of"
             )
@@ -243,9 +251,15 @@ class Trainer:
         weights: Tensor | None = None
         if self.config.loss is Loss.RELATIVE:
             weights = relative_weights(target, mask, self._still, self.config.relative_floor, self._groups)
-        elif self.config.loss is Loss.VARIANCE:
-            weights = self._variance_weights
-        return chunk_loss(predicted, target, mask, weights)
+        elif self.config.loss in (Loss.VARIANCE, Loss.TIP):
+            weights = self._deviations
+        return chunk_loss(self._weighed(predicted.float()), self._weighed(target), mask, weights)
+
+    def _weighed(self, normalised: Tensor) -> Tensor:
+        """What errors are taken of: under `Loss.TIP` (..., 7) actions less their centre at the tip, in m, rad."""
+        if self.config.loss is not Loss.TIP:
+            return normalised
+        return at_tip(normalised * self._half_range, self.config.tip_m)
 
     def _draw(self) -> tuple[Tensor, torch.Generator]:
         """This process' share of the batch, and what its augmentation and dropout follow from."""
@@ -285,9 +299,11 @@ class Trainer:
         mask = self._here(demos.mask[chosen])
         predicted = self._predicted(self._here(demos.image[chosen]), tactile)
         first = mask[:, 0].cpu().numpy()
+        answered = torch.from_numpy(self.normaliser.restore_actions(predicted[:, 0].cpu().numpy())[first])
+        wanted = torch.from_numpy(demos.actions[chosen][first, 0])
         found = scores(
-            self.normaliser.restore_actions(predicted[:, 0].cpu().numpy())[first],
-            demos.actions[chosen][first, 0],
+            at_tip(answered, self.config.tip_m).numpy(),
+            at_tip(wanted, self.config.tip_m).numpy(),
             phases_of(demos.episode)[chosen][first],
         )
         return self._loss(predicted, target, mask).item(), found

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)
+MOST_SHIFT_PX = 32  # a quarter of the image
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Augmentation:
     brightness: float = 0.3
     contrast: float = 0.3
     saturation: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pad_px <= MOST_SHIFT_PX:
+            raise ValueError(f"images are shifted by {self.pad_px} px, expected 0 to {MOST_SHIFT_PX}")
 
 
 def to_network(image: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """Fused normalisation and pooling for training in bfloat16 on a CPU; the plain PyTorch operators elsewhere.
 
-`enable` compiles the kernels once (about half a minute, kept in the user's cache). Without a compiler training
-still runs, more slowly.
+`enable` compiles the kernels once (about half a minute, kept in the user's cache, where checkouts with the same source
+share them; other sources, processors and versions of PyTorch have their own). Without a compiler training still runs,
+more slowly.
 """
 
+import hashlib
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from torch.autograd import Function
 
 LANES = 32
 _SOURCE = Path(__file__).with_name("fused_norm.cpp")
+_FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp"]
 _kernels: Any = None
 
 
@@ -26,14 +30,20 @@ def enable() -> bool:
     from torch.utils import cpp_extension
 
     try:
-        _kernels = cpp_extension.load(
-            "vital_fused_norm", [str(_SOURCE)], extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"]
-        )
+        source = _SOURCE.read_text()
+        _kernels = cpp_extension.load_inline(build_name(source), [source], extra_cflags=_FLAGS)
     except (RuntimeError, OSError, ImportError) as error:
         reason = str(error).splitlines()[0]
         logging.getLogger(__name__).warning("training without the fused kernels, at about half speed: %s", reason)
         return False
     return True
+
+
+def build_name(source: str) -> str:
+    """Name of what is compiled: the same for one source, processor and version of PyTorch, wherever the source lies."""
+    instructions = sorted(name for name, there in torch.cpu.get_capabilities().items() if there is True)
+    made_of = json.dumps([source, _FLAGS, str(torch.__version__), instructions])
+    return f"vital_fused_norm_{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
 
 
 def disable() -> None:
