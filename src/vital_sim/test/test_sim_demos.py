@@ -16,9 +16,13 @@ from vital_sim.demonstrator.disturbance import (
     NEAR_SHARE,
     NOISE,
     PERIOD_S,
+    STRAY,
+    STRAY_LEAST_M,
+    STRAY_S,
     UNDISTURBED,
     Disturbance,
     InjectedNoise,
+    Strays,
 )
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import run
@@ -114,7 +118,7 @@ def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
             seeds.append(seed)
             return {"gripper": np.ones(3, np.float32)} if len(seeds) == 3 else None
 
-    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED), FailsTwice())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window"), FailsTwice())
     assert collect_demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
     assert seeds == [4, 4 + collect_demos.RETRY_STRIDE, 4 + 2 * collect_demos.RETRY_STRIDE]
     assert read(tmp_path / "episode_0000.safetensors")[1]["seed"] == str(seeds[-1])
@@ -125,7 +129,7 @@ def test_expert_that_never_succeeds_is_given_up(tmp_path, monkeypatch):
         def record(self, seed):
             return None
 
-    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED), NeverSucceeds())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window"), NeverSucceeds())
     with pytest.raises(VitalError, match="failed 10 times"):
         collect_demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
     assert not list(tmp_path.iterdir())
@@ -256,7 +260,33 @@ def test_noise_is_held_for_a_period_shrinks_near_the_target_and_ends_with_the_ta
     assert (np.abs(drawn) <= LARGEST * NOISE + 1e-12).all() and np.allclose(drawn.std(axis=0), NOISE, rtol=0.2)
 
 
-@pytest.mark.parametrize(("given", "words"), [("--start-yaw-deg", "expected 0 to 45"), ("--noise", "expected 0 to 3")])
+def test_strays_carry_the_hand_off_in_the_open_each_once_and_on_what_is_left_of_the_way():
+    strays, step_s = Strays(np.random.default_rng(0), 3), 1.0 / 30.0
+    carried = np.array([strays.twist(k * step_s, 0.1 * (1.0 - k / 300), Phase.APPROACH) for k in range(300)])
+    begins = np.flatnonzero(carried.any(axis=1) & ~np.roll(carried.any(axis=1), 1))
+    assert len(begins) == 3
+    for k in begins:
+        moved = carried[k : k + round(STRAY_S / step_s)].sum(axis=0) * step_s
+        assert (np.abs(moved) <= STRAY + 1e-9).all() and np.abs(moved[:2]).max() > 0.002
+        assert 0.1 * (1.0 - k / 300) >= STRAY_LEAST_M
+    near = Strays(np.random.default_rng(0), 3)
+    assert not any(near.twist(k * step_s, way_m, Phase.APPROACH).any() for k, way_m in enumerate([0.1, *[0.01] * 90]))
+    touching = Strays(np.random.default_rng(0), 3)
+    assert not any(touching.twist(k * step_s, 0.05, Phase.TOUCH).any() for k in range(90))
+
+
+def test_strays_are_told_by_a_file_and_one_of_others_is_refused(tmp_path):
+    collect_demos.collect(TASK, 1, 0, tmp_path, "green", 1, Disturbance(strays=2))
+    with safe_open(tmp_path / "episode_0000.safetensors", framework="np") as file:
+        assert file.metadata()["strays"] == "2"
+    with pytest.raises(VitalError, match="record into another folder"):
+        collect_demos.collect(TASK, 1, 0, tmp_path, "green", 1, Disturbance(strays=3))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("--start-yaw-deg", "expected 0 to 45"), ("--noise", "expected 0 to 3"), ("--strays", "expected 0 to 20")],
+)
 def test_a_disturbance_out_of_range_is_refused(tmp_path, capsys, given, words):
     with pytest.raises(SystemExit) as stopped:
         collect_demos.main(["--task", TASK, "--out", str(tmp_path / "none"), given, "99"])

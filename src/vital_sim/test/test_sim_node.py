@@ -86,6 +86,7 @@ def talk():
         yield talk
     finally:
         talk.executor.shutdown()
+        talk.node.destroy_node()
         rclpy.shutdown(context=talk.context)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=15)

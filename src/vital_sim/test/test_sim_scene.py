@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import load_task, task_names
-from vital_sim.scenery.look import BACKGROUNDS, SceneConfig
+from vital_sim.scenery.look import BACKGROUNDS, REAL_COLOURS, SceneConfig, nominal_colours
+from vital_sim.world import scene as scenery
 from vital_sim.world.props import LOW, PROPS, TALL_CLEARANCE_M, shown_props
 from vital_sim.world.variation import variation_of
 from vital_sim.world.world import World
@@ -167,6 +168,16 @@ def test_green_screen_is_green_and_others_are_any_colour(world):
 def test_staged_look_keeps_the_models_own_extra_target(world):
     world.stage(SceneConfig("plain"), world.variation)
     assert world.scene.extra_target == "plug" and world.scene.background == "plain"
+
+
+def test_extra_target_takes_other_colours_and_its_own_again_apart_from_the_tasks(world):
+    before, ivory = world.model.geom_rgba.copy(), REAL_COLOURS["plug"][1]
+    scenery.repaint(world.model, "plug", ivory, "extra_target")
+    changed = {world.model.geom(i).name for i in np.flatnonzero((world.model.geom_rgba != before).any(axis=1))}
+    assert changed and all(name.startswith("extra_target_") for name in changed)
+    np.testing.assert_allclose(world.model.geom("extra_target_plate").rgba[:3], ivory.trim)
+    scenery.repaint(world.model, "plug", nominal_colours("plug"), "extra_target")
+    np.testing.assert_allclose(world.model.geom_rgba, before, atol=1e-6)
 
 
 def test_points_to_click_are_on_what_they_name(world):

@@ -24,6 +24,7 @@ class Journal:
 
     def __init__(self):
         self.events: list[tuple[str, object]] = []
+        self.shown = False
         self._came = threading.Condition()
 
     def note(self, name, value=None):
@@ -57,12 +58,14 @@ def session():
         tactile=lambda reading, valid: note("tactile"),
         wrist=slow_wrist,
         scene=lambda images, stamp: note("scene", [p.shape for p in images]),
+        show=lambda image, stamp: note("show"),
         truth=lambda truth, seed, episode: note("truth"),
         reference=lambda positions, velocities: note("reference"),
         reset=lambda positions: note("reset"),
         wants_wrist=lambda: True,
         wants_foreground=lambda: True,
         wants_scene=lambda: True,
+        wants_show=lambda: False,
         stamp=lambda: next(ticks),
     )
     made = SimSession("usb_insertion", 0, "green", sinks)
@@ -100,6 +103,9 @@ def test_failing_camera_ends_the_session(session):
     assert "no light" in str(session.failure)
 
 
+SENSORS = ("joints", "tactile", "wrist", "scene", "show", "truth", "reference", "reset")
+
+
 @pytest.fixture(scope="module")
 def blind_session():
     """Nobody looks through its cameras; each event is told with the simulated time and the scene."""
@@ -109,10 +115,11 @@ def blind_session():
         return lambda *values: journal.note(name, (made.world.time_s, made.seed, values))
 
     sinks = Sinks(
-        **{name: note(name) for name in ("joints", "tactile", "wrist", "scene", "truth", "reference", "reset")},
+        **{name: note(name) for name in SENSORS},
         wants_wrist=lambda: False,
         wants_foreground=lambda: False,
         wants_scene=lambda: False,
+        wants_show=lambda: journal.shown,
         stamp=lambda: None,
     )
     made = SimSession("usb_insertion", 0, "plain", sinks)
@@ -162,6 +169,25 @@ def test_cameras_that_nobody_looks_through_take_no_image(blind_session):
 
 def way_of(aside_rad, seconds):
     return Points((HOME_RAD + aside_rad)[None], np.array([seconds]))
+
+
+def test_pictures_for_people_come_while_they_are_wanted(blind_session):
+    journal = blind_session.journal
+    assert journal.count("show") == 0
+    journal.shown = True
+    try:
+        journal.until(lambda: journal.count("show") >= 2, 120.0)
+        told_since(blind_session, 41)
+        before = journal.count("show")
+        journal.until(lambda: journal.count("show") >= before + 2)
+        shown = [value for name, value in journal.events if name == "show"]
+        assert {seed for _, seed, _ in shown} >= {41} and shown[0][2][0].shape == (480, 640, 3)
+    finally:
+        journal.shown = False
+    journal.until(lambda: not blind_session._show._busy.is_set())
+    before, truths = journal.count("show"), journal.count("truth")
+    journal.until(lambda: journal.count("truth") > truths + 20)
+    assert journal.count("show") <= before + 1
 
 
 def test_arm_follows_a_trajectory_and_is_at_rest_at_its_end(blind_session):

@@ -12,6 +12,7 @@ from vital_core.task import load_task, task_names
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.fixtures import BLOCK
 from vital_sim.world.variation import (
+    ALL_SETTINGS,
     DEPLOYMENT,
     DEPLOYMENT_PLACES,
     EXACT,
@@ -20,6 +21,7 @@ from vital_sim.world.variation import (
     PLACES,
     SETTINGS,
     TILTS_DEG,
+    variant_name,
     variants_of,
     variation_of,
 )
@@ -35,6 +37,22 @@ def worlds():
 
 def yaw_of(pose):
     return float(np.arctan2(pose[1, 0], pose[0, 0]))
+
+
+@pytest.mark.parametrize("setting", ALL_SETTINGS)
+def test_a_variant_s_name_tells_its_place_and_its_look(setting):
+    variants = variants_of("usb_insertion", setting)
+    names = [variant_name(setting, k) for k in range(len(variants))]
+    assert len(set(names)) == len(variants) and (setting == "in_domain" or setting in TILTS_DEG) == (names == ["home"])
+    for name, variant in zip(names, variants, strict=True):
+        if "look " in name:
+            assert int(name.rpartition("look ")[2]) == variant.scene.look_seed
+        if "place " in name:
+            places = DEPLOYMENT_PLACES if setting == DEPLOYMENT else PLACES
+            x_m = places[int(name.partition("place ")[2].split(",")[0]) - 1][0]
+            assert variant.variation.target_x_m[0] == x_m
+    with pytest.raises(IndexError):
+        variant_name("scene", 3)
 
 
 @pytest.mark.parametrize("task", task_names())

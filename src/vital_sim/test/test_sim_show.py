@@ -89,3 +89,23 @@ def test_a_package_that_is_not_there_or_not_whole_gives_no_meshes(monkeypatch: p
     assert arm_meshes() == ()
     monkeypatch.setattr(meshes, "PACKAGE", "no_such_package_here")
     assert arm_meshes() == ()
+
+
+def test_the_meshes_of_driven_fingers_stand_as_far_apart_as_the_fingers_that_slide() -> None:
+    world = world_of("pick_block")
+    camera = ShowCamera(world, *SIZE, passes=1, shadow_px=256)
+
+    def gap_m(data, left: str, right: str) -> float:
+        return float(np.linalg.norm(data.body(left).xpos - data.body(right).xpos))
+
+    gaps = []
+    for closed in (0.0, 0.5, 0.9):
+        world.command_gripper(closed)
+        world.advance(0.8)
+        camera.render()
+        shown = gap_m(camera._data, "show_left_finger", "show_right_finger")
+        gaps.append((shown, gap_m(world.data, "finger_left", "finger_right")))
+    shown_m, true_m = np.array(gaps).T
+    assert true_m[0] - true_m[-1] > 0.05, "the gripper closes"
+    np.testing.assert_allclose(shown_m - shown_m[0], true_m - true_m[0], atol=0.003)
+    camera.close()

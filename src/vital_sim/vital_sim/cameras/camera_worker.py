@@ -47,23 +47,37 @@ class CameraWorker(Generic[Kind]):
 
     def build(self, model: mujoco.MjModel) -> None:
         """Replace the camera by one for ``model``; returns when its first image has been taken (they take long)."""
+        self._ask(lambda: self._replace(model)).result()
+
+    def begin(self, model: mujoco.MjModel) -> None:
+        """As `build`, without waiting for it: offers are turned down until the camera is there."""
+        self._busy.set()
 
         def work() -> None:
-            with _making:
-                if self.camera is not None:
-                    self.camera.close()
-                self.camera = self._make(model)
-                self._model, self._state = model, mujoco.MjData(model)
-                mujoco.mj_forward(model, self._state)
-                self.camera.render(self._state)
+            try:
+                self._replace(model)
+            finally:
+                self._busy.clear()
 
-        self._ask(work).result()
+        self._ask(work)
+
+    def _replace(self, model: mujoco.MjModel) -> None:
+        with _making:
+            if self.camera is not None:
+                self.camera.close()
+            self.camera = self._make(model)
+            self._model, self._state = model, mujoco.MjData(model)
+            mujoco.mj_forward(model, self._state)
+            self.camera.render(self._state)
 
     def reset(self, seed: int) -> None:
         """A new episode. Every image taken before has been delivered when it returns."""
-        assert self.camera is not None
-        camera = self.camera
-        self._ask(lambda: camera.reset(seed)).result()
+
+        def work() -> None:
+            if self.camera is not None:
+                self.camera.reset(seed)
+
+        self._ask(work).result()
 
     def offer(self, data: mujoco.MjData, stamp: Any) -> bool:
         """Take an image of this moment, without waiting for it; False when the last one is not done yet."""

@@ -15,13 +15,15 @@ from vital_core.observation import IMAGE_SIZE_PX
 from vital_core.pose import Pose
 from vital_core.task import Task
 from vital_sim.world.mounts import (
+    FISHEYE_RAD,
     SCENE_FOCAL_PX,
     SCENE_HEIGHT_PX,
     SCENE_WIDTH_PX,
     T_BASE_SCENE_CAMERA,
     WRIST_MARGIN_RAD,
-    WRIST_RENDER_PX,
+    WristOptics,
     t_tcp_wrist_camera,
+    wrist_optics,
 )
 
 DEPTH_NOISE_M = 0.0012
@@ -94,7 +96,8 @@ class _Exposure:
         table = np.clip(np.arange(256) * (self._gain + self._drift), 0, 255).astype(np.uint8)
         start = int(self._rng.integers(self._bank.size // 2))
         noise = self._bank[start : start + image.size].reshape(self._shape)
-        return np.clip(cv2.LUT(image, table).astype(np.int16) + noise, 0, 255).astype(np.uint8)
+        # Sums saturate at 0 and 255.
+        return np.asarray(cv2.add(cv2.LUT(image, table), noise, dtype=cv2.CV_8U), np.uint8)
 
 
 def _body_names(model: mujoco.MjModel) -> set[str]:
@@ -102,29 +105,34 @@ def _body_names(model: mujoco.MjModel) -> set[str]:
 
 
 class WristCamera:
-    """Fisheye on the gripper: (128, 128, 3) uint8 RGB, the working window of an equidistant lens (r = f theta)."""
+    """Fisheye on the gripper: (128, 128, 3) uint8 RGB, what the task's view shows of an equidistant lens (r = f theta).
+
+    MuJoCo has pinholes alone: one is drawn, a little wider, and bent. Beyond the lens' circle the image is black.
+    """
 
     frame_id = "wrist_camera_optical_frame"
 
     def __init__(self, model: mujoco.MjModel, task: Task, seed: int = 0) -> None:
-        size = IMAGE_SIZE_PX
-        self._renderer = _Renderer(model, "wrist_camera", WRIST_RENDER_PX, WRIST_RENDER_PX)
+        size, optics = IMAGE_SIZE_PX, wrist_optics(task)
+        self._renderer = _Renderer(model, "wrist_camera", optics.render_px, optics.render_px)
         self._exposure = _Exposure((size, size, 3), 2.0, seed)
-        focal = (size / 2) / (task.wrist_window_rad / 2)
-        self.t_tcp_camera = t_tcp_wrist_camera(task)
-        self.camera_matrix = np.array([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1.0]])
-        self._map = self._fisheye_map(focal, task.wrist_window_rad + WRIST_MARGIN_RAD)
+        self.t_tcp_camera, self.camera_matrix = t_tcp_wrist_camera(task), optics.matrix
+        self._map, self._window_px = self._fisheye_map(optics), optics.window_px
         bodies = [model.body(name).id for name in FOREGROUND if name in _body_names(model)]
         self._foreground = np.isin(model.geom_bodyid, bodies)
 
     @staticmethod
-    def _fisheye_map(focal: float, render_rad: float) -> NDArray[np.float32]:
-        """(128, 128, 2): where each pixel of the fisheye lies in the pinhole image."""
+    def _fisheye_map(optics: WristOptics) -> NDArray[np.float32]:
+        """(128, 128, 2): where each pixel of the fisheye lies in the pinhole image; outside of it where it is black."""
         grid = np.stack(np.meshgrid(*[np.arange(IMAGE_SIZE_PX) + 0.5 - IMAGE_SIZE_PX / 2] * 2), axis=-1)
         radius = np.maximum(np.linalg.norm(grid, axis=-1, keepdims=True), 1e-9)
-        pinhole_focal = (WRIST_RENDER_PX / 2) / np.tan(render_rad / 2)
-        scaled = grid / radius * np.tan(radius / focal) * pinhole_focal
-        return (scaled + WRIST_RENDER_PX / 2 - 0.5).astype(np.float32)
+        half_rad = (optics.span_rad + WRIST_MARGIN_RAD) / 2
+        angle = radius / optics.focal_px
+        # A window cut out of a lens is full to its corners; a whole lens shows a circle.
+        beyond = (angle > half_rad) & (optics.span_rad >= FISHEYE_RAD)
+        pinhole_focal = (optics.render_px / 2) / np.tan(half_rad)
+        scaled = grid / radius * np.tan(np.where(beyond, 0.0, angle)) * pinhole_focal
+        return np.where(beyond, -IMAGE_SIZE_PX, scaled + optics.render_px / 2 - 0.5).astype(np.float32)
 
     def reset(self, seed: int) -> None:
         """A new episode's exposure."""
@@ -134,19 +142,29 @@ class WristCamera:
         """The image as it is now."""
         pinhole = self._renderer.colour(data)
         fisheye = cv2.remap(pinhole, self._map, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-        return self._exposure.apply(fisheye)
+        return self._shown(self._exposure.apply(fisheye), cv2.INTER_LINEAR)
+
+    def _shown(self, sensor: NDArray[np.uint8], interpolation: int) -> NDArray[np.uint8]:
+        """What the view shows of the sensor's image."""
+        if self._window_px is None:
+            return sensor
+        left, upper, width, height = self._window_px
+        part = sensor[upper : upper + height, left : left + width]
+        return np.asarray(cv2.resize(part, (IMAGE_SIZE_PX, IMAGE_SIZE_PX), interpolation=interpolation), np.uint8)
 
     def foreground(self, data: mujoco.MjData) -> NDArray[np.bool_]:
         """(128, 128) where the image shows gripper, held object or target: the simulator's truth, to train with."""
         seen = self._renderer.shows(data, self._foreground).astype(np.uint8)
-        return cv2.remap(seen, self._map, None, cv2.INTER_NEAREST).astype(bool)  # type: ignore[call-overload]
+        bent = cv2.remap(seen, self._map, None, cv2.INTER_NEAREST)  # type: ignore[call-overload]
+        return self._shown(bent, cv2.INTER_NEAREST).astype(bool)
 
     def project(self, point_tcp: ArrayLike) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) in the TCP frame."""
         x, y, z = (pose_of.inverse(self.t_tcp_camera) @ [*np.asarray(point_tcp, float), 1.0])[:3]
         radius, angle = np.hypot(x, y), np.arctan2(np.hypot(x, y), z)
-        scale = self.camera_matrix[0, 0] * (angle / radius if radius > 1e-12 else 1.0 / z)
-        return float(IMAGE_SIZE_PX / 2 + scale * x), float(IMAGE_SIZE_PX / 2 + scale * y)
+        scale = angle / radius if radius > 1e-12 else 1.0 / z
+        u, v, _ = self.camera_matrix @ [scale * x, scale * y, 1.0]
+        return float(u), float(v)
 
     def close(self) -> None:
         """Free the renderer."""

@@ -4,6 +4,8 @@ A model of its own is made from the world's parts and follows its positions, so 
 the world can tell whether anybody looks. Without the meshes (`vital_core.arm.arm_meshes`) the arm is of primitives.
 """
 
+from typing import Protocol
+
 import cv2
 import mujoco
 import numpy as np
@@ -14,14 +16,14 @@ from vital_core.arm.xarm7 import FLANGE_TO_TCP_M, GRIPPER_CLOSED_RAD
 from vital_sim.world.boxes import HeldObject
 from vital_sim.world.contact import UNTOUCHABLE
 from vital_sim.world.fixtures import Block
-from vital_sim.world.hand import PAD_THICKNESS_M
-from vital_sim.world.world import World, assemble
+from vital_sim.world.hand import PAD_THICKNESS_M, SIDES, STROKE_M
 
 BOX = mujoco.mjtGeom.mjGEOM_BOX
 HIDDEN_GROUP = 5
 UNSEEN = {**UNTOUCHABLE, "mass": 0.0}
 # What the meshes stand for, and the surfaces that demonstrations are recorded before.
 PRIMITIVES = ("link_base_column", "gripper_palm", *(f"link{i}_shell" for i in range(1, 8)))
+FINGERS = ("finger_left", "finger_right")
 STAGE = ("table", "sheet", "wall", "ground")
 LIGHT_M, LIGHT_SPREAD_M = (0.95, -0.75, 1.7), 0.16
 TABLE_M = ((0.40, 0.0), (0.55, 0.75))
@@ -51,34 +53,54 @@ def knuckle_angle_rad(half_gap_m: float) -> float:
     return float(np.interp(half_gap_m, (y - y[-1])[::-1], angles[::-1]))
 
 
+class Shown(Protocol):
+    """What is shown of a `World`."""
+
+    spec: mujoco.MjSpec
+    model: mujoco.MjModel
+    data: mujoco.MjData
+
+    @property
+    def fixture(self) -> HeldObject | Block:
+        """What is held, or lies there to be picked."""
+
+    def assembled(self) -> mujoco.MjSpec:
+        """Its parts anew, as they are before a model is made of them."""
+
+
 class ShowCamera:
     """A picture of a world from where a person would stand. passes: lights that are averaged, more are softer.
-    shadow_px: of the map that shadows are read from; its square is most of what a picture costs on a processor."""
+    shadow_px: of the map that shadows are read from; edge_samples: of a pixel at an edge. They are most of what
+    a picture costs on a processor."""
 
     def __init__(
         self,
-        world: World,
+        world: Shown,
         width_px: int = 640,
         height_px: int = 480,
         *,
         passes: int = 4,
         shadow_px: int = 2048,
+        edge_samples: int = 4,
         meshes: tuple[Mesh, ...] | None = None,
     ) -> None:
         self._world, self._passes = world, passes
-        spec = assemble(world.task, world.fixture, world.config, world.scene)
+        spec = world.assembled()
         _set_stage(spec)
         found = arm_meshes() if meshes is None else meshes
         if found:
             _dress_arm(spec, found, world.fixture)
         spec.visual.global_.offwidth, spec.visual.global_.offheight = width_px, height_px
-        spec.visual.quality.offsamples, spec.visual.quality.shadowsize = 4, shadow_px
+        spec.visual.quality.offsamples, spec.visual.quality.shadowsize = edge_samples, shadow_px
         self._model = spec.compile()
         self._data = mujoco.MjData(self._model)
+        self._slide = (
+            self._model.joint("finger_left").qposadr[0] if found and isinstance(world.fixture, Block) else None
+        )
         self._geoms = [
             (self._model.geom(geom.name).id, world.model.geom(geom.name).id)
             for geom in world.spec.geoms
-            if geom.name and geom.name not in PRIMITIVES + STAGE
+            if geom.name and geom.name not in PRIMITIVES + FINGERS + STAGE
         ]
         names = [world.model.body(i).name for i in range(world.model.nbody)]
         self._bodies = np.array([self._model.body(name).id for name in names])
@@ -95,9 +117,9 @@ class ShowCamera:
         self.view.lookat[:], self.view.distance = at_m, distance_m
         self.view.azimuth, self.view.elevation = azimuth_deg, elevation_deg
 
-    def render(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB of the world as it is now."""
-        self._follow()
+    def render(self, data: mujoco.MjData | None = None) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB of the world as it is now, or of a copy of its state."""
+        self._follow(self._world.data if data is None else data)
         lamp, total = self._model.light("lamp").id, np.zeros(1)
         for i in range(self._passes):
             angle = 2 * np.pi * i / self._passes
@@ -108,16 +130,28 @@ class ShowCamera:
             total = total + self._renderer.render().astype(np.float32)
         return np.rint(total / self._passes).astype(np.uint8)
 
-    def _follow(self) -> None:
+    def reset(self, seed: int) -> None:
+        """A new episode: what changes with it is taken over with each picture."""
+
+    def _follow(self, data: mujoco.MjData) -> None:
         """Take over positions, and the looks that an episode varies."""
         seen, model = self._world.model, self._model
-        self._data.qpos[:] = self._world.data.qpos
+        self._data.qpos[:] = data.qpos
         model.body_pos[self._bodies], model.body_quat[self._bodies] = seen.body_pos, seen.body_quat
         for mine, theirs in self._geoms:
             model.geom_rgba[mine], model.geom_pos[mine] = seen.geom_rgba[theirs], seen.geom_pos[theirs]
             model.geom_quat[mine], model.geom_size[mine] = seen.geom_quat[theirs], seen.geom_size[theirs]
+        if self._slide is not None:
+            self._turn_fingers(knuckle_angle_rad(STROKE_M + PAD_THICKNESS_M - self._data.qpos[self._slide]))
         mujoco.mj_kinematics(model, self._data)
         mujoco.mj_comPos(model, self._data)
+
+    def _turn_fingers(self, angle_rad: float) -> None:
+        """As far as the driven fingers, which slide in the world, stand apart."""
+        for side, sign in SIDES:
+            turn, back = _turns(sign, angle_rad)
+            for part, quat in (("outer_knuckle", turn), ("inner_knuckle", turn), ("finger", back)):
+                self._model.body(f"show_{side}_{part}").quat = quat
 
     def close(self) -> None:
         """Free the renderer."""
@@ -154,28 +188,30 @@ def _set_stage(spec: mujoco.MjSpec) -> None:
 
 
 def _dress_arm(spec: mujoco.MjSpec, meshes: tuple[Mesh, ...], fixture: HeldObject | Block) -> None:
-    """Meshes in the place of the arm's primitives. Driven fingers, which slide, stay as they are."""
+    """Meshes in the place of the arm's primitives. The pads, which touch, stay as they are."""
     by_link = {mesh.link: mesh for mesh in meshes}
-    held = not isinstance(fixture, Block)
-    hidden = PRIMITIVES + (("finger_left", "finger_right") if held else ())
     for geom in spec.geoms:
-        if geom.name in hidden:
+        if geom.name in PRIMITIVES + FINGERS:
             geom.group = HIDDEN_GROUP
     for link in ("link_base", *(f"link{i}" for i in range(1, 8))):
         _add_mesh(spec, spec.body(link), by_link[link])
     flange = spec.body("gripper").add_body(name="show_gripper", pos=[0, 0, -FLANGE_TO_TCP_M])
     _add_mesh(spec, flange, by_link["xarm_gripper_base_link"])
-    if not isinstance(fixture, Block):
-        angle = knuckle_angle_rad(fixture.grip_m[1] / 2 + PAD_THICKNESS_M)
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            _add_finger(spec, flange, by_link, side, sign, angle)
+    apart_m = STROKE_M if isinstance(fixture, Block) else fixture.grip_m[1] / 2
+    for side, sign in SIDES:
+        _add_finger(spec, flange, by_link, side, sign, knuckle_angle_rad(apart_m + PAD_THICKNESS_M))
+
+
+def _turns(sign: float, angle_rad: float) -> tuple[list[float], list[float]]:
+    """Quaternions of a knuckle in the gripper and of its finger, which stays upright, in the knuckle."""
+    w, x = float(np.cos(angle_rad / 2)), sign * float(np.sin(angle_rad / 2))
+    return [w, x, 0.0, 0.0], [w, -x, 0.0, 0.0]
 
 
 def _add_finger(
     spec: mujoco.MjSpec, flange: mujoco.MjsBody, by_link: dict[str, Mesh], side: str, sign: float, angle_rad: float
 ) -> None:
-    turn = [float(np.cos(angle_rad / 2)), sign * float(np.sin(angle_rad / 2)), 0.0, 0.0]
-    back = [turn[0], -turn[1], 0.0, 0.0]
+    turn, back = _turns(sign, angle_rad)
     for part, (y, z) in (("outer_knuckle", KNUCKLE_M), ("inner_knuckle", INNER_M)):
         knuckle = flange.add_body(name=f"show_{side}_{part}", pos=[0, sign * y, z], quat=turn)
         _add_mesh(spec, knuckle, by_link[f"{side}_{part}"])

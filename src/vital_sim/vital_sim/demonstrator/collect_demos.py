@@ -25,7 +25,8 @@ from safetensors.numpy import save
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Name, Source
-from vital_core.task import Task, load_task
+from vital_core.seeds import MAX_ATTEMPTS, RETRY_STRIDE
+from vital_core.task import WINDOW, WRIST_VIEWS, Task, WristView, load_task
 from vital_sim.cameras.cameras import WristCamera
 from vital_sim.demonstrator.disturbance import UNDISTURBED, Disturbance
 from vital_sim.demonstrator.expert import ScriptedExpert
@@ -38,9 +39,6 @@ FORMAT = "vital_demo/1"
 BASELINE_SAMPLES = 5
 HOLD_FRAMES = 15
 LIMIT_S = 20.0
-# An attempt that fails is not kept; the next seed is tried, far from every other episode's.
-RETRY_STRIDE = 1000
-MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class Job:
     folder: Path
     background: str
     disturbance: Disturbance
+    wrist_view: str = WINDOW
 
     @property
     def path(self) -> Path:
@@ -75,7 +74,9 @@ class Recorder:
         self.camera.reset(seed)
         baseline = self._baseline()
         rng = np.random.default_rng([seed, 1])
-        expert = ScriptedExpert(world, rng, human_like=True, noise=self.disturbance.noise)
+        expert = ScriptedExpert(
+            world, rng, human_like=True, noise=self.disturbance.noise, strays=self.disturbance.strays
+        )
         frames: list[dict[str, NDArray]] = []
         held = 0
         while world.time_s < LIMIT_S and held < HOLD_FRAMES:
@@ -119,6 +120,8 @@ class DemoHeader:
     background: Name
     start_yaw_deg: Name = "0"
     noise: Name = "0"
+    strays: Name = "0"
+    wrist_view: WristView = WINDOW
 
 
 def is_whole(path: Path) -> bool:
@@ -144,29 +147,30 @@ def _is_recorded(job: Job) -> bool:
         return False
     told = schema.checked(metadata, DemoHeader, _source(job.path))
     attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
-    found = (told.task, told.background, told.start_yaw_deg, told.noise)
-    expected = (job.task, job.background, *_texts(job.disturbance))
+    found = (told.task, told.background, told.start_yaw_deg, told.noise, told.strays, told.wrist_view)
+    expected = (job.task, job.background, *_texts(job.disturbance), job.wrist_view)
     if found != expected or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
-            f"{job.path} is of (task, background, start yaw, noise) {found}, seed {told.seed}, expected {expected}, "
-            f"seed {job.seed}; record into another folder",
+            f"{job.path} is of (task, background, start yaw, noise, strays, view) {found}, seed {told.seed}, "
+            f"expected {expected}, seed {job.seed}; record into another folder",
         )
     return True
 
 
-def _texts(disturbance: Disturbance) -> tuple[str, str]:
-    return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}"
+def _texts(disturbance: Disturbance) -> tuple[str, str, str]:
+    return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}", str(disturbance.strays)
 
 
-_recorders: dict[tuple[str, str, Disturbance], Recorder] = {}
+_recorders: dict[tuple[str, str, Disturbance, str], Recorder] = {}
 
 
 def record_job(job: Job) -> int:
     """Record one episode, trying further seeds after failures; returns how many failed."""
-    key = (job.task, job.background, job.disturbance)
+    key = (job.task, job.background, job.disturbance, job.wrist_view)
     if key not in _recorders:
-        _recorders[key] = Recorder(load_task(job.task), job.background, job.disturbance)
+        task = load_task(job.task).seen_through(job.wrist_view)
+        _recorders[key] = Recorder(task, job.background, job.disturbance)
     failures = 0
     while (tensors := _recorders[key].record(seed := job.seed + RETRY_STRIDE * failures)) is None:
         failures += 1
@@ -184,7 +188,8 @@ def record_job(job: Job) -> int:
         "success": "true",
         "frame": "link_tcp",
         "background": job.background,
-        **dict(zip(("start_yaw_deg", "noise"), _texts(job.disturbance), strict=True)),
+        "wrist_view": job.wrist_view,
+        **dict(zip(("start_yaw_deg", "noise", "strays"), _texts(job.disturbance), strict=True)),
     }
     safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
     return failures
@@ -213,9 +218,10 @@ def collect(
     background: str,
     workers: int,
     disturbance: Disturbance = UNDISTURBED,
+    wrist_view: str = WINDOW,
 ) -> int:
     """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
-    jobs = [Job(task, i, seed + i, folder, background, disturbance) for i in range(episodes)]
+    jobs = [Job(task, i, seed + i, folder, background, disturbance, wrist_view) for i in range(episodes)]
     missing = [job for job in jobs if not _is_recorded(job)]
     title = f"{task}: {len(missing)} of {episodes} episodes to record"
     console = Console(stderr=True)
@@ -241,22 +247,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--noise", type=float, default=usual.noise, help="on the way, in shares of the usual; the label is without it"
     )
+    parser.add_argument("--strays", type=int, default=usual.strays, help="how often the hand is carried off on its way")
+    parser.add_argument("--wrist-view", choices=WRIST_VIEWS, default=WINDOW, help="what the wrist image shows")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sheet", type=Path, help="PNG of images from every episode")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
         SceneConfig(background=options.background)
-        disturbance = Disturbance(options.start_yaw_deg, options.noise)
+        disturbance = Disturbance(options.start_yaw_deg, options.noise, options.strays)
         episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
         if episodes < 1:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")
         safe_file.check_writable(options.out / "episodes", "--out")
         if options.sheet:
             safe_file.check_writable(options.sheet, "--sheet")
-        failed = collect(
-            options.task, episodes, options.seed, options.out, options.background, options.workers, disturbance
-        )
+        where = options.out, options.background, options.workers
+        failed = collect(options.task, episodes, options.seed, *where, disturbance, options.wrist_view)
         console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
         if options.sheet:
             safe_file.write_bytes(options.sheet, _png(contact_sheet(options.out)))

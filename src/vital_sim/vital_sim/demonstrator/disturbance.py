@@ -11,8 +11,13 @@ from vital_sim.demonstrator.style import Phase
 PERIOD_S = 1.0 / 6.0
 MOST_YAW_DEG = 45.0
 MOST_NOISE = 3.0
+MOST_STRAYS = 20
 LARGEST = 2.0  # standard deviations, so that a step stays within the task's limits
 NEAR_M, NEAR_SHARE = 0.04, 0.1
+# A stray lasts so long and carries the hand by up to so much (m, rad, in the target's frame), where so large a share of
+# the way is left and at least so much of it.
+STRAY_S, STRAY = 0.5, np.array([0.012, 0.012, 0.004, 0.0, 0.0, np.deg2rad(10.0)])
+STRAY_SHARES, STRAY_LEAST_M = (0.25, 0.95), 0.012
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,17 @@ class Disturbance:
     and targets stand turned by up to 30 where it tells none: what was never seen turned is not turned back."""
     noise: float = 1.0
     """Noise on what is executed, never on the label (DART, Laskey et al. 2017), in shares of `NOISE`; 0: none."""
+    strays: int = 0
+    """How often the hand is carried off on its way, by `STRAY`. A demonstrator aligns within the first second: without
+    strays nothing shows what to do when the target is near and still aside."""
 
     def __post_init__(self) -> None:
         for name, most in (("start_yaw_deg", MOST_YAW_DEG), ("noise", MOST_NOISE)):
             if not 0.0 <= (value := getattr(self, name)) <= most:
                 text = f"--{name.replace('_', '-')} is {value:g}, expected 0 to {most:g}"
                 raise VitalError(ErrorCode.BAD_PARAMETER, text)
+        if not 0 <= self.strays <= MOST_STRAYS:
+            raise VitalError(ErrorCode.BAD_PARAMETER, f"--strays is {self.strays}, expected 0 to {MOST_STRAYS}")
 
     def start_yaw_rad(self, seed: int) -> float:
         """By how much an episode's start is turned."""
@@ -37,7 +47,7 @@ class Disturbance:
         return float(np.random.default_rng([seed, 2]).uniform(-half_rad, half_rad))
 
 
-UNDISTURBED = Disturbance(0.0, 0.0)
+UNDISTURBED = Disturbance(0.0, 0.0, 0)
 # m/s and rad/s, held for a period: 3 mm and 1 to 1.5 degrees an action, what policies err by in open air
 # (a third of the 9 mm of an action, at a held-out R2 of 0.9), and their corrections push back.
 NOISE = np.array([0.003] * 3 + [np.deg2rad(1.0)] * 2 + [np.deg2rad(1.5)]) / PERIOD_S
@@ -59,3 +69,27 @@ class InjectedNoise:
             return np.zeros(6)
         near = float(np.clip(way_m / NEAR_M, NEAR_SHARE, 1.0)) if phase is Phase.APPROACH else NEAR_SHARE
         return self._level * near * NOISE * self._drawn
+
+
+class Strays:
+    """Carries the hand off, a few times on its approach."""
+
+    def __init__(self, rng: np.random.Generator, count: int) -> None:
+        self._shares = sorted(rng.uniform(*STRAY_SHARES, count).tolist())  # of the way; the last one comes first
+        self._twists = (rng.uniform(-1.0, 1.0, (count, 6)) * STRAY / STRAY_S).tolist()
+        self._whole_way_m: float | None = None
+        self._until_s, self._twist = 0.0, np.zeros(6)
+
+    def twist(self, time_s: float, way_m: float, phase: Phase) -> NDArray[np.float64]:
+        """(6,) m/s and rad/s in the target's frame. way_m: how far it is to the target along the approach."""
+        if self._whole_way_m is None:
+            self._whole_way_m = way_m
+        if time_s < self._until_s:
+            return self._twist if phase is Phase.APPROACH else np.zeros(6)
+        if phase is Phase.APPROACH and self._shares and way_m <= self._shares[-1] * self._whole_way_m:
+            self._shares.pop()
+            twist = np.array(self._twists.pop())
+            if way_m >= STRAY_LEAST_M:
+                self._until_s, self._twist = time_s + STRAY_S, twist
+                return twist
+        return np.zeros(6)

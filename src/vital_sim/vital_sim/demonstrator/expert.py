@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from vital_core import pose as pose_of
 from vital_core.pose import Pose
 from vital_core.task import Task
-from vital_sim.demonstrator.disturbance import InjectedNoise
+from vital_sim.demonstrator.disturbance import InjectedNoise, Strays
 from vital_sim.demonstrator.laws import InsertLaw, Law, PickLaw, SwipeLaw
 from vital_sim.demonstrator.rollout import PERIOD_S, Command, View
 from vital_sim.demonstrator.style import INTENTION, Phase, Style, human_style
@@ -45,11 +45,17 @@ class ScriptedExpert:
 
     A feedback law on the true state: every command follows from where the tip is now relative to the opening.
     ``human_like`` adds a drifting misjudgement that touch resolves, a random pace, and a light search on the
-    rim, so that demonstrations visit and leave the states that a learner meets; ``noise`` more of them.
+    rim, so that demonstrations visit and leave the states that a learner meets; ``noise`` and ``strays`` more of them.
     """
 
     def __init__(
-        self, view: View, rng: np.random.Generator | None = None, *, human_like: bool = False, noise: float = 0.0
+        self,
+        view: View,
+        rng: np.random.Generator | None = None,
+        *,
+        human_like: bool = False,
+        noise: float = 0.0,
+        strays: int = 0,
     ) -> None:
         self._view = view
         rng = rng or np.random.default_rng(0)
@@ -57,7 +63,7 @@ class ScriptedExpert:
         self._intention = INTENTION if human_like else Style()
         self._drift = _Drift(rng, 5, self.style.error_hz)
         self._law = law_for(view.task, view.fixture)
-        self._noise = InjectedNoise(rng, noise)
+        self._noise, self._strays = InjectedNoise(rng, noise), Strays(rng, strays)
         self._certainty_s = 0.0
         self._time_s = 0.0
         self._tcp = view.t_base_tcp()
@@ -79,7 +85,8 @@ class ScriptedExpert:
         if truth.contact_force_n > TOUCHED_N and self._view.task.starts_closed:
             self._certainty_s += PERIOD_S
         twist = self._law.twist(self.style, truth, self._misjudgement())
-        twist = twist + self._noise.twist(self._time_s, self._law.way_m(truth), self._law.phase)
+        for disturbing in (self._noise, self._strays):
+            twist = twist + disturbing.twist(self._time_s, self._law.way_m(truth), self._law.phase)
         intended = self._moved(truth, self._law.twist(self._intention, truth, np.zeros(5)), POLICY_PERIOD_S)
         self._tcp = self._moved(truth, twist, PERIOD_S)
         self._time_s += PERIOD_S

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.task import load_task, task_names
+from vital_core.task import WINDOW, WRIST_VIEWS, load_task, task_names
 from vital_sim.evaluation.evaluation import (
     TOLD,
     Cell,
@@ -25,11 +25,9 @@ from vital_sim.evaluation.evaluation import (
 from vital_sim.evaluation.failure_video import film_failures
 from vital_sim.evaluation.policies import DEFAULT_LOADER, DEFAULT_LOCATOR, PolicySpec
 from vital_sim.evaluation.workers import Job, over_processes, over_ray
-from vital_sim.world.variation import ALL_SETTINGS, DEPLOYMENT, TILTS_DEG
+from vital_sim.world.variation import ALL_SETTINGS, LOCATED
 
 EXIT_REFUSED = 2
-# Where a policy meets a target that lies otherwise than in demonstrations: it is located first, as on a robot.
-LOCATED = ("spatial", "both", *TILTS_DEG, DEPLOYMENT)
 log = logging.getLogger("evaluate")
 
 
@@ -62,12 +60,18 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--locator", default=DEFAULT_LOCATOR, help="entry point or module:function that locates it")
     parser.add_argument("--residual", type=Path, help="what was learned on top of the policy")
     parser.add_argument("--ensemble-decay", type=float, help="instead of the checkpoint's own")
+    parser.add_argument(
+        "--wrist-view", choices=WRIST_VIEWS, default=WINDOW, help="what the wrist image shows; a policy knows one alone"
+    )
+    parser.add_argument("--runtime", help="what computes the network (auto, onnxruntime or torch; default: auto)")
     return parser.parse_args(arguments)
 
 
 def _spec(options: argparse.Namespace) -> PolicySpec:
     residual = None if options.residual is None else str(options.residual)
-    wanted = {"ensemble_decay": options.ensemble_decay, "residual": residual}
+    wanted = {"ensemble_decay": options.ensemble_decay, "residual": residual, "runtime": options.runtime}
+    if options.wrist_view != WINDOW:
+        wanted["wrist_view"] = options.wrist_view
     given = tuple((name, value) for name, value in wanted.items() if value is not None)
     return PolicySpec(options.policy, options.task, options.loader, given)
 
@@ -78,10 +82,16 @@ def _checked(options: argparse.Namespace) -> None:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"--{name} is {getattr(options, name)}, expected at least 1")
 
 
+def _name(options: argparse.Namespace, about: dict[str, Any]) -> str:
+    """Of the method in file and tables; another view than the window makes another one of it."""
+    view = "" if options.wrist_view == WINDOW else f"_{options.wrist_view}"
+    return options.name or f"{about.get('method') or 'policy'}{view}"
+
+
 def _trials(options: argparse.Namespace, cell: Cell, done: list[Trial]) -> Iterator[Trial]:
     known = {trial.seed for trial in done}
     seeds = [s for s in range(cell.seed, cell.seed + cell.trials) if s not in known]
-    job = Job(_spec(options), cell.setting, options.batch, cell.start)
+    job = Job(_spec(options), cell.setting, options.batch, cell.start, cell.wrist_view)
     if seeds:
         yield from over_ray(job, seeds) if options.ray else over_processes(job, seeds, options.processes)
 
@@ -91,10 +101,10 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     _checked(options)
     policy: EvaluatedPolicy = _spec(options).load()
     about = policy.describe()
-    about["method"] = options.name or about.get("method") or "policy"
+    about["method"] = _name(options, about)
     load_task(options.task)
     start = TOLD if options.told or options.setting not in LOCATED else options.locator
-    cell = Cell(options.task, options.setting, options.seed, options.trials, about, start)
+    cell = Cell(options.task, options.setting, options.seed, options.trials, about, start, options.wrist_view)
     folder = options.out or Path("docs/results")
     path = folder / f"{cell.name}.json"
     done = finished_trials(path, cell)
@@ -109,7 +119,11 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     write_report(path, cell, done, command)
     _tell(report, path)
     failed = sorted((t for t in done if not t.success), key=lambda t: t.seed)[: options.videos]
-    for film in film_failures(folder / "videos", cell.task, cell.setting, policy, failed, start) if failed else ():
+    for film in (
+        film_failures(folder / "videos", cell.task, cell.setting, policy, failed, start, cell.wrist_view)
+        if failed
+        else ()
+    ):
         log.info("wrote %s", film)
     if options.card:
         policy.write_card(report)  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -24,6 +24,7 @@ from vital_core.files import safe_file, schema
 from vital_core.files.schema import Count, Finite, Name, Source, Text
 from vital_core.observation import Action, Observation
 from vital_core.statistics import percentile, wilson_interval
+from vital_core.task import WINDOW, WristView
 
 FORMAT = "vital_evaluation/1"
 MOST_BYTES = 50_000_000
@@ -59,6 +60,8 @@ class Cell:
     """What it says of itself."""
     start: str = TOLD
     """What says where the target is when an episode begins: `told` by the simulator, or a locator's name."""
+    wrist_view: str = WINDOW
+    """What the wrist image shows."""
 
     @property
     def name(self) -> str:
@@ -70,7 +73,8 @@ class Cell:
     def identity(self) -> dict[str, Any]:
         """What must be the same for two runs to be of one cell."""
         of_policy = {name: self.policy.get(name) for name in ("sha256", "residual_sha256", "ensemble_decay")}
-        return {"task": self.task, "setting": self.setting, "seed": self.seed, "start": self.start, **of_policy}
+        of_cell = {name: getattr(self, name) for name in ("task", "setting", "seed", "start", "wrist_view")}
+        return {**of_cell, **of_policy}
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class CellReport:
     versions: dict[str, str]
     each: tuple[Trial, ...]
     start: Name = TOLD
+    wrist_view: WristView = WINDOW
 
     def __post_init__(self) -> None:
         for name in ("sha256", "method"):
@@ -198,7 +203,7 @@ def run_trials(envs: Sequence[gymnasium.Env], policy: EvaluatedPolicy, seeds: Se
 @functools.cache
 def versions() -> dict[str, str]:
     """Of what decides a figure: the packages behind physics, images and network, and the source's own commit."""
-    found = {name: _version(name) for name in ("mujoco", "numpy", "opencv-python-headless", "torch")}
+    found = {name: _version(name) for name in ("mujoco", "numpy", "onnxruntime", "opencv-python-headless", "torch")}
     return {"python": platform.python_version(), **found, "commit": _commit()}
 
 
@@ -261,8 +266,8 @@ def finished_trials(path: Path, cell: Cell) -> list[Trial]:
     if not Path(path).is_file():
         return []
     report = read_report(path)
-    start = report.get("start", TOLD)
-    found = Cell(report["task"], report["setting"], report["seed"], report["trials"], report["policy"], start).identity
+    told = {"start": TOLD, "wrist_view": WINDOW, **report}  # what results of before do not say
+    found = Cell(**{each.name: told[each.name] for each in fields(Cell)}).identity
     if found != cell.identity:
         different = [f"{k} {found[k]}, expected {v}" for k, v in cell.identity.items() if found[k] != v]
         raise VitalError(

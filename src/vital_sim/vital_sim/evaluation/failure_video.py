@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.files.video import write_video
+from vital_core.task import WINDOW
 from vital_sim.cameras.cameras import SceneCamera
 from vital_sim.evaluation.evaluation import TOLD, EvaluatedPolicy, Trial, run_trials
 from vital_sim.evaluation.workers import make_env
@@ -50,11 +51,17 @@ class _Watched(gymnasium.Wrapper):
 
 
 def film_failures(
-    folder: Path, task: str, setting: str, policy: EvaluatedPolicy, failed: list[Trial], start: str = TOLD
+    folder: Path,
+    task: str,
+    setting: str,
+    policy: EvaluatedPolicy,
+    failed: list[Trial],
+    start: str = TOLD,
+    wrist_view: str = WINDOW,
 ) -> Iterator[Path]:
     """Run each failed trial again and write `<task>_<setting>_<method>_<seed>_<failure>.mp4` into ``folder``."""
     method = policy.describe().get("method") or "policy"
-    env = _Watched(make_env(task, setting, start))
+    env = _Watched(make_env(task, setting, start, wrist_view))
     for trial in failed:
         env.frames = []
         again = next(run_trials([env], policy, [trial.seed]))

@@ -13,8 +13,8 @@ from vital_core.errors import VitalError
 from vital_core.files import safe_file
 from vital_sim.evaluation.evaluation import TOLD
 from vital_sim.evaluation.report_page import KINDS, page
-from vital_sim.evaluation.results import Rate, Results, name_of, paper_rate
-from vital_sim.world.variation import ALL_SETTINGS, LOOK_SETTINGS, SETTINGS
+from vital_sim.evaluation.results import GroupedRate, Rate, Results, name_of, paper_rate
+from vital_sim.world.variation import ALL_SETTINGS, LOOK_SETTINGS, SETTINGS, variant_name
 
 EXIT_REFUSED = 2
 TITLES = {
@@ -69,9 +69,26 @@ def look_table(results: Results) -> list[str]:
             for setting in LOOK_SETTINGS:
                 if rate := results.by_variant(task, setting, method):
                     every = [str(sum(s == n for s, n in rate.groups)), str(sum(s == 0 for s, _ in rate.groups))]
-                    each = " ".join(f"{s}/{n}" for s, n in rate.groups)
+                    each = ", ".join(_by_name(rate, setting))
                     rows.append([name_of(method), task, setting.replace("_", " "), str(rate), *every, each])
     return _table(["", "task", "setting", "success", "looks with all", "looks with none", "each look"], rows)
+
+
+def _by_name(rate: GroupedRate, setting: str) -> list[str]:
+    """Successes of each variant behind what it is called."""
+    pairs = zip(rate.names, rate.groups, strict=True)
+    return [f"{variant_name(setting, variant)}: {successes}/{trials}" for variant, (successes, trials) in pairs]
+
+
+def variant_table(results: Results) -> list[str]:
+    """Success by place and look in the paper's settings that have some: fifty trials are three looks."""
+    rows = []
+    for method in results.methods:
+        for task in results.tasks:
+            for setting in SETTINGS[1:]:
+                if rate := results.by_variant(task, setting, method):
+                    rows.append([name_of(method), task, setting, *_by_name(rate, setting)])
+    return _table(["", "task", "setting", *(["each place and look"] * 3)], rows)
 
 
 def located_table(results: Results) -> list[str]:
@@ -121,15 +138,17 @@ def markdown(results: Results) -> str:
     lines = [
         "# Results",
         "",
-        "Successes of trials in simulation with Wilson's 95 % intervals; the paper's, on a robot, behind them. Every",
-        "method meets the same seeds in a task and setting, so methods are compared in pairs (McNemar's exact test,",
-        "Newcombe's interval). Made by `ros2 run vital_sim report`.",
+        "Successes of trials in simulation with Wilson's 95 % intervals; the paper's, on a robot, behind them.",
+        "Methods that met the same seeds in a task and setting are compared in pairs (McNemar's exact test, Newcombe's",
+        "interval); cells beside each other may be of other seeds. Made by `ros2 run vital_sim report`.",
         "",
     ]
     for setting in SETTINGS:
         lines += [f"## {TITLES[setting]}", "", *setting_table(results, setting)]
     if any(results.by_variant(t, s, m) for t in results.tasks for s in LOOK_SETTINGS for m in results.methods):
         lines += ["## Looks that are drawn", "", *look_table(results)]
+    if any(results.by_variant(t, s, m) for t in results.tasks for s in SETTINGS[1:] for m in results.methods):
+        lines += ["## By place and look", "", *variant_table(results)]
     if results.located:
         lines += ["## Where the target is located first, and tilted targets", "", *located_table(results)]
     lines += ["## How trials fail", "", *failure_table(results)]

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.statistics import PairedComparison, compare_pairs, grouped_interval, wilson_interval
+from vital_core.statistics import PairedComparison, compare_pairs, crossed_interval, grouped_interval, wilson_interval
 from vital_sim import TASKS
 from vital_sim.evaluation.evaluation import TOLD, read_report
 from vital_sim.world.variation import LOOK_SETTINGS, SETTINGS
@@ -48,6 +48,8 @@ class GroupedRate(Rate):
 
     groups: tuple[tuple[int, int], ...]
     """Successes and trials of each."""
+    names: tuple[int, ...] = ()
+    """What each group shares, by its number: a start, a variant."""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -61,8 +63,32 @@ class GroupedRate(Rate):
         for group, success in outcomes:
             successes, trials = found.get(group, (0, 0))
             found[group] = successes + success, trials + 1
-        groups = tuple(found[group] for group in sorted(found))
-        return cls(sum(s for s, _ in groups), sum(n for _, n in groups), groups)
+        names = tuple(sorted(found))
+        groups = tuple(found[group] for group in names)
+        return cls(sum(s for s, _ in groups), sum(n for _, n in groups), groups, names)
+
+
+@dataclass(frozen=True)
+class CrossedRate(Rate):
+    """Successes of several policies in the same trials: of several trainings, say."""
+
+    outcomes: tuple[tuple[int, int, bool], ...]
+    """Start (look, where looks are drawn), policy, success."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, between 0 and 1, for another start or look and another policy; see `crossed_interval`."""
+        return crossed_interval(self.outcomes)
+
+    @classmethod
+    def of(cls, reports: Iterable[Mapping[str, Any]]) -> "CrossedRate":
+        """Of cells of one task and setting."""
+        outcomes = tuple(
+            (t["variant" if report["setting"] in LOOK_SETTINGS else "seed"], policy, bool(t["success"]))
+            for policy, report in enumerate(reports)
+            for t in report["each"]
+        )
+        return cls(sum(success for *_, success in outcomes), len(outcomes), outcomes)
 
 
 @dataclass(frozen=True)
@@ -124,10 +150,9 @@ class Results:
         report = self.report(task, setting, method)
         return GroupedRate.of((t["variant"], t["success"]) for t in report["each"]) if report else None
 
-    def pooled(self, task: str, setting: str, methods: Iterable[str]) -> GroupedRate:
+    def pooled(self, task: str, setting: str, methods: Iterable[str]) -> CrossedRate:
         """Successes of several methods, or of several training seeds' policies, which met the same starts."""
-        reports = [r for method in methods if (r := self.report(task, setting, method))]
-        return GroupedRate.of((t["seed"], t["success"]) for report in reports for t in report["each"])
+        return CrossedRate.of(r for method in methods if (r := self.report(task, setting, method)))
 
     def pairs(self) -> Iterator[Pair]:
         """Every two methods that ran on the same seeds."""

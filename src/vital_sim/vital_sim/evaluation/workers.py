@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import WINDOW
 from vital_sim import environment_id
 from vital_sim.evaluation.evaluation import TOLD, Trial, run_trials
 from vital_sim.evaluation.policies import PolicySpec, load_locator
@@ -27,16 +28,20 @@ class Job:
     """How many trials a worker runs at a time."""
     start: str = TOLD
     """What says where the target is: `told` by the simulator, or a locator's name."""
+    wrist_view: str = WINDOW
+    """What the wrist image shows."""
 
 
-def make_env(task: str, setting: str, start: str = TOLD) -> gymnasium.Env:
+def make_env(task: str, setting: str, start: str = TOLD, wrist_view: str = WINDOW) -> gymnasium.Env:
     """The registered environment of a task. start: what says where the target is, `told` or a locator's name.
 
-    Raises VitalError(BAD_PARAMETER) for an unknown setting or locator.
+    Raises VitalError(BAD_PARAMETER) for an unknown setting, locator or wrist view.
     """
     locate = None if start == TOLD else load_locator(start, task)
     env_id = environment_id(task)
-    return gymnasium.make(env_id, setting=setting, locate=locate, disable_env_checker=True).unwrapped
+    return gymnasium.make(
+        env_id, setting=setting, locate=locate, wrist_view=wrist_view, disable_env_checker=True
+    ).unwrapped
 
 
 class Worker:
@@ -45,7 +50,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         _use_one_thread()
         self._policy = job.policy.load()
-        self._envs = [make_env(job.policy.task, job.setting, job.start) for _ in range(job.batch)]
+        self._envs = [make_env(job.policy.task, job.setting, job.start, job.wrist_view) for _ in range(job.batch)]
 
     def run(self, seeds: Sequence[int]) -> list[Trial]:
         """One trial a seed."""

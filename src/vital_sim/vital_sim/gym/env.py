@@ -8,6 +8,8 @@
 | terminated | success that has lasted `outcome.SUCCESS_HELD_S`, touch beyond the task's limit, or the object lost |
 | truncated | the task's episode length is over |
 
+What the image shows is said by ``wrist_view`` (`vital_core.task.Task`): the task's window of the lens, or all of it.
+
 info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
 info["outcome"] is one of `outcome.Outcome`. With ``locate`` the start region lies where the target was located from the
 scene camera; where that fails, or the start is out of reach, the episode is over as it begins, with outcome not_located
@@ -33,7 +35,7 @@ from vital_core.command_rules import Admitted, CommandRules, Refusal
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.pose import Pose
-from vital_core.task import load_task
+from vital_core.task import WINDOW, load_task
 from vital_sim.cameras.cameras import SceneCamera, WristCamera
 from vital_sim.gym.outcome import Judge, Outcome
 from vital_sim.gym.scene_look import Locator, SceneLook
@@ -77,9 +79,10 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         dense: bool = False,
         foreground: bool = False,
         locate: Locator | None = None,
+        wrist_view: str = WINDOW,
         render_mode: str | None = None,
     ) -> None:
-        self.task = load_task(task)
+        self.task = load_task(task).seen_through(wrist_view)
         self._rules = CommandRules(self.task)
         self.variants = variants_of(self.task.name, setting) if scene is None and config is None else ()
         self.variant = 0

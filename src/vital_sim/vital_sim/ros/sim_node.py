@@ -12,6 +12,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vital_core.arm.xarm7 import GRIPPER_CLOSED_RAD, GRIPPER_JOINT, JOINT_NAMES
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.task import WINDOW, WristView
 from vital_interfaces.srv import ResetScene, TakeBaseline
 from vital_ros.boundary import serve, subscribe
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
@@ -41,6 +42,7 @@ class SimParameters:
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of the first scene")] = 0
     background: Annotated[str, Meta(description="what lies on the table: green, plain, or clutter")] = "green"
     setting: Annotated[str, Meta(description="of the scenes: " + ", ".join(ALL_SETTINGS))] = "in_domain"
+    wrist_view: Annotated[WristView, Meta(description="what the wrist image shows")] = WINDOW
 
 
 class SimNode(Node):
@@ -51,7 +53,8 @@ class SimNode(Node):
         given = declare(self, SimParameters)
         self._halted = False
         publishers = SimPublishers(self)
-        self.session = SimSession(given.task, given.seed, given.background, publishers.sinks(), given.setting)
+        first = given.task, given.seed, given.background
+        self.session = SimSession(*first, publishers.sinks(), given.setting, given.wrist_view)
         publishers.session = self.session
         self._listen(ARM_TOPIC, JOINT_NAMES, self.session.follow)
         self._listen("/xarm_gripper_traj_controller/joint_trajectory", (GRIPPER_JOINT,), self._on_gripper)

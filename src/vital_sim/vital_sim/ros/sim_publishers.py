@@ -65,6 +65,7 @@ class SimPublishers:
         self._colour = sensor(Image, "/camera/camera/color/image_raw", IMAGES)
         self._colour_info = sensor(CameraInfo, "/camera/camera/color/camera_info")
         self._depth = sensor(Image, "/camera/camera/aligned_depth_to_color/image_raw", IMAGES)
+        self._show = sensor(Image, "/sim/show/image_raw")
         self._truth = node.create_publisher(SimTruth, "/sim/truth", 1)
         self._static = node.create_publisher(TFMessage, "/tf_static", LATCHED)
         self._frames_sent = False
@@ -80,12 +81,14 @@ class SimPublishers:
             tactile=self._send_tactile,
             wrist=self._send_wrist,
             scene=self._send_scene,
+            show=self._send_show,
             truth=lambda truth, seed, episode: self._truth.publish(
                 to.truth_message(truth, self.session.task, seed, episode, self._now())
             ),
             wants_wrist=lambda: self._wrist.get_subscription_count() > 0,
             wants_foreground=lambda: self._foreground.get_subscription_count() > 0,
             wants_scene=lambda: self._colour.get_subscription_count() + self._depth.get_subscription_count() > 0,
+            wants_show=lambda: self._show.get_subscription_count() > 0,
             stamp=self._now,
         )
 
@@ -124,6 +127,9 @@ class SimPublishers:
         self._wrist.publish(image_message.to_message(image, "rgb8", header))
         size_px = (image.shape[1], image.shape[0])
         self._wrist_info.publish(camera_info_message(camera.camera_matrix, size_px, "equidistant", header))
+
+    def _send_show(self, image, stamp) -> None:
+        self._show.publish(image_message.to_message(image, "rgb8", Header(frame_id=BASE_FRAME, stamp=stamp)))
 
     def _send_scene(self, images, stamp) -> None:
         camera = self.session.scene_camera

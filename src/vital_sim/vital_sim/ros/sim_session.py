@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from vital_core.clock import steady_s
 from vital_core.errors import VitalError
-from vital_core.task import load_task
+from vital_core.task import WINDOW, WristView, load_task
 from vital_sim.cameras.camera_worker import CameraWorker
 from vital_sim.cameras.cameras import LabelledWristCamera, SceneCamera, WristCamera
+from vital_sim.cameras.show_camera import ShowCamera
 from vital_sim.ros.joint_trajectory import Points, TrajectoryExecution
 from vital_sim.ros.sim_sinks import Sinks
 from vital_sim.scenery.look import SceneConfig
@@ -30,15 +31,29 @@ TICK_S = 0.01
 MOST_BEHIND_S = 0.1
 REST_RAD_S = 0.02  # a joint slower than this stands
 REST_FOR_S = 0.1
+# Pictures for people: 80 ms of a busy core each, most of it for the meshes; smooth edges would double that.
+SHOW_PASSES, SHOW_SHADOW_PX, SHOW_EDGE_SAMPLES = 1, 1024, 0
 CLOSE_S = 0.5  # for a thread to end; a camera that is being set up is not waited for longer
 
 
 class SimSession:
     """One world and its thread."""
 
-    def __init__(self, task: str, seed: int, background: str, sinks: Sinks, setting: str = "in_domain") -> None:
-        """setting: of `vital_sim.world.variation`, whose variants the seeds take in turn."""
+    def __init__(
+        self,
+        task: str,
+        seed: int,
+        background: str,
+        sinks: Sinks,
+        setting: str = "in_domain",
+        wrist_view: WristView = WINDOW,
+    ) -> None:
+        """setting: of `vital_sim.world.variation`, whose variants the seeds take in turn.
+
+        wrist_view: what the wrist images show (`vital_core.task.Task`), whichever task is laid.
+        """
         load_task(task)
+        self._wrist_view = wrist_view
         variants_of(task, setting)
         self._setting = setting
         self._scene = SceneConfig(background=background)
@@ -59,6 +74,8 @@ class SimSession:
         self._moved_s = -np.inf
         self._wrist = CameraWorker(self._make_wrist_camera, sinks.wrist)
         self._scene_view = CameraWorker(SceneCamera, sinks.scene)
+        self._show = CameraWorker(self._make_show_camera, sinks.show)
+        self._shown: mujoco.MjModel | None = None
         self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
         self._thread.start()
 
@@ -77,7 +94,12 @@ class SimSession:
     @property
     def frames_sent(self) -> dict[str, int]:
         """How many messages of each sensor have gone out."""
-        return {**self._sent, "wrist": self._wrist.delivered, "scene": self._scene_view.delivered}
+        return {
+            **self._sent,
+            "wrist": self._wrist.delivered,
+            "scene": self._scene_view.delivered,
+            "show": self._show.delivered,
+        }
 
     def request(self, work: Callable[[], Any]) -> Future:
         """Have ``work`` done in the simulation's thread, between two ticks."""
@@ -122,6 +144,7 @@ class SimSession:
         self._thread.join(CLOSE_S)
         self._wrist.close()
         self._scene_view.close()
+        self._show.close()
 
     def _run(self) -> None:
         try:
@@ -132,13 +155,16 @@ class SimSession:
             self.failure = error
 
     def _build(self, task: str) -> None:
-        self.world = World(load_task(task), scene=self._scene)
+        self.world = World(load_task(task).seen_through(self._wrist_view), scene=self._scene)
         self._wrist.build(self.world.model)
         self._scene_view.build(self.world.model)
         self.task = task
 
     def _make_wrist_camera(self, model: mujoco.MjModel) -> LabelledWristCamera:
         return LabelledWristCamera(model, self.world.task, self._sinks.wants_foreground)
+
+    def _make_show_camera(self, _: mujoco.MjModel) -> ShowCamera:
+        return ShowCamera(self.world, passes=SHOW_PASSES, shadow_px=SHOW_SHADOW_PX, edge_samples=SHOW_EDGE_SAMPLES)
 
     def _lay_scene(self, task: str, seed: int) -> int:
         if task != self.task:
@@ -147,6 +173,7 @@ class SimSession:
         # The cameras first: none of them renders while the model's looks are changed.
         self._wrist.reset(seed)
         self._scene_view.reset(seed)
+        self._show.reset(seed)
         self._stage(seed)
         self.world.reset(seed)
         self._execution = TrajectoryExecution(self.world.commanded_joints)
@@ -233,7 +260,20 @@ class SimSession:
         elif name == "scene":
             self._offer(self._scene_view, sinks.wants_scene())
             return
+        elif name == "show":
+            self._offer_show(sinks.wants_show())
+            return
         self._sent[name] = self._sent.get(name, 0) + 1
+
+    def _offer_show(self, wanted: bool) -> None:
+        """Of the pictures for people none is missed: their camera is made when the first one is wanted."""
+        if self._show.failure is not None:
+            raise self._show.failure
+        if wanted and self._shown is not self.world.model:
+            self._shown = self.world.model
+            self._show.begin(self._shown)
+        elif wanted:
+            self._show.offer(self.world.data, self._sinks.stamp())
 
     def _offer(self, camera: CameraWorker, wanted: bool) -> None:
         if camera.failure is not None:

@@ -21,6 +21,8 @@ class Sinks:
     """The image and, while it is wanted, its foreground; with a stamp, in the camera's own thread."""
     scene: Callable[[tuple[NDArray, NDArray], Any], None]
     """Colour and depth; with a stamp, in the camera's own thread."""
+    show: Callable[[NDArray, Any], None]
+    """A picture for people; with a stamp, in the camera's own thread."""
     truth: Callable[[Truth, int, int], None]
     """With seed and episode."""
     reference: Callable[[NDArray, NDArray], None]
@@ -33,6 +35,8 @@ class Sinks:
     """Whether somebody looks."""
     wants_scene: Callable[[], bool]
     """Whether somebody looks."""
+    wants_show: Callable[[], bool]
+    """Whether somebody looks."""
     stamp: Callable[[], Any]
     """The moment that an image shows."""
     periods_s: dict[str, float] = field(
@@ -42,6 +46,7 @@ class Sinks:
             "tactile": 0.01,
             "wrist": 1 / 30,
             "scene": 0.2,
+            "show": 0.2,
             "truth": 0.02,
         }
     )

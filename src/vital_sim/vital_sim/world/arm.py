@@ -1,5 +1,7 @@
 """How the arm follows its commands: delay, lag, speed limit, and an encoder that is off by a little."""
 
+import functools
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -33,6 +35,14 @@ class ArmConfig:
         return 2.0 * self.damping_ratio * np.sqrt(np.multiply(self.stiffness_nm, self.armature_kgm2))
 
 
+@functools.lru_cache
+def _lag_over(dt_s: float, bandwidth_rad_s: float) -> tuple[float, float, float, float]:
+    """What ``dt_s`` makes of a joint's error (reference - target) and speed: the exact step of the critically damped
+    oscillator e'' + 2 w e' + w^2 e = 0, as the rows of a matrix."""
+    w, decay = bandwidth_rad_s, math.exp(-bandwidth_rad_s * dt_s)
+    return decay * (1.0 + w * dt_s), decay * dt_s, -decay * w * w * dt_s, decay * (1.0 - w * dt_s)
+
+
 class TrackingFilter:
     """From joint commands, at any rate, to the reference of the stiff joint servos."""
 
@@ -40,8 +50,9 @@ class TrackingFilter:
         self._config = config
         self.commanded = np.zeros(7)
         self.reference = np.zeros(7)
-        self._speed = np.zeros(7)
+        self._speed = [0.0] * 7
         self._delayed = np.zeros(7)
+        self._moved = np.zeros(7)
         self._queue: deque[tuple[float, Joints]] = deque()
         self._now_s = 0.0
 
@@ -49,7 +60,7 @@ class TrackingFilter:
         """Stand still at ``joints_rad``."""
         q = np.array(joints_rad, dtype=float)
         self.commanded, self.reference, self._delayed = q.copy(), q.copy(), q.copy()
-        self._speed = np.zeros(7)
+        self._speed = [0.0] * 7
         self._queue.clear()
         self._now_s = 0.0
 
@@ -66,17 +77,17 @@ class TrackingFilter:
         self._now_s += dt_s
         while self._queue and self._queue[0][0] <= self._now_s + 1e-9:
             self._delayed = self._queue.popleft()[1]
-        # Exact step of the critically damped oscillator e'' + 2 w e' + w^2 e = 0, e = reference - target.
-        w = self._config.bandwidth_rad_s
-        error = self.reference - self._delayed
-        slope = self._speed + w * error
-        decay = np.exp(-w * dt_s)
-        speed = (self._speed - w * slope * dt_s) * decay
-        self._speed = np.clip(speed, -MAX_JOINT_SPEED_RAD_S, MAX_JOINT_SPEED_RAD_S)
-        limited = np.abs(speed) > MAX_JOINT_SPEED_RAD_S
-        smooth = self._delayed + (error + slope * dt_s) * decay
-        # Between two moments within the limit the oscillator may be a little beyond it.
+        kept, gained, pulled, slowed = _lag_over(dt_s, self._config.bandwidth_rad_s)
         farthest = MAX_JOINT_SPEED_RAD_S * dt_s
-        near = np.clip(smooth, self.reference - farthest, self.reference + farthest)
-        self.reference = np.where(limited, self.reference + self._speed * dt_s, near)
+        # Seven numbers at a time: plain Python is twice as fast as arrays.
+        for joint, (reference, target) in enumerate(zip(self.reference.tolist(), self._delayed.tolist(), strict=True)):
+            error, speed = reference - target, self._speed[joint]
+            self._speed[joint] = pulled * error + slowed * speed
+            moved = kept * error + gained * speed - error
+            if abs(self._speed[joint]) > MAX_JOINT_SPEED_RAD_S:
+                self._speed[joint] = math.copysign(MAX_JOINT_SPEED_RAD_S, self._speed[joint])
+                moved = self._speed[joint] * dt_s
+            # Between two moments within the limit the oscillator may be a little beyond it.
+            self._moved[joint] = min(max(moved, -farthest), farthest)
+        self.reference = self.reference + self._moved
         return self.reference

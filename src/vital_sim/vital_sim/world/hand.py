@@ -153,8 +153,11 @@ class HeldGrasp:
     """An object between closed fingers on six springs; beyond the grip's friction it slides."""
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, held: HeldObject, contact: ContactConfig) -> None:
-        self._model, self._data, self._held = model, data, held
-        self._qpos = np.array([model.joint(name).qposadr[0] for name in GRASP_JOINTS])
+        self._held = held
+        first = model.joint(GRASP_JOINTS[0]).qposadr[0]
+        grasp = slice(first, first + len(GRASP_JOINTS))
+        # Views of where the springs are and where they rest.
+        self._at, self._rest = data.qpos[grasp], model.qpos_spring[grasp]
         self._stiffness = np.array(contact.grasp_stiffness)
         self._slip = np.array(contact.grasp_limit) / self._stiffness
         self._offset = np.zeros(6)
@@ -163,13 +166,12 @@ class HeldGrasp:
     def reset(self) -> None:
         """The object relaxed where it was placed."""
         self.closed = 1.0
-        self._data.qpos[self._qpos] = self._model.qpos_spring[self._qpos]
+        self._at[:] = self._rest
 
     def place(self, offset: ArrayLike) -> None:
         """See `Grasp`."""
         self._offset = np.array(offset, dtype=float)
-        self._model.qpos_spring[self._qpos] = offset
-        self._data.qpos[self._qpos] = offset
+        self._rest[:] = self._at[:] = self._offset
 
     def command(self, closed: float) -> None:
         """The fingers stay where they are; to open them is to lose the object."""
@@ -177,14 +179,14 @@ class HeldGrasp:
 
     def step(self, seconds: float) -> None:
         """Beyond the grip's friction the object slides: its rest pose follows."""
-        excess = self.displacement()
-        excess -= np.clip(excess, -self._slip, self._slip)
-        if excess.any():
-            self._model.qpos_spring[self._qpos] += excess
+        moved = self.displacement()
+        excess = moved - np.minimum(np.maximum(moved, -self._slip), self._slip)
+        if np.count_nonzero(excess):
+            self._rest += excess
 
     def displacement(self) -> Vector6:
         """See `Grasp`."""
-        return self._data.qpos[self._qpos] - self._model.qpos_spring[self._qpos]
+        return self._at - self._rest
 
     def load(self) -> Vector6:
         """See `Grasp`."""
@@ -192,7 +194,7 @@ class HeldGrasp:
 
     def t_tcp_tip_at_rest(self) -> Pose:
         """See `Grasp`."""
-        offset = self._model.qpos_spring[self._qpos]
+        offset = self._rest
         tip = np.eye(4)
         # The grasp's hinges turn about x, then y, then z, each carried along by the one before.
         tip[:3, :3] = Rotation.from_euler("XYZ", offset[3:]).as_matrix()
@@ -202,7 +204,7 @@ class HeldGrasp:
     @property
     def dropped(self) -> bool:
         """See `Grasp`."""
-        slid_m = float(np.linalg.norm((self._model.qpos_spring[self._qpos] - self._offset)[:3]))
+        slid_m = float(np.linalg.norm((self._rest - self._offset)[:3]))
         return slid_m > LOST_M or self.closed < OPEN
 
 

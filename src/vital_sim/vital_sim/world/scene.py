@@ -131,11 +131,11 @@ def randomise(
     if scene.background == "generated":
         generated_look.light(model, rng)
         generated_look.lay_surface(model, surfaces.COUNT, rng)
-        _repaint_target(model, held_object, drawn_colours(held_object, rng))
+        repaint(model, held_object, drawn_colours(held_object, rng))
     else:
         _vary_lights(model, scene, rng)
         _lay_sheet(model, scene, rng)
-        _repaint_target(model, held_object, nominal_colours(held_object))
+        repaint(model, held_object, nominal_colours(held_object))
     mujoco.mj_kinematics(model, data)
     target = data.body("target").xpos[:2].copy()
     taken = [target]
@@ -174,11 +174,11 @@ def _lay_sheet(model: mujoco.MjModel, scene: SceneConfig, rng: np.random.Generat
         model.geom_rgba[sheet] = [0.5, 0.5, 0.5, 1.0]
 
 
-def _repaint_target(model: mujoco.MjModel, held_object: str, colours: TargetColours) -> None:
-    """What the task is about, not the scene's extra target."""
-    body = model.body("target")
+def repaint(model: mujoco.MjModel, held_object: str, colours: TargetColours, body_name: str = "target") -> None:
+    """A target in other colours: what the task is about, or one that is only seen, by its body's name."""
+    body = model.body(body_name)
     for geom in range(body.geomadr[0], body.geomadr[0] + body.geomnum[0]):
-        part = model.geom(geom).name.removeprefix("target_")
+        part = model.geom(geom).name.removeprefix(f"{body_name}_")
         if part == "block" or part.startswith(("wall", "rim", "chamfer", "floor")):
             colour = colours.face if part == "block" else tuple(_colour_of(part, held_object, colours)[:3])
         elif part.startswith("skirt"):

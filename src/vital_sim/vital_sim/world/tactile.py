@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core import pose as pose_of
 from vital_core.observation import MAGNETOMETERS, TACTILE_VALUES
 
 # Centre, left, right, up, down in the TCP frame (m): the pad lies in the x-z plane, "down" is towards the tip.
@@ -80,10 +81,10 @@ class TactilePad:
 
     def field_ut(self, displacement: NDArray[np.float64]) -> NDArray[np.float64]:
         """(5, 3) noise-free field change for a displacement (6,) of the object: m, then rotation in rad."""
-        local = displacement[:3] + np.cross(displacement[3:], POSITIONS_M)  # (5, 3)
+        local = displacement[:3] + pose_of.cross(displacement[3:], POSITIONS_M)  # (5, 3)
         linear = self._config.sensitivity_ut_per_m * np.einsum("mij,mj->mi", self._mixing, local)
         loss = 1.0 + self._config.bend * 1e3 * np.linalg.norm(local, axis=1, keepdims=True)
-        turned = np.cross(displacement[3:], self._rest)
+        turned = pose_of.cross(displacement[3:], self._rest)
         return self._gain * (linear / loss + turned)
 
     def read_ut(self, displacement: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -19,6 +19,8 @@ LOOK_SETTINGS = ("looks", "looks_both")
 TILTS_DEG = {"tilt_10": 10.0, "tilt_20": 20.0, "tilt_30": 30.0}
 DEPLOYMENT = "deployment"
 ALL_SETTINGS = (*SETTINGS, *LOOK_SETTINGS, *TILTS_DEG, DEPLOYMENT)
+# Where a policy meets a target that lies otherwise than in demonstrations: it is located first, as on a robot.
+LOCATED = ("spatial", "both", *TILTS_DEG, DEPLOYMENT)
 # Positions (x, y, m) and yaw (degrees) of the target that no demonstration has seen.
 PLACES = ((0.52, 0.11, 30.0), (0.40, -0.13, -25.0), (0.53, -0.09, 15.0))
 # Those of whole deployments, among things (paper, table 5): seed s stands at place s modulo 5.
@@ -111,6 +113,22 @@ def variants_of(task: str, setting: str) -> tuple[Variant, ...]:
         )
         for i in range(len(PLACES))
     )
+
+
+def variant_name(setting: str, variant: int) -> str:
+    """What is told of a variant: its place (from 1), its look (the seed it is drawn from), `home` where it has neither.
+
+    Raises IndexError for a variant that the setting has not.
+    """
+    places = {"spatial": PLACES, "both": PLACES, "looks_both": PLACES * (len(LOOKS) // len(PLACES))}
+    looks = {"scene": LOOK_SEEDS, "both": LOOK_SEEDS, **dict.fromkeys(LOOK_SETTINGS, LOOKS)}
+    places[DEPLOYMENT] = DEPLOYMENT_PLACES
+    told = []
+    if setting in places:
+        told.append(f"place {places[setting].index(places[setting][variant]) + 1}")
+    if setting in looks:
+        told.append(f"look {looks[setting][variant]}")
+    return ", ".join(told) or "home"
 
 
 def generated_scene(look: int) -> SceneConfig:

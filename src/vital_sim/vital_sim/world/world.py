@@ -103,6 +103,10 @@ class World:
             else HeldGrasp(model, self.data, self.fixture, self.config.contact)
         )
 
+    def assembled(self) -> mujoco.MjSpec:
+        """The world's parts anew, as they are before a model is made of them."""
+        return assemble(self.task, self.fixture, self.config, self.scene)
+
     def stage(self, scene: SceneConfig, variation: Variation) -> None:
         """Another look and other places, from the next reset on. The model's own parts stay."""
         self.scene, self.variation = replace(scene, extra_target=self.scene.extra_target), variation
