@@ -59,7 +59,7 @@ class Rig(Node):
         self.env, self.over, self.commands = Slide(), False, 0
         self.stale, self._stepped_ns = False, 0
         self.seen, self.info = self.env.reset(seed=0)
-        self.joints = HOME.copy()
+        self.joints, self.joints_said = HOME.copy(), True
         self.replay: ReplayState | None = None
         self.learner: LearnerState | None = None
         self.weights: list[ResidualWeights] = []
@@ -131,7 +131,7 @@ class Rig(Node):
             (self._foreground, shown),
             (self._image, image),
             (self._tactile, tactile),
-            (self._joints, joints),
+            *[(self._joints, joints)] * self.joints_said,
         )
         for publisher, message in messages:
             message.header.stamp = stamp

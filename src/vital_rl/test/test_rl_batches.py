@@ -183,6 +183,26 @@ def test_noise_goes_from_its_first_to_its_last_value_and_stays(first, last, step
     assert noise(steps // 2) == pytest.approx(first + steps // 2 / steps * (last - first))
 
 
+@given(st.floats(0.01, 1.0), st.integers(1, 10_000), st.integers(-5, 20_000))
+def test_reach_grows_to_the_whole_scale_and_stays(first, steps, step):
+    reach = Exploration(first_reach=first, reach_steps=steps).reach
+    assert first - 1e-9 <= reach(step) <= 1.0 + 1e-9 and reach(step) <= reach(step + 1) + 1e-9
+    assert reach(0) == reach(-1) == first and reach(steps) == reach(steps + 7) == pytest.approx(1.0)
+    assert Exploration().reach(0) == 1.0, "unless it is asked for nothing is held back"
+
+
+def test_targets_and_actor_are_of_what_may_be_reached():
+    learner, batch = Learner(dataclasses.replace(SMALL, actor_l2=0.0)), a_batch(4)
+    torch.nn.init.normal_(learner.actor.out.weight)
+    with torch.no_grad():
+        action = 0.25 * learner.actor(batch.next_z, batch.next_base)
+        expected = batch.reward + batch.discount * learner.target(batch.next_z, batch.next_base, action).amin(0)
+    torch.testing.assert_close(learner._target_values(batch, 0.0, torch.Generator(), 0.25), expected)
+    with torch.no_grad():
+        values = learner.critics(batch.z, batch.base, 0.25 * learner.actor(batch.z, batch.base)).amin(0).mean()
+    assert learner._improve_actor(batch, 0.25) == pytest.approx(-values.item(), abs=1e-5)
+
+
 def test_episodes_explore_differently_and_the_same_when_they_come_again():
     seeds = [
         Exploration(seed=run).generator(episode).initial_seed()

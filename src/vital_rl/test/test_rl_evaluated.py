@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
-from vital_policy.checkpoint import load_checkpoint
+from vital_policy.checkpoint import load_checkpoint, save_checkpoint
 from vital_policy.inference import LocalPolicy
+from vital_policy.shipped import checkpoint_folder
 from vital_rl.acting import evaluated
 from vital_rl.residual.networks import ActorConfig, ResidualActor
 from vital_rl.residual.residual import Residual, ResidualSettings, save_residual
@@ -85,7 +87,7 @@ def test_a_blind_base_answers_as_if_nothing_touched_and_a_seeing_one_does_not(ch
     answers = {}
     for blind in (True, False):
         path = residual_of(checkpoint_path, tmp_path, ResidualSettings(touch=False, base_touch=not blind))
-        policy = evaluated.load(checkpoint_path, "usb_insertion", residual=str(path))
+        policy = evaluated.load(checkpoint_path, "usb_insertion", residual=str(path), runtime="torch")
         torch.manual_seed(0)
         torch.nn.init.normal_(policy._policy.checkpoint.policy.head[-2].weight)
         for felt in (touch, np.zeros_like(touch)):
@@ -103,3 +105,31 @@ def test_a_blind_base_answers_as_if_nothing_touched_and_a_seeing_one_does_not(ch
 def test_a_blind_base_under_a_feeling_residual_is_refused():
     with pytest.raises(ValueError, match="base_touch is False with touch True"):
         ResidualSettings(base_touch=False)
+
+
+def test_a_policy_is_measured_in_the_view_that_it_knows_and_refused_in_another(checkpoint_path: Path, tmp_path: Path):
+    path = tmp_path / "fisheye.safetensors"
+    save_checkpoint(path, dataclasses.replace(load_checkpoint(checkpoint_path), wrist_view="fisheye"))
+    assert evaluated.load(path, "usb_insertion", wrist_view="fisheye").describe()["wrist_view"] == "fisheye"
+    for file, view in ((path, {}), (checkpoint_path, {"wrist_view": "fisheye"})):
+        with pytest.raises(VitalError, match="wrist_view is") as refused:
+            evaluated.load(file, "usb_insertion", **view)
+        assert refused.value.code is ErrorCode.BAD_CHECKPOINT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["usb_insertion", "plug_in_socket"])
+def test_a_shipped_policy_with_its_residual_acts_alike_in_either_runtime(task: str):
+    folder, rng = checkpoint_folder(), np.random.default_rng(5)
+    residual = str(folder / f"{task}_residual.safetensors")
+    fast, plain = (
+        evaluated.load(folder / f"{task}.safetensors", task, residual=residual, runtime=runtime)
+        for runtime in ("onnxruntime", "torch")
+    )
+    assert (fast.describe()["runtime"], plain.describe()["runtime"]) == ("onnxruntime", "torch")
+    memories = fast.begin(), plain.begin()
+    for _ in range(5):
+        image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+        seen = Observation(image, rng.normal(0, 200, 15).astype(np.float32))
+        (one,), (other,) = (p.act([seen], [m]) for p, m in zip((fast, plain), memories, strict=True))
+        np.testing.assert_allclose(one.to_array(), other.to_array(), rtol=0, atol=1e-5)  # m, rad

@@ -13,9 +13,10 @@ from slide import small_config, still
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import weight_file
 from vital_core.files.schema import Source
-from vital_rl.learner.learning import STATE, STATES_KEPT, ResidualLearner, configure
+from vital_rl.learner.learning import STATE, STATES_KEPT, STRETCH, ResidualLearner, configure
 from vital_rl.learner.state_file import FORMAT, Counts, read_state, write_state
 from vital_rl.residual.networks import ActorConfig
+from vital_rl.residual.residual import load_residual
 
 SOURCE = Source("test", ErrorCode.INTERNAL, "")
 COUNT = st.integers(0, 2**53)
@@ -133,12 +134,48 @@ def test_the_last_states_are_kept_and_the_newest_is_gone_on_from(tmp_path, check
     assert again.resume(unread) and again.updates == 300
 
 
+def labelled(learner: ResidualLearner, *outcomes: bool) -> None:
+    """As if so many episodes had been taken."""
+    learner.taken, learner.successes = list(range(len(outcomes))), list(outcomes)
+
+
+def test_what_was_best_is_kept_beside_what_came_last(tmp_path, checkpoint, caplog, monkeypatch):
+    monkeypatch.setattr(ResidualLearner, "_remember", lambda *_: None)
+    learner = ResidualLearner(small_config(), checkpoint, tmp_path)
+    labelled(learner, *[True] * (STRETCH - 1))
+    learner.save({})
+    assert not learner.best_path.exists(), "of fewer episodes than a stretch"
+    torch.nn.init.constant_(learner.networks.average.out.bias, 0.25)
+    labelled(learner, *[True] * 40, *[False] * 10)
+    learner.save({})
+    torch.nn.init.constant_(learner.networks.average.out.bias, 0.5)
+    labelled(learner, *[True] * 40, *[False] * 15)
+    learner.save({})
+    best, last = (load_residual(path, checkpoint) for path in (learner.best_path, learner.result_path))
+    assert best.about["success_50"] == 0.8 and "success_50" not in last.about
+    assert [found.actor.out.bias[0].item() for found in (best, last)] == [0.25, 0.5]
+
+    again = ResidualLearner(small_config(), checkpoint, tmp_path)
+    assert again.resume(lambda _: (None, [])) and again.best_share == 0.8
+    learner.best_path.write_bytes(b"torn")
+    assert again.resume(lambda _: (None, [])) and again.best_share == 0.0 and "written anew" in caplog.text
+
+
+def test_where_nothing_ever_succeeded_nothing_is_best(tmp_path, checkpoint):
+    learner = ResidualLearner(small_config(), checkpoint, tmp_path)
+    labelled(learner, *[False] * STRETCH)
+    learner.save({})
+    assert not learner.best_path.exists()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"updates_per_step": -1}, "updates_per_step is -1"),
         ({"background_share": 1.5}, "background_share is 1.5, expected 0 to 1"),
         ({"variants": 0}, "needs at least 1 of each"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"actor_l2": -1.0}, "actor_l2 -1.0"),
     ],
 )
 def test_a_run_that_cannot_be_is_a_bad_parameter(change, said):

@@ -169,7 +169,9 @@ def test_a_stopped_learning_goes_on_where_it_was_and_takes_nothing_twice(tmp_pat
     second.thread.start()
     second.wait(lambda: second.published[-1:] == [6 * UPDATES_PER_STEP])
     assert second.published[0] == 3 * UPDATES_PER_STEP and second.learner.taken == [1, 0]
-    assert second.said == [f"going on after 1 episodes, {3 * UPDATES_PER_STEP} updates"]
+    sustained, going_on = second.said
+    assert "updates/s on 1 thread(s), 12 are asked for (2 a step at 6 Hz)" in sustained
+    assert going_on == f"going on after 1 episodes, {3 * UPDATES_PER_STEP} updates"
 
 
 def test_a_state_whose_episodes_the_replay_has_not_is_refused_with_what_to_do(tmp_path, learning):

@@ -74,6 +74,16 @@ def drawn_residual(checkpoint):
     return residual
 
 
+def start_acting(nodes, folder, base, checkpoint, robot):
+    """Replay and policy, with an untrained residual, before an episode of the slide."""
+    start_replay(nodes, folder)
+    start_policy(nodes, base)
+    robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
+    wait_until(lambda: robot.replay, "the replay")
+    robot.wait_for_policy()
+    robot.place(1)
+
+
 def some_step(value=0):
     numbers = [np.full(n, 0.001 * value, np.float32) for n in (15, 7, 7, 7)]
     return ReplayStep(np.full((128, 128, 3), value % 256, np.uint8), *numbers)
@@ -121,12 +131,7 @@ def test_the_graph_and_the_script_store_the_same_episode(tmp_path, base, checkpo
 
 
 def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, base, checkpoint, robot, nodes):
-    start_replay(nodes, tmp_path)
-    start_policy(nodes, base)
-    robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
-    wait_until(lambda: robot.replay, "the replay")
-    robot.wait_for_policy()
-    robot.place(1)
+    start_acting(nodes, tmp_path, base, checkpoint, robot)
     x, y, z = forward(HOME)[:3, 3].tolist()
     handle = robot.goal(seed=1, finish=[Point(x=x, y=y, z=z)])
     wait_until(lambda: robot.commands >= 2, "the policy's commands")
@@ -154,15 +159,25 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     assert rows[0].distance_m == pytest.approx(0.0, abs=1e-6) and rows[-1].distance_m == pytest.approx(away, abs=1e-6)
 
 
+def test_learning_begins_once_it_is_known_where_the_arm_is(tmp_path, base, checkpoint, robot, nodes):
+    start_acting(nodes, tmp_path, base, checkpoint, robot)
+    robot.joints_said = False
+    x, y, z = forward(HOME)[:3, 3].tolist()
+    handle = robot.goal(seed=1, finish=[Point(x=x, y=y, z=z)])
+    stays(lambda: robot.commands == 0, 0.7)
+    robot.joints_said = True
+    wait_until(lambda: robot.commands >= 2, "the policy's commands")
+    handle.cancel_goal_async()
+    episode = robot.result(handle).replay_episode
+    robot.ask("label", episode=episode, succeeded=True, source="test")
+    _, rows = episode_message.from_message(robot.ask("read", cursor=0).found[0])
+    assert rows[0].distance_m == pytest.approx(0.0, abs=1e-6)
+
+
 def test_a_killed_policy_leaves_an_interrupted_episode_that_nobody_learns_from(
     tmp_path, base, checkpoint, robot, nodes
 ):
-    start_replay(nodes, tmp_path)
-    start_policy(nodes, base)
-    robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
-    wait_until(lambda: robot.replay, "the replay")
-    robot.wait_for_policy()
-    robot.place(1)
+    start_acting(nodes, tmp_path, base, checkpoint, robot)
     robot.goal(seed=1)
     wait_until(lambda: robot.commands >= 5, "the policy's commands")
     nodes.kill(POLICY)
@@ -174,12 +189,7 @@ def test_a_killed_policy_leaves_an_interrupted_episode_that_nobody_learns_from(
 
 
 def test_a_replay_that_dies_ends_the_episode_and_keeps_what_it_acknowledged(tmp_path, base, checkpoint, robot, nodes):
-    start_replay(nodes, tmp_path)
-    start_policy(nodes, base)
-    robot.send_weights(message_of(ResidualLearner(small_config(), checkpoint).residual()))
-    wait_until(lambda: robot.replay, "the replay")
-    robot.wait_for_policy()
-    robot.place(1)
+    start_acting(nodes, tmp_path, base, checkpoint, robot)
     handle = robot.goal(seed=1)
     wait_until(lambda: robot.commands >= 5, "the policy's commands")
     nodes.kill(REPLAY)

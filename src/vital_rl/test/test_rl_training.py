@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, save
-from slide import Slide, small_config, still
+from slide import WIDTH, Slide, small_config, still
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import weight_file
@@ -67,6 +67,30 @@ def test_a_standing_base_policy_learns_to_reach_what_it_can_only_feel(tmp_path, 
     assert actions[0] > 0.004 and actions[1] < -0.004
 
 
+@pytest.mark.parametrize("succeeded", [True, False])
+@pytest.mark.parametrize("failures_end", [True, False])
+def test_beyond_a_failure_by_time_out_nothing_is_hoped_for_where_that_is_asked(
+    tmp_path, checkpoint, failures_end, succeeded
+):
+    training = training_in(tmp_path, checkpoint, small_config(0, failures_end=failures_end))
+    store, learner = training._store, training.learner
+    number = store.open_episode({"seed": 1})
+    seen, zero = some_observation(), np.zeros(7, np.float32)
+    for _ in range(6):
+        store.append(number, ReplayStep(seen.image, seen.tactile_ut, zero, zero, zero))
+    store.close_episode(number, "time_out", terminated=False)
+    store.label(number, succeeded, "test")
+    learner.take(*training._read(number))
+    drawn = learner.memory.draw(200, torch.Generator().manual_seed(0))
+    assert bool((drawn.discount == 0.0).any()) == (failures_end and not succeeded)
+
+
+def test_runs_from_before_there_was_a_choice_of_how_failures_end_go_on(checkpoint):
+    before = ResidualLearner(small_config(), checkpoint)._identity()["config"]
+    assert "failures_end" not in before
+    assert ResidualLearner(small_config(failures_end=True), checkpoint)._identity()["config"] != before
+
+
 class Walled(Slide):
     """A slide whose box lets an action go 4 mm."""
 
@@ -102,6 +126,17 @@ def test_untrained_residual_leaves_the_base_policy_as_it_is(checkpoint):
         assert np.array_equal(
             alone.tick(some_observation(seed)).executed, with_it.tick(some_observation(seed)).executed
         )
+
+
+def test_a_young_residual_stays_within_its_reach_and_a_grown_one_is_its_actor(checkpoint):
+    learned = drawn(ResidualLearner(small_config(), checkpoint).residual())
+    z, base = torch.randn(50, 2 * WIDTH), torch.zeros(50, 7)
+    held = dataclasses.replace(learned, exploration=Exploration(first_reach=0.1, reach_steps=100))
+    young, grown = (dataclasses.replace(held, steps=steps).offset(z, base) for steps in (0, 100))
+    assert 0.09 < np.abs(young).max() <= 0.1 + 1e-6 and np.abs(grown).max() > 0.9
+    np.testing.assert_array_equal(grown, learned.offset(z, base))
+    came = from_bytes(to_bytes(dataclasses.replace(held, steps=50)), checkpoint)
+    assert came.exploration.reach(came.steps) == pytest.approx(0.55)
 
 
 def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint):

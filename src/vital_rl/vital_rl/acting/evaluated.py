@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from vital_core.observation import Action, Observation
-from vital_core.task import load_task
+from vital_core.task import WINDOW, load_task
 from vital_policy.ensemble import TemporalEnsemble
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import write_model_card
+from vital_policy.runtime.choice import AUTO
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.residual.residual import load_residual, residual_identity
 from vital_rl.residual.residual_card import write_residual_card
@@ -52,6 +53,8 @@ class EvaluatedLocalPolicy:
             "steps": checkpoint.provenance.steps,
             "demonstrations": checkpoint.provenance.demonstrations,
             "ensemble_decay": self._policy.base.ensemble_decay,
+            "runtime": self._policy.base.runtime,
+            "wrist_view": checkpoint.wrist_view,
         }
 
     @property
@@ -71,12 +74,20 @@ class EvaluatedLocalPolicy:
 
 
 def load(
-    path: Path, task: str, ensemble_decay: float | None = None, residual: str | None = None
+    path: Path,
+    task: str,
+    ensemble_decay: float | None = None,
+    residual: str | None = None,
+    runtime: str = AUTO,
+    wrist_view: str = WINDOW,
 ) -> EvaluatedLocalPolicy:
-    """Raises VitalError as `load_checkpoint` and `load_residual` do: for another task, rate, frame, network or no file
+    """Raises VitalError as `LocalPolicy.load` and `load_residual` do: for another task, rate, frame, network or no file
     at all."""
     rate_hz = load_task(task).control_rate_hz
-    policy = ResidualPolicy(LocalPolicy.load(path, task=task, rate_hz=rate_hz, ensemble_decay=ensemble_decay))
+    base = LocalPolicy.load(
+        path, task=task, rate_hz=rate_hz, runtime=runtime, wrist_view=wrist_view, ensemble_decay=ensemble_decay
+    )
+    policy = ResidualPolicy(base)
     if residual is None:
         return EvaluatedLocalPolicy(path, policy)
     policy.residual = load_residual(Path(residual), policy.checkpoint)

@@ -16,7 +16,6 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.owner import Owner
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import GateState
-from vital_policy.inference import LocalPolicy
 from vital_rl.acting import policy_messages
 from vital_rl.acting.episode import EpisodeEnd
 from vital_rl.acting.episode_services import EpisodeServices
@@ -24,12 +23,10 @@ from vital_rl.acting.policy_parameters import PolicyParameters
 from vital_rl.acting.policy_run import PolicyRun, RunCounts, RunParts
 from vital_rl.acting.policy_sensors import PolicySensors
 from vital_rl.acting.replay_client import ReplayClient
-from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import episode_length_s
 from vital_rl.acting.tick import PolicyTick
 from vital_rl.acting.tick_publisher import TickPublisher
 from vital_rl.acting.weights_inbox import WeightsInbox
-from vital_rl.residual.residual import load_residual
 from vital_ros.diagnostics import OK, WARN, Diagnostics, Health
 from vital_ros.expiry import check_in_time
 from vital_ros.gate_watch import GateWatch
@@ -52,9 +49,7 @@ class PolicyNode(Node):
         given = declare(self, PolicyParameters)
         self._task, self._give_up_after_s = given.load_task(), given.give_up_after_s
         path, residual = given.checkpoint_path, given.residual_path
-        self._policy = ResidualPolicy(LocalPolicy.load(path, task=self._task.name, rate_hz=self._task.control_rate_hz))
-        if residual is not None:
-            self._policy.residual = load_residual(residual, self._policy.checkpoint)
+        self._policy = given.load_policy()
         self._inbox = WeightsInbox(self, self._policy) if given.learn else None
         self._run: PolicyRun | None = None
         self._thread: threading.Thread | None = None
@@ -63,7 +58,8 @@ class PolicyNode(Node):
         self._action = LongAction(self, RunPolicy, "/vital/run_policy", self._begin, cancel=self._on_cancel)
         self._diagnostics = Diagnostics(self, self._health)
         beside = "" if residual is None else f" with {residual.name}"
-        self.get_logger().info(f"{self._task.name}: {path.name} {self._policy.checkpoint.sha256[:12]}{beside}, ready")
+        known_by, runtime = self._policy.checkpoint.sha256[:12], self._policy.base.runtime
+        self.get_logger().info(f"{self._task.name}: {path.name} {known_by}{beside} in {runtime}, ready")
 
     def _make_parts(self, given: PolicyParameters) -> RunParts:
         sensors, services = PolicySensors(self, learning=given.learn), EpisodeServices(self)
@@ -122,7 +118,7 @@ class PolicyNode(Node):
         self._action.finish(handle, GoalEnd.SUCCEEDED if end.completed else GoalEnd.ABORTED, result)
 
     def _health(self) -> Health:
-        run, counts = self._run, self._counts.to_dict()
+        run, counts = self._run, {"runtime": self._policy.base.runtime, **self._counts.to_dict()}
         if self._inbox is not None:
             counts |= {"weights_refused": self._inbox.refused, "weights_age_s": self._inbox.age_s}
             if self._inbox.problem:

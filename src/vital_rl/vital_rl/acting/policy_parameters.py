@@ -6,10 +6,14 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from vital_core.task import Task, load_task
+from vital_core.task import WINDOW, Task, WristView, load_task
+from vital_policy.inference import LocalPolicy
+from vital_policy.runtime.choice import AUTO, RUNTIMES
 from vital_policy.shipped import checkpoint_folder
+from vital_rl.acting.residual_policy import ResidualPolicy
+from vital_rl.residual.residual import load_residual
 
-AUTO, NONE = "auto", "none"
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,12 @@ class PolicyParameters:
     give_up_after_s: Annotated[
         float, Meta(ge=0.1, le=60.0, description="how long no observation may be fit to act on, s")
     ] = 1.0
+    runtime: Annotated[
+        str, Meta(description=f"what computes the network: {', '.join(RUNTIMES)} (the faster one that can be used)")
+    ] = AUTO
+    wrist_view: Annotated[WristView, Meta(description="what the wrist image shows; a policy of another is refused")] = (
+        WINDOW
+    )
     learn: Annotated[
         bool, Meta(description="be ready to learn: take a learner's weights, and append to the replay")
     ] = False
@@ -34,6 +44,19 @@ class PolicyParameters:
     def load_task(self) -> Task:
         """The task. Raises VitalError(UNKNOWN_TASK)."""
         return load_task(self.task)
+
+    def load_policy(self) -> ResidualPolicy:
+        """The base policy with its residual. Raises VitalError as `LocalPolicy.load` and `load_residual` do."""
+        rate_hz = self.load_task().control_rate_hz
+        base = LocalPolicy.load(
+            self.checkpoint_path,
+            task=self.task,
+            rate_hz=rate_hz,
+            wrist_view=self.wrist_view,
+            runtime=self.runtime,
+        )
+        path = self.residual_path
+        return ResidualPolicy(base, None if path is None else load_residual(path, base.checkpoint))
 
     @property
     def checkpoint_path(self) -> Path:

@@ -151,7 +151,7 @@ class PolicyRun:
 
     def _wait_for_readings(self) -> None:
         deadline_s = steady_s() + FIRST_READINGS_S
-        while not (self._parts.sensors.readings.wait(POLL_S) or self.episode.ended) and steady_s() < deadline_s:
+        while not (self._parts.sensors.wait(POLL_S) or self.episode.ended) and steady_s() < deadline_s:
             pass
 
     def _open_replay(self) -> LearningEpisode:

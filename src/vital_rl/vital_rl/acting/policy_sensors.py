@@ -1,5 +1,7 @@
 """The policy node's sensors: subscriptions that keep the newest reading of each, with its age."""
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
@@ -30,6 +32,7 @@ class PolicySensors:
         self.readings = Readings()
         self._joints: tuple[NDArray[np.float64], float] | None = None
         self._foregrounds: dict[int, NDArray[np.uint8]] = {}
+        self._learning, self._arm_heard = learning, threading.Event()
         if learning:
             subscribe(node, JointState, "/joint_states", self._on_joints, NEWEST, read=joint_positions)
             subscribe(node, Image, "/sim/wrist_foreground", self._on_foreground, NEWEST, read=stamped_foreground)
@@ -54,11 +57,17 @@ class PolicySensors:
 
     def _on_joints(self, positions: NDArray[np.float64]) -> None:
         self._joints = positions, steady_s()
+        self._arm_heard.set()
 
     def begin(self, baseline_id: int) -> None:
         """Forget what was seen; tactile readings count from this baseline on."""
         self._baseline_id = baseline_id
         self.readings.clear()
+        self._arm_heard.clear()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until image and touch, and for learning the joints, came since `begin`; False when one did not."""
+        return self.readings.wait(timeout_s) and (not self._learning or self._arm_heard.wait(timeout_s))
 
     def _age_s(self, stamp_ns: int) -> float:
         return (self._node.get_clock().now().nanoseconds - stamp_ns) * 1e-9

@@ -31,6 +31,10 @@ class LearnerParameters:
     ] = 0.75
     seed: Annotated[int, Meta(ge=0, le=2**53, description="of networks, minibatches and exploration")] = 0
     dense: Annotated[bool, Meta(description="reward the distance to where the TCP is to end, too")] = False
+    first_reach: Annotated[
+        float, Meta(ge=0.01, le=1.0, description="largest residual at the first step, in shares of its scale")
+    ] = 1.0
+    reach_steps: Annotated[int, Meta(ge=1, le=10**9, description="environment steps until it is the whole scale")] = 1
     threads: Annotated[
         int, Meta(ge=0, le=1024, description="of the updates; 0: a quarter of the cores, the rest is the robot's")
     ] = 0
@@ -60,6 +64,8 @@ class LearnerParameters:
             seed=self.seed,
             dense=self.dense,
             background_share=self.background_share,
+            first_reach=self.first_reach,
+            reach_steps=self.reach_steps,
         )
 
     @property

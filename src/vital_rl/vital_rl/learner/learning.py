@@ -24,6 +24,7 @@ from vital_policy.inference import LocalPolicy
 from vital_policy.precision import fastest_precision
 from vital_rl.learner.episode_log import EpisodeLine, EpisodeLog, none_for_nan
 from vital_rl.learner.state_file import Counts, StateHeader, read_state, write_state
+from vital_rl.learner.sustained import Sustained, measure
 from vital_rl.replay.replay_store import StoredEpisode
 from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, offsets_of, rewards
@@ -31,11 +32,12 @@ from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.features import FeatureCache
 from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, CriticConfig, Exploration, ResidualActor
 from vital_rl.residual.prior import add_demonstrations, demonstrated
-from vital_rl.residual.residual import Residual, ResidualSettings, save_residual, seen_by
+from vital_rl.residual.residual import Residual, ResidualSettings, load_residual, save_residual, seen_by
 
 log = logging.getLogger(__name__)
 STATES_KEPT = 2
 STATE = "state_*.safetensors"
+STRETCH = 50
 Read = Callable[[int], tuple[StoredEpisode, list[ReplayStep]]]
 Item = TypeVar("Item")
 
@@ -48,6 +50,8 @@ class LearningConfig:
     """Of critics and actor for each step in the environment (UTD)."""
     dense: bool = False
     """Whether the distance to the goal is rewarded too."""
+    failures_end: bool = False
+    """Whether nothing is hoped for after a failure whose time ran out, as after one that ended by itself."""
     seed: int = 0
     frames_a_tick: int = 5
     """Of the demonstrations for one step of control."""
@@ -77,10 +81,16 @@ def configure(
     variants: int,
     seed: int,
     dense: bool = False,
+    failures_end: bool = False,
     rlpd: bool = False,
     touch: bool = True,
     base_touch: bool = True,
     background_share: float = 0.75,
+    learning_rate: float = DDPGConfig.learning_rate,
+    actor_l2: float = DDPGConfig.actor_l2,
+    critic_only: int = DDPGConfig.critic_only,
+    first_reach: float = Exploration.first_reach,
+    reach_steps: int = Exploration.reach_steps,
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``.
 
@@ -93,6 +103,7 @@ def configure(
         return LearningConfig(
             updates_per_step=updates_per_step,
             dense=dense,
+            failures_end=failures_end,
             seed=seed,
             background_share=0.0 if rlpd else background_share,
             settings=ResidualSettings(
@@ -101,11 +112,14 @@ def configure(
             ddpg=DDPGConfig(
                 batch=batch,
                 seed=seed,
+                learning_rate=learning_rate,
+                actor_l2=actor_l2,
+                critic_only=critic_only,
                 target_critics=2 if rlpd else 0,
                 returns=(-math.inf if dense else 0.0, 1.0),
                 average=1.0 if rlpd else DDPGConfig.average,
                 precision=fastest_precision(),
-                exploration=Exploration(seed=seed),
+                exploration=Exploration(seed=seed, first_reach=first_reach, reach_steps=reach_steps),
                 actor=ActorConfig(features=features, layers=3 if rlpd else 1),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
             ),
@@ -139,6 +153,7 @@ class ResidualLearner:
         self.taken: list[int] = []
         self.successes: list[bool] = []
         self.steps = self.owed = 0
+        self.best_share = 0.0
         self.critic_loss = self.value = float("nan")
         self.states_refused = 0
 
@@ -151,6 +166,32 @@ class ResidualLearner:
     def success_20(self) -> float:
         """Share of successes among the last twenty episodes; NaN before the first."""
         return float(np.mean(self.successes[-20:])) if self.successes else float("nan")
+
+    @property
+    def result_path(self) -> Path:
+        """Of the averaged residual."""
+        return self._of_folder(f"{self.checkpoint.task}_residual.safetensors")
+
+    @property
+    def best_path(self) -> Path:
+        """Of the same as it was at the end of its best `STRETCH` episodes; there is none before so many."""
+        return self._of_folder(f"{self.checkpoint.task}_residual_best.safetensors")
+
+    def _of_folder(self, name: str) -> Path:
+        assert self._folder is not None
+        return self._folder / name
+
+    def sustained(self) -> Sustained:
+        """What this machine can sustain of these updates, on PyTorch's threads: measured for a second.
+
+        On networks and numbers made up for it; nobody's random numbers move.
+        """
+        config = replace(self.config.ddpg, critic_only=0)
+        with torch.random.fork_rng(devices=[]):
+            networks, batch = Learner(config), Batch.made_up(config.batch, config.actor.features)
+            return measure(
+                lambda: networks.update(batch), self.config.updates_per_step, self.checkpoint.control_rate_hz
+            )
 
     def residual(self) -> Residual:
         """To act and explore with: what was learned so far, with the actor that goes on learning."""
@@ -213,7 +254,7 @@ class ResidualLearner:
                 offset,
                 rewards(bool(episode.success), distance, len(rows) - 1, dense=self.config.dense),
                 np.array([r.owner != Owner.POLICY for r in rows[:-1]]),
-                episode.terminated,
+                episode.terminated or (self.config.failures_end and not episode.success),
             )
         )
 
@@ -241,21 +282,32 @@ class ResidualLearner:
     def _identity(self) -> dict[str, str]:
         config = self.config.to_dict()
         del config["replay"]["rows"], config["ddpg"]["precision"]  # a run may get more room and another processor
+        # Runs that began before there was a choice go on.
         if config["settings"]["base_touch"]:
-            del config["settings"]["base_touch"]  # runs that began before there was a choice go on
+            del config["settings"]["base_touch"]
+        if not config["failures_end"]:
+            del config["failures_end"]
+        if (exploration := config["ddpg"]["exploration"])["first_reach"] == 1.0:
+            del exploration["first_reach"], exploration["reach_steps"]
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
     def save(self, about: dict[str, Any]) -> Path:
         """Write the state to go on from, of which the last two are kept, and the averaged residual; its path."""
-        assert self._folder is not None
         counts = Counts(self.updates, self.steps, self.owed, tuple(self.taken), tuple(self.successes))
-        path = self._folder / f"state_{self.updates:09d}.safetensors"
+        path = self._of_folder(f"state_{self.updates:09d}.safetensors")
         write_state(path, self.networks.state(), self._identity(), counts)
-        for old in sorted(self._folder.glob(STATE))[:-STATES_KEPT]:
+        for old in sorted(path.parent.glob(STATE))[:-STATES_KEPT]:
             old.unlink()
-        path = self._folder / f"{self.checkpoint.task}_residual.safetensors"
-        save_residual(path, self.averaged(about))
-        return path
+        save_residual(self.result_path, self.averaged(about))
+        self._keep_best(about)
+        return self.result_path
+
+    def _keep_best(self, about: dict[str, Any]) -> None:
+        """Learning may lose again what it had: what was best is kept beside what came last."""
+        share = float(np.mean(self.successes[-STRETCH:])) if len(self.successes) >= STRETCH else 0.0
+        if share > 0.0 and share >= self.best_share:
+            save_residual(self.best_path, self.averaged({**about, "success_50": share}))
+            self.best_share = share
 
     def resume(self, read: Read) -> bool:
         """Go on from the newest whole state; False where there is none. read: an episode of the replay by number.
@@ -282,10 +334,20 @@ class ResidualLearner:
                 ) from error
             self.steps, self.owed = counts.steps, counts.owed
             self.taken, self.successes = list(counts.taken), list(counts.successes)
+            self.best_share = self._share_of_best()
             return True
         if self.states_refused:
             log.warning("no whole state is left in %s: learning begins anew", self._folder)
         return False
+
+    def _share_of_best(self) -> float:
+        if not self.best_path.exists():
+            return 0.0
+        try:
+            return float(load_residual(self.best_path, self.checkpoint).about["success_50"])
+        except (VitalError, KeyError, TypeError, ValueError) as error:
+            log.warning("%s is not what was best here, and is written anew: %s", self.best_path.name, error)
+            return 0.0
 
     def _check(self, path: Path, state: StateHeader) -> None:
         for name, value in self._identity().items():

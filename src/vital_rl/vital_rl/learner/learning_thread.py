@@ -128,6 +128,8 @@ class LearningThread:
         if self._sessions:
             self._add_demonstrations()
         torch.set_num_threads(self._pace.threads)
+        self.doing = "measuring what this machine can sustain"
+        self._say(self.learner.sustained().text)
         if self.learner.resume(self._read_again):
             self._say(f"going on after {len(self.learner.taken)} episodes, {self.learner.updates} updates")
         self.doing = ""

@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import torch
@@ -17,9 +18,11 @@ from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
 from vital_policy.shipped import checkpoint_folder
-from vital_rl.learner.learning import LearningConfig, ResidualLearner, configure
+from vital_rl.learner.learning import STRETCH, LearningConfig, ResidualLearner, configure
 from vital_rl.learner.training import ResidualTraining
 from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.residual.ddpg import DDPGConfig
+from vital_rl.residual.networks import Exploration
 
 EXIT_REFUSED = 2
 SAVE_EVERY = 10
@@ -41,10 +44,30 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--variants", type=int, default=4, help="augmented variants of each image; 1: none")
     parser.add_argument("--background-share", type=float, default=0.75, help="of them, before another background")
     parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
+    parser.add_argument("--failures-end", action="store_true", help="hope for nothing after a failure by time-out")
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
     parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
     parser.add_argument(
         "--base-without-touch", action="store_true", help="with --without-touch: the base policy does not feel either"
+    )
+    parser.add_argument("--learning-rate", type=float, default=DDPGConfig.learning_rate, help="the paper's is 1e-4")
+    parser.add_argument(
+        "--actor-l2",
+        type=float,
+        default=DDPGConfig.actor_l2,
+        help="on the actor's weights; the released code's is 0.256",
+    )
+    parser.add_argument(
+        "--critic-only", type=int, default=DDPGConfig.critic_only, help="updates before the actor's first one"
+    )
+    parser.add_argument(
+        "--first-reach",
+        type=float,
+        default=Exploration.first_reach,
+        help="largest residual at the first step, in shares of its scale",
+    )
+    parser.add_argument(
+        "--reach-steps", type=int, default=Exploration.reach_steps, help="until it may be the whole scale"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -61,18 +84,25 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         variants=options.variants,
         seed=options.seed,
         dense=options.dense,
+        failures_end=options.failures_end,
         rlpd=options.rlpd,
         touch=not options.without_touch,
         base_touch=not options.base_without_touch,
         background_share=options.background_share,
+        learning_rate=options.learning_rate,
+        actor_l2=options.actor_l2,
+        critic_only=options.critic_only,
+        first_reach=options.first_reach,
+        reach_steps=options.reach_steps,
     )
 
 
-def _environment(options: argparse.Namespace) -> gymnasium.Env:
+def _environment(options: argparse.Namespace, wrist_view: str) -> gymnasium.Env:
     ours = f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
     name = options.env or ours
+    asked: dict[str, Any] = {"foreground": True, "wrist_view": wrist_view} if name == ours else {}
     try:
-        return gymnasium.make(name, **({"foreground": True} if name == ours else {}))
+        return gymnasium.make(name, **asked)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no environment {name} ({error}): give another --env") from error
 
@@ -83,7 +113,9 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
     path = options.checkpoint or checkpoint_folder() / f"{options.task}.safetensors"
     checkpoint = load_checkpoint(path, task=options.task, rate_hz=load_task(options.task).control_rate_hz)
     learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
-    training = ResidualTraining(learner, _environment(options), ReplayStore(options.out / "replay", capacity=10**9))
+    training = ResidualTraining(
+        learner, _environment(options, checkpoint.wrist_view), ReplayStore(options.out / "replay", capacity=10**9)
+    )
     if options.demos:
         demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk, foreground=None)
         found = learner.add_demonstrations(demos)
@@ -93,11 +125,15 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
         log.info("going on after %d episodes, %d steps", len(learner.taken), learner.steps)
     _run(training, options, command)
     log.info("wrote %s", _save(learner, options, command))
+    if learner.best_share > 0.0:
+        log.info("best: %.0f %% of %d episodes, kept as %s", 100 * learner.best_share, STRETCH, learner.best_path)
     return training
 
 
 def _run(training: ResidualTraining, options: argparse.Namespace, command: str) -> None:
     learner = training.learner
+    sustained = learner.sustained()
+    log.info("%s; %s", sustained.text, sustained.steps_text(max(0, options.steps - learner.steps)))
     start, first = time.monotonic(), learner.steps
     for count, line in enumerate(training.run(options.steps), 1):
         pace = (line.total_steps - first) / (time.monotonic() - start)

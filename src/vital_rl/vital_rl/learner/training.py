@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vital_core.labeller import Labeller
 from vital_core.observation import ACTION_VALUES, Observation
+from vital_core.seeds import FIRST_PRACTISED_SEED
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.tick import Tick
@@ -20,7 +21,6 @@ from vital_rl.replay.step import ReplayStep
 from vital_rl.residual.networks import Exploration
 
 LABELLER = str(Labeller.SIM_TRUTH)
-FIRST_SEED = 100_000
 
 
 class ResidualTraining:
@@ -41,7 +41,7 @@ class ResidualTraining:
     def run(self, steps: int) -> Iterator[EpisodeLine]:
         """Episodes until so many steps are done in all."""
         while self.learner.steps < steps:
-            yield self._learn_from(self.play(FIRST_SEED + len(self.learner.taken)))
+            yield self._learn_from(self.play(FIRST_PRACTISED_SEED + len(self.learner.taken)))
 
     def _read(self, number: int) -> tuple[Any, list[ReplayStep]]:
         return self._store.episode(number), self._store.read_steps(number)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import ACTION_VALUES
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,12 @@ class Batch:
     discount: Tensor  # (B,)
     next_z: Tensor  # (B, features)
     next_base: Tensor  # (B, 7) normalised
+
+    @classmethod
+    def made_up(cls, rows: int, features: int) -> "Batch":
+        """Random numbers in the shape of a minibatch, to measure with."""
+        sizes = ((features,), (ACTION_VALUES,), (ACTION_VALUES,), (), (), (features,), (ACTION_VALUES,))
+        return cls(*(torch.randn(rows, *size) for size in sizes))
 
 
 class FeatureReplay:

@@ -25,8 +25,10 @@ class DDPGConfig:
     tau: float = 0.01
     """Share by which the targets follow the critics."""
     learning_rate: float = 3e-4
+    """Of Adam, actor and critics alike (paper: 1e-4)."""
     actor_l2: float = 1e-3
-    """Weight of the actor's squared weights in its loss."""
+    """Weight of the actor's squared weights in its loss, over the width of its hidden layer; the released code's is not
+    over it, and 256 times as strong."""
     exploration: Exploration = field(default_factory=Exploration)
     """Its noise is put on the target's action too, within smoothing_clip."""
     smoothing_clip: float = 0.3
@@ -55,6 +57,10 @@ class DDPGConfig:
             raise ValueError(f"tau is {self.tau}, expected above 0 and at most 1")
         if not 0.0 < self.average <= 1.0:
             raise ValueError(f"average is {self.average}, expected above 0 and at most 1")
+        if not (self.learning_rate > 0.0 and self.actor_l2 >= 0.0):
+            raise ValueError(
+                f"learning_rate is {self.learning_rate}, actor_l2 {self.actor_l2}, expected above 0 and at least 0"
+            )
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is '{self.precision}', expected one of {PRECISIONS}")
         if not self.returns[0] < self.returns[1]:
@@ -102,7 +108,9 @@ class Learner:
     def update(self, batch: Batch, environment_step: int = 0) -> Figures:
         """One update of the critics and, past `critic_only`, of the actor."""
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.updates)
-        wanted = self._target_values(batch, self.config.exploration.noise(environment_step), generator)
+        exploration = self.config.exploration
+        noise, reach = exploration.noise(environment_step), exploration.reach(environment_step)
+        wanted = self._target_values(batch, noise, generator, reach)
         with self._product_precision():
             values = self.critics(batch.z, batch.base, batch.residual)  # (E, B)
         critic_loss = (values - wanted).square().mean(1).sum()
@@ -110,7 +118,7 @@ class Learner:
         critic_loss.backward()
         self._critic_adam.step()
         due = self.updates >= self.config.critic_only and self.updates % self.config.actor_every == 0
-        actor_loss = self._improve_actor(batch) if due else float("nan")
+        actor_loss = self._improve_actor(batch, reach) if due else float("nan")
         _move_towards(self._pairs, self.config.tau)
         self.updates += 1
         return Figures(critic_loss.item(), actor_loss, values.detach().mean().item())
@@ -119,10 +127,10 @@ class Learner:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
     @torch.no_grad()
-    def _target_values(self, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
+    def _target_values(self, batch: Batch, noise: float, generator: torch.Generator, reach: float = 1.0) -> Tensor:
         """(B,) reward on the way and the discounted value of where it led."""
         with self._product_precision():
-            residual = self.actor(batch.next_z, batch.next_base)
+            residual = reach * self.actor(batch.next_z, batch.next_base)
         jitter = noise * self.actor.active * torch.randn(residual.shape, generator=generator)
         residual = (residual + jitter.clamp_(-self.config.smoothing_clip, self.config.smoothing_clip)).clamp_(-1.0, 1.0)
         target, asked = self.target, self.config.target_critics
@@ -132,10 +140,10 @@ class Learner:
             values = target(batch.next_z, batch.next_base, residual)  # (E, B)
         return (batch.reward + batch.discount * values.amin(0)).clamp_(*self.config.returns)
 
-    def _improve_actor(self, batch: Batch) -> float:
+    def _improve_actor(self, batch: Batch, reach: float) -> float:
         self.critics.requires_grad_(False)
         with self._product_precision():
-            value = self.critics(batch.z, batch.base, self.actor(batch.z, batch.base)).amin(0).mean()
+            value = self.critics(batch.z, batch.base, reach * self.actor(batch.z, batch.base)).amin(0).mean()
         layers = (self.actor.hidden, *self.actor.deeper, self.actor.out)
         weights = torch.stack([layer.weight.square().sum() for layer in layers]).sum()
         loss = -value + self.config.actor_l2 * weights / len(self.actor.hidden.weight)

@@ -89,7 +89,7 @@ class ResidualActor(nn.Module):
 
 @dataclass(frozen=True)
 class Exploration:
-    """Noise on the residual while it is learned: its standard deviation falls along a line."""
+    """How far a residual goes while it is learned: its noise falls along a line, its reach grows along one."""
 
     first: Share = 0.25
     """Standard deviation at the first environment step, in shares of the scale."""
@@ -97,6 +97,10 @@ class Exploration:
     """Standard deviation from step ``steps`` on."""
     steps: Annotated[int, Meta(ge=1, le=2**53)] = 5000
     """Environment steps from the first to the last."""
+    first_reach: Share = 1.0
+    """Largest residual at the first environment step, in shares of the scale, noise aside."""
+    reach_steps: Annotated[int, Meta(ge=1, le=2**53)] = 1
+    """Environment steps until it is the whole scale."""
     seed: Annotated[int, Meta(ge=-(2**42), le=2**42)] = 0
     """Of the run."""
 
@@ -104,6 +108,10 @@ class Exploration:
         """Standard deviation at an environment step."""
         along = min(1.0, max(0.0, step / self.steps))
         return self.first + along * (self.last - self.first)
+
+    def reach(self, step: int) -> float:
+        """Largest residual at an environment step, in shares of the scale, noise aside."""
+        return self.first_reach + min(1.0, max(0.0, step / self.reach_steps)) * (1.0 - self.first_reach)
 
     def generator(self, episode_seed: int) -> torch.Generator:
         """The random numbers of an episode."""

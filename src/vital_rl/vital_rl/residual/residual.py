@@ -109,7 +109,7 @@ class Residual:
 
         noise: standard deviation of exploration in the same shares.
         """
-        offset = self.actor(seen_by(z, self.settings), base.float())
+        offset = self.exploration.reach(self.steps) * self.actor(seen_by(z, self.settings), base.float())
         if noise > 0.0:
             offset = offset + noise * self.actor.active * torch.randn(offset.shape, generator=generator)
         return offset.clamp(-1.0, 1.0).numpy()
