@@ -11,19 +11,20 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from numpy.typing import NDArray
 from safetensors.torch import load, save
 
-from vital_core.errors import ErrorCode, VitalError
+from vital_core.errors import ErrorCode, VitalError, shortened
 from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Name, Source, Text
-from vital_core.files.weight_file import Header, Metadata
-from vital_vlm_reach.pointing.interface import Pointing
-from vital_vlm_reach.pointing.network import HEIGHT_PX, WIDTH_PX, PointingNetwork, peak
+from vital_core.files.weight_file import Header
+from vital_vlm_reach.pointing.interface import Candidate, Pointing
+from vital_vlm_reach.pointing.network import HEIGHT_PX, KNOWN_THINGS, WIDTH_PX, PointingNetwork, look_twice, peak
 from vital_vlm_reach.pointing.text import BUCKETS, encode
 
-FORMAT = weight_file.Format("vital_pointing/3", "vital_pointing/2", "ros2 run vital_vlm_reach convert_weights")
+FORMAT = weight_file.Format("vital_pointing/4")
 MOST_BYTES = 200_000_000
 # Metadata that are text as they are; the others are JSON.
 PLAIN = ("format", "command")
-IN_VIEW = 0.5
+# By validation scenes and sentences: less sure than this is no answer.
+ASKED, IN_VIEW = 0.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class PointingHeader:
     """The weights' metadata: size of the image in px, buckets of the text, and how they were made."""
 
     format: Name
-    width: Literal[320]
-    height: Literal[240]
-    buckets: Literal[8192]
+    width: Literal[640]
+    height: Literal[480]
+    buckets: Literal[16384]
     command: Text = ""
     seed: int = 0
     steps: Count = 0
@@ -53,6 +54,10 @@ def save_weights(path: Path, network: PointingNetwork, facts: dict[str, str]) ->
     tensors = {name: _compact(t) for name, t in network.state_dict().items()}
     data = weight_file.sealed(save(tensors), {"format": FORMAT.sealed, **sizes, **facts}, _source(path))
     safe_file.write_bytes(path, data)
+
+
+def _resized(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:
@@ -85,39 +90,15 @@ def parse_weights(data: bytes, path: Path) -> tuple[PointingNetwork, PointingHea
     return network.eval(), read
 
 
-def _read(path: Path) -> PointingNetwork:
+def read_weights(path: Path) -> PointingNetwork:
+    """The network of a file. Raises VitalError(NO_CHECKPOINT or BAD_CHECKPOINT)."""
     if not path.exists():
         raise VitalError(
             ErrorCode.NO_CHECKPOINT,
             f"no pointing weights at {path}: train them with 'ros2 run vital_vlm_reach train_pointing'",
         )
-    network, header = parse_weights(weight_file.read_file(path, _source(path), MOST_BYTES), path)
-    FORMAT.warn(header.format, path)
+    network, _ = parse_weights(weight_file.read_file(path, _source(path), MOST_BYTES), path)
     return network
-
-
-def begin_from(path: Path, network: PointingNetwork) -> int:
-    """Take over the tensors of other weights that fit by name and shape; returns how many. Those of an older version,
-    which knew fewer things, differ in the last layers alone. Raises VitalError(BAD_CHECKPOINT)."""
-    source = _source(path, "give another --init")
-    data = weight_file.read_file(path, source, MOST_BYTES)
-    weight_file.parse_header(data, source)
-    stored, own = load(data), network.state_dict()
-    fitting = {name: t.to(own[name].dtype) for name, t in stored.items() if name in own and own[name].shape == t.shape}
-    if not fitting:
-        raise source.refuse("has no tensor of the pointing network")
-    network.load_state_dict(own | fitting)
-    return len(fitting)
-
-
-def upgrade(metadata: Metadata) -> Metadata:
-    """Metadata of the sealed version from those of the one before."""
-    return {**metadata, "format": FORMAT.sealed}
-
-
-def convert_pointing(path: Path) -> bool:
-    """Give weights their hash; False where they have one. Raises VitalError, the file is then as it was."""
-    return weight_file.convert(path, _source(path), upgrade, lambda data: parse_weights(data, path))
 
 
 class EmbeddedPointing:
@@ -129,20 +110,32 @@ class EmbeddedPointing:
     @classmethod
     def load(cls, path: Path | None = None) -> "EmbeddedPointing":
         """From a weights file. Raises VitalError(NO_CHECKPOINT or BAD_CHECKPOINT)."""
-        return cls(_read(path or default_weights()))
+        return cls(read_weights(path or default_weights()))
+
+    @torch.inference_mode()
+    def asked(self, prompt: str) -> int | None:
+        """Which of the known things a sentence asks for, None for none of them."""
+        chances = self._network.reader(encode(prompt)[None])[0].softmax(-1)
+        thing = int(chances[:KNOWN_THINGS].argmax())
+        return thing if float(chances[thing]) >= ASKED else None
 
     @torch.inference_mode()
     def point(self, rgb: NDArray[np.uint8], prompt: str) -> Pointing:
         """As in `PointingModel.point`."""
         if not prompt.strip():
             return Pointing(None, 0.0, "the sentence is empty: name the thing to find")
+        thing = self.asked(prompt)
+        if thing is None:
+            return Pointing(None, 0.0, f"'{shortened(prompt, 80)}' asks for nothing that the embedded network knows")
         height, width = rgb.shape[:2]
-        small = cv2.resize(rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA)
-        image = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255.0
-        heat, present, _ = self._network(image, encode(prompt)[None])
-        confidence = float(present.sigmoid()[0])
-        if confidence < IN_VIEW:
-            return Pointing(None, confidence, f"nothing in view that '{prompt}' names ({100 * confidence:.0f} % sure)")
-        u, v = peak(heat)[0].tolist()
+        sized = rgb if (width, height) == (WIDTH_PX, HEIGHT_PX) else _resized(rgb)
+        image = torch.from_numpy(np.ascontiguousarray(sized)).permute(2, 0, 1)[None].float() / 255.0
+        heat, place = look_twice(self._network.detector, image)
+        uv, logit = peak(heat[:, thing], place)
+        confidence = float(logit.sigmoid()[0])
+        u, v = uv[0].tolist()
         pixel = (u * width / WIDTH_PX, v * height / HEIGHT_PX)
+        if confidence < IN_VIEW:
+            told = f"nothing in view that '{shortened(prompt, 80)}' asks for ({100 * confidence:.0f} % sure)"
+            return Pointing(None, confidence, told, (Candidate(pixel, "", confidence),))
         return Pointing(pixel, confidence, f"found at ({pixel[0]:.0f}, {pixel[1]:.0f}) px")

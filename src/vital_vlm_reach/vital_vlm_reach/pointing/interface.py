@@ -22,7 +22,8 @@ class Pointing:
 
     pixel_uv: column and row in px in the image as it was given, or None when it is not in view.
     confidence: that it is in view, 0 to 1. message: one sentence for the operator.
-    candidates: every place that the model named, the chosen one first; empty where a model names one alone.
+    candidates: every place that the model named, the chosen one first; empty where a model names one alone. Where it
+    takes none for the thing, those that it would have pointed at.
     """
 
     pixel_uv: tuple[float, float] | None

@@ -1,4 +1,8 @@
-"""A small network that looks for what a sentence names: where in the image, and whether at all."""
+"""Two small networks: one reads which known thing a sentence asks for, if any; one sees where each known thing is.
+
+Neither knows of the other, so that each learns from what there is plenty of: sentences without pictures, and every
+thing in every picture at once.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -6,113 +10,108 @@ from torch.nn import functional
 
 from vital_vlm_reach.pointing.text import BUCKETS
 
-WIDTH_PX, HEIGHT_PX = 320, 240
-STRIDE = 4
-TEXT_WIDTH = 96
+WIDTH_PX, HEIGHT_PX = 640, 480
+STRIDE = 8
+_FOLD = 4
 KNOWN_THINGS = 10
-CHANNELS = (16, 32, 64, 96)
+WORD_WIDTH, TEXT_WIDTH = 48, 64
+CHANNELS = (16, 32, 64, 128)
+# What a cell says before training: most of them show nothing.
+_RARE_LOGIT = -4.6
 
 
-class TextEncoder(nn.Module):
-    """(B, words, pieces) buckets -> (B, 96): mean of each word's pieces, then a GRU over the words."""
+class Reader(nn.Module):
+    """Buckets (B, words, pieces) -> logits (B, 11) of the known things, the last for none of them.
+
+    A word is the mean of its pieces; a GRU reads the words both ways, and what it found anywhere counts.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.embed = nn.Embedding(BUCKETS, 48, padding_idx=0)
+        self.embed = nn.Embedding(BUCKETS, WORD_WIDTH, padding_idx=0)
         # Small at first: a bucket that training never meets then says next to nothing.
         nn.init.normal_(self.embed.weight, std=0.05)
         with torch.no_grad():
             self.embed.weight[0].zero_()
-        self.read = nn.GRU(48, TEXT_WIDTH, batch_first=True)
+        self.read = nn.GRU(WORD_WIDTH, TEXT_WIDTH, batch_first=True, bidirectional=True)
+        self.decide = nn.Sequential(
+            nn.Linear(4 * TEXT_WIDTH, TEXT_WIDTH), nn.ReLU(), nn.Linear(TEXT_WIDTH, KNOWN_THINGS + 1)
+        )
 
     def forward(self, buckets: Tensor) -> Tensor:
-        present = (buckets > 0).float()
-        count = present.sum(-1, keepdim=True)
-        words = self.embed(buckets).sum(2) / count.clamp(min=1.0)  # (B, words, 48)
-        return self.read(words)[1][0]
+        there = buckets > 0
+        count = there.sum(-1, keepdim=True)  # (B, words, 1)
+        # Of the pieces that there are alone: most places of the table are empty.
+        word_of = there.flatten(0, 1).nonzero()[:, 0]
+        summed = torch.zeros(count.numel(), WORD_WIDTH).index_add(0, word_of, self.embed(buckets[there]))
+        words = summed.view(*count.shape[:2], WORD_WIDTH) / count.clamp(min=1)  # (B, words, 48)
+        read = self.read(words)[0].masked_fill(count == 0, 0.0)  # (B, words, 128)
+        ends = torch.cat([read[:, -1, :TEXT_WIDTH], read[:, 0, TEXT_WIDTH:]], 1)
+        return self.decide(torch.cat([read.amax(1), ends], 1))
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions with batch norm; the first may halve the image; a sentence may scale and shift it."""
+class Layer(nn.Sequential):
+    """A 3x3 convolution with batch norm; it may halve the image."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, *, film: bool) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(outputs) for _ in range(2)])
-        self.film = nn.Linear(TEXT_WIDTH, 2 * outputs) if film else None
-
-    def forward(self, x: Tensor, text: Tensor) -> Tensor:
-        x = functional.relu(self.norms[0](self.first(x)))
-        x = self.norms[1](self.second(x))
-        if self.film is not None:
-            scale, shift = self.film(text)[:, :, None, None].chunk(2, dim=1)
-            x = x * (1.0 + scale) + shift
-        return functional.relu(x)
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        )
 
 
-class PointingNetwork(nn.Module):
-    """Image (B, 3, 240, 320) in 0..1 and sentence -> heatmap logits (B, 60, 80), in-view logit (B,) and logits
-    (B, 11) of which known thing the sentence names, the last for none of them."""
+class Detector(nn.Module):
+    """Image (B, 3, 480, 640) in 0..1 -> logits (B, 10, 60, 80) that a cell holds a thing's point, and the point's
+    place (B, 2, 60, 80) in its cell, u and v, -0.5 to 0.5. Or of any other size that is a multiple of 32."""
 
     def __init__(self) -> None:
         super().__init__()
-        a, b, c, d = CHANNELS
-        self.text = TextEncoder()
-        self.down2 = Block(3, a, 2, film=False)
-        self.down4 = Block(a, b, 2, film=False)
-        self.down8 = Block(b, c, 2, film=True)
-        self.down16 = Block(c, d, 2, film=True)
-        self.up8 = Block(c + d, c, 1, film=True)
-        self.up4 = Block(b + c, b, 1, film=True)
-        self.heat = nn.Conv2d(b, 1, 1)
-        self.names = nn.Linear(TEXT_WIDTH, KNOWN_THINGS + 1)
-        inputs = b + d + TEXT_WIDTH + KNOWN_THINGS + 1
-        self.present = nn.Sequential(nn.Linear(inputs, 96), nn.ReLU(), nn.Linear(96, 1))
+        first, a, b, c = CHANNELS
+        self.cells = nn.Sequential(Layer(3 * _FOLD**2, first), Layer(first, a, STRIDE // _FOLD), Layer(a, a))
+        self.coarse = nn.Sequential(Layer(a, b, 2), Layer(b, b))
+        self.deepest = nn.Sequential(Layer(b, c, 2), Layer(c, c), Layer(c, c))
+        self.up_coarse = Layer(b + c, b)
+        self.up_cells = Layer(a + b, a)
+        self.heads = nn.Conv2d(a, KNOWN_THINGS + 2, 1)
+        with torch.no_grad():
+            assert self.heads.bias is not None
+            self.heads.bias[:KNOWN_THINGS] = _RARE_LOGIT
+            self.heads.bias[KNOWN_THINGS:] = 0.0
 
-    def named(self, sentence: Tensor) -> Tensor:
-        """(B, 11) logits of the known things from the sentence alone."""
-        return self.names(self.text(sentence))
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        cells = self.cells(functional.pixel_unshuffle(image - 0.5, _FOLD))  # (B, 32, 60, 80)
+        coarse = self.coarse(cells)
+        up = self.up_coarse(torch.cat([coarse, _larger(self.deepest(coarse))], 1))
+        heads = self.heads(self.up_cells(torch.cat([cells, _larger(up)], 1)))
+        return heads[:, :KNOWN_THINGS], heads[:, KNOWN_THINGS:]
 
-    def forward(self, image: Tensor, sentence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        text = self.text(sentence)
-        named = self.names(text)
-        quarter = self.down4(self.down2(image - 0.5, text), text)
-        eighth = self.down8(quarter, text)
-        deepest = self.down16(eighth, text)
-        up = self.up8(torch.cat([eighth, _larger(deepest)], 1), text)
-        fine = self.up4(torch.cat([quarter, _larger(up)], 1), text)
-        heat = self.heat(fine)[:, 0]
-        attention = heat.flatten(1).softmax(-1)[:, None]  # (B, 1, cells)
-        looked_at = (fine.flatten(2) * attention).sum(-1)
-        summary = torch.cat([looked_at, deepest.amax((2, 3)), text, named.softmax(-1)], 1)
-        return heat, self.present(summary)[:, 0], named
+
+class PointingNetwork(nn.Module):
+    """Both of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader = Reader()
+        self.detector = Detector()
 
 
 def _larger(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def peak(heat: Tensor) -> Tensor:
-    """(B, 2) u, v in pixels of the 320 x 240 image: the highest cell, refined by its 5 x 5 neighbourhood."""
-    batch, rows, columns = heat.shape
-    best = heat.flatten(1).argmax(-1)
-    row, column = best // columns, best % columns
-    offsets = torch.arange(-2, 3)
-    r = (row[:, None] + offsets).clamp(0, rows - 1)  # (B, 5)
-    c = (column[:, None] + offsets).clamp(0, columns - 1)
-    window = heat[torch.arange(batch)[:, None, None], r[:, :, None], c[:, None, :]]
-    weight = window.flatten(1).softmax(-1).view_as(window)
-    v = (weight.sum(2) * r).sum(1)
-    u = (weight.sum(1) * c).sum(1)
-    return torch.stack([(u + 0.5) * STRIDE, (v + 0.5) * STRIDE], dim=1)
+def look_twice(detector: Detector, image: Tensor) -> tuple[Tensor, Tensor]:
+    """`Detector.forward` of the images (B, 3, H, W) and of their mirror images, averaged: what both see is there."""
+    heats, places = detector(torch.cat([image, image.flip(3)]))
+    heat, mirrored = heats.chunk(2)
+    place, turned = places.chunk(2)
+    turned = turned.flip(3) * turned.new_tensor([-1.0, 1.0])[:, None, None]
+    return (heat + mirrored.flip(3)) / 2, (place + turned) / 2
 
 
-def target_heat(uv: Tensor, sigma_cells: float = 0.8) -> Tensor:
-    """(B, 60, 80): a blob that sums to 1 around pixels (B, 2)."""
-    cells = uv / STRIDE - 0.5
-    columns = torch.arange(WIDTH_PX // STRIDE)[None, None, :]
-    rows = torch.arange(HEIGHT_PX // STRIDE)[None, :, None]
-    square = (columns - cells[:, 0, None, None]) ** 2 + (rows - cells[:, 1, None, None]) ** 2
-    blob = torch.exp(-square / (2 * sigma_cells**2))
-    return blob / blob.sum((1, 2), keepdim=True).clamp(min=1e-9)
+def peak(heat: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, 60, 80) of one thing and places (B, 2, 60, 80) -> (B, 2) u, v in pixels of the 640 x 480 image of the
+    likeliest cell's point, and that cell's logit (B,)."""
+    columns = heat.shape[-1]
+    logit, best = heat.flatten(1).max(-1)
+    within = place.flatten(2).gather(2, best[:, None, None].expand(-1, 2, 1))[..., 0]  # (B, 2)
+    cell = torch.stack([best % columns, best // columns], 1)
+    return (cell + 0.5 + within.clamp(-0.5, 0.5)) * STRIDE, logit

@@ -12,6 +12,7 @@ from vital_core.arm import kinematics
 from vital_core.arm.xarm7 import HOME_RAD
 from vital_core.pose import Pose
 from vital_core.task import load_task, task_names
+from vital_sim.scenery.free_place import free_place
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world import scene as scenery
 from vital_sim.world.fixtures import BLOCK, HOUSED, TARGET_NAMES, Block, fixture_for
@@ -35,11 +36,12 @@ _TASKS = {TARGET_NAMES[load_task(name).held_object]: name for name in task_names
 @dataclass(frozen=True)
 class Scene:
     """What the camera saw, and the truth. t_base_camera: as calibrated. points_m: (3,) in `link_base` of each target
-    that stands on the table; pixels_uv: of those in view and not hidden."""
+    that stands on the table; yaws_rad: its turn; pixels_uv: of those in view and not hidden."""
 
     view: View
     t_base_camera: Pose
     points_m: dict[str, NDArray[np.float64]]
+    yaws_rad: dict[str, float]
     pixels_uv: dict[str, tuple[float, float]]
 
 
@@ -85,7 +87,7 @@ class Stage:
         t_base_camera = self._mount(rng)
         self._light(rng)
         self._lay_table(rng)
-        points = self._place(rng, with_target)
+        points, yaws = self._place(rng, with_target)
         self._data.qpos[self._arm] = _joints(rng)
         mujoco.mj_forward(self._model, self._data)
         rgb, depth_m = self._render(rng)
@@ -94,7 +96,7 @@ class Stage:
         error = pose_of.from_vector(
             CALIBRATION_STD_M * rng.standard_normal(3), CALIBRATION_STD_RAD * rng.standard_normal(3)
         )
-        return Scene(view, t_base_camera @ error, points, pixels)
+        return Scene(view, t_base_camera @ error, points, yaws, pixels)
 
     def _mount(self, rng: np.random.Generator) -> Pose:
         """Move the camera; returns where it is."""
@@ -137,13 +139,16 @@ class Stage:
             # A material's colour counts only for a geom that has none of its own: MuJoCo's default grey.
             model.geom_rgba[sheet] = [0.5, 0.5, 0.5, 1.0]
 
-    def _place(self, rng: np.random.Generator, with_target: bool) -> dict[str, NDArray[np.float64]]:
-        """Stand targets and things on the table; returns the targets' points."""
+    def _place(
+        self, rng: np.random.Generator, with_target: bool
+    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, float]]:
+        """Stand targets and things on the table; returns the targets' points and yaws."""
         taken: list[NDArray[np.float64]] = []
         points: dict[str, NDArray[np.float64]] = {}
+        yaws: dict[str, float] = {}
         shown = rng.permutation(list(self._others))[: rng.integers(0, len(self._others) + 1)]
         for name in (self._target, *sorted(self._others)):
-            place = _free(rng, taken, TARGETS_APART_M, (0.34, -0.2), (0.58, 0.2))
+            place = free_place(rng, taken, TARGETS_APART_M, (0.34, -0.2), (0.58, 0.2))
             wanted = with_target if name == self._target else name in shown
             yaw = rng.uniform(-np.pi, np.pi)
             if not wanted or place is None:
@@ -151,10 +156,11 @@ class Stage:
                 continue
             height_m = BLOCK.size_m[2] if name == "block" else rng.uniform(0.030, 0.040)
             points[name] = np.array([*place, height_m])
+            yaws[name] = float(yaw)
             self._put(name, points[name], yaw)
             taken.append(place)
         self._stand_things(rng, taken)
-        return points
+        return points, yaws
 
     def _put(self, name: str, position_m: NDArray[np.float64], yaw_rad: float) -> None:
         turned = [np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
@@ -169,7 +175,7 @@ class Stage:
         shown = set(rng.permutation(list(THINGS))[: rng.integers(0, 7)])
         for name in THINGS:
             body = self._model.body(f"thing_{name}").id
-            place = _free(rng, taken, THINGS_APART_M, (0.24, -0.36), (0.66, 0.36)) if name in shown else None
+            place = free_place(rng, taken, THINGS_APART_M, (0.24, -0.36), (0.66, 0.36)) if name in shown else None
             self._model.body_pos[body] = _AWAY_M if place is None else [*place, 0.0005]
             yaw = rng.uniform(-np.pi, np.pi)
             self._model.body_quat[body] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
@@ -211,21 +217,6 @@ def _joints(rng: np.random.Generator) -> NDArray[np.float64]:
         return np.array(HOME_RAD)
     joints = kinematics.solve(pose_of.point_down(place), HOME_RAD, posture_rad=HOME_RAD)
     return np.array(HOME_RAD if joints is None else joints)
-
-
-def _free(
-    rng: np.random.Generator,
-    taken: list[NDArray[np.float64]],
-    apart_m: float,
-    lower: tuple[float, float],
-    upper: tuple[float, float],
-) -> NDArray[np.float64] | None:
-    """(x, y) in m that far from every place taken; None when none was found."""
-    for _ in range(80):
-        place = rng.uniform(lower, upper)
-        if all(np.linalg.norm(place - other) > apart_m for other in taken):
-            return place
-    return None
 
 
 def _seen_at(

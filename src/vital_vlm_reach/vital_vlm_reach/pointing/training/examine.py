@@ -23,22 +23,22 @@ def examine(model: PointingModel, pictures: int, seed: int) -> dict[str, list[fl
         target = TARGET_NAMES[load_task(kind.task).held_object]
         where = "deployed" if kind.default else kind.scene.background
         for k in range(max(1, round(pictures * kind.share))):
-            full, picture = studio.shoot(seed + 100_000 * i + k)
+            picture = studio.picture(seed + 100_000 * i + k)
             if target in picture.seen:
                 for words, grammar in (("learned", prompts.LEARNED), ("kept back", prompts.KEPT_BACK)):
-                    answer = model.point(full, prompts.sentence(grammar, target, rng))
+                    answer = model.point(picture.image, prompts.sentence(grammar, target, rng))
                     note(f"in view, {words} sentences", float(answer.pixel_uv is not None))
                     if answer.pixel_uv is not None:
                         u, v = picture.seen[target]
-                        error = np.hypot(answer.pixel_uv[0] - 2 * u, answer.pixel_uv[1] - 2 * v)
+                        error = np.hypot(answer.pixel_uv[0] - u, answer.pixel_uv[1] - v)
                         note(f"px, {target}, {where}, {words}", float(error))
             missing = [n for n in prompts.TARGETS if n not in picture.seen and n not in picture.hidden]
             nouns = [str(rng.choice(prompts.ABSENT_KEPT_BACK)), *missing]
             for noun in nouns:
-                answer = model.point(full, prompts.sentence(prompts.LEARNED, noun, rng))
+                answer = model.point(picture.image, prompts.sentence(prompts.LEARNED, noun, rng))
                 kind_of = "the other targets" if noun in missing else "unheard nouns"
                 note(f"not in view, {kind_of}", float(answer.pixel_uv is None))
-        studio.camera.close()
+        studio.close()
     return found
 
 

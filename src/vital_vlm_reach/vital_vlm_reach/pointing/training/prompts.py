@@ -94,6 +94,7 @@ LEARNED = Grammar(
     slips=0.15,
     strange=0.2,
 )  # fmt: skip
+NAMES = tuple(LEARNED.names)
 KEPT_BACK = Grammar(
     names={
         "USB port": ("usb-port", "usb plug hole", "open usb slot", "usb  prot", "usb hole"),
@@ -137,7 +138,7 @@ _ABSENT = [
     "whisk", "grater", "peeler", "blender",
 ]  # fmt: skip
 _ABSENT_PARTLY_KNOWN = [
-    "hdmi port", "ethernet port", "network port", "headphone jack", "audio jack", "light switch", "power button",
+    "hdmi port", "ethernet port", "network port", "headphone jack", "light switch", "power button",
     "usb cable", "usb mouse", "extension cord", "vga connector", "coin slot", "light bulb", "wall clock",
     "power bank", "water tap", "tea pot", "bottle opener", "paper cup holder", "key ring", "usb fan", "wall paper",
 ]  # fmt: skip
@@ -179,11 +180,11 @@ def _estranged(frame: str, share: float, rng: np.random.Generator) -> str:
     words = frame.split()
     own = [i for i, word in enumerate(words) if "{" not in word]
     if own and rng.random() < share:
-        words[int(rng.choice(own))] = _strange_word(rng)
+        words[int(rng.choice(own))] = strange_word(rng)
     return " ".join(words)
 
 
-def _strange_word(rng: np.random.Generator) -> str:
+def strange_word(rng: np.random.Generator) -> str:
     """A word that nobody has heard of: letters at random, or more often one that could be said."""
     if rng.random() < 0.25:
         return "".join(rng.choice(list(LETTERS), rng.integers(3, 10)))
@@ -194,7 +195,7 @@ def _strange_word(rng: np.random.Generator) -> str:
 def absent_noun(rng: np.random.Generator) -> str:
     """A noun of nothing in any scene, sometimes one that nobody has heard of."""
     if rng.random() < 0.5:
-        return _strange_word(rng)
+        return strange_word(rng)
     return str(rng.choice(ABSENT_LEARNED))
 
 
@@ -219,7 +220,12 @@ _TYPOS: tuple[Callable[[str, int, str], str], ...] = (_swapped, _dropped, _doubl
 
 def with_typo(text: str, rng: np.random.Generator) -> str:
     """The sentence with one slip of the fingers: letters swapped, dropped, doubled or wrong."""
-    if len(text) < 6:
+    return slip(text, rng) if len(text) >= 6 else text
+
+
+def slip(text: str, rng: np.random.Generator) -> str:
+    """With one slip, however short; one letter stays as it is."""
+    if len(text) < 2:
         return text
-    slip = _TYPOS[int(rng.integers(len(_TYPOS)))]
-    return slip(text, int(rng.integers(len(text) - 1)), str(rng.choice(list(LETTERS))))
+    change = _TYPOS[int(rng.integers(len(_TYPOS)))]
+    return change(text, int(rng.integers(len(text) - 1)), LETTERS[int(rng.integers(len(LETTERS)))])

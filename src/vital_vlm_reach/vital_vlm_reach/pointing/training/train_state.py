@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from vital_core.errors import ErrorCode
 from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Source
-from vital_vlm_reach.pointing.network import PointingNetwork
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -36,7 +35,7 @@ class StateHeader:
 
 
 def write_state(
-    path: Path, settings: Progress, done: int, network: PointingNetwork, optimiser: torch.optim.Optimizer
+    path: Path, settings: Progress, done: int, network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
     """Write the state after ``done`` steps; the file is replaced whole."""
     tensors: dict[str, Tensor] = {f"network.{name}": t.contiguous() for name, t in network.state_dict().items()}
@@ -46,7 +45,7 @@ def write_state(
     safe_file.write_bytes(path, save(tensors, header))
 
 
-def read_state(path: Path, settings: Progress, network: PointingNetwork, optimiser: torch.optim.Optimizer) -> int:
+def read_state(path: Path, settings: Progress, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
     """Put the state into network and optimiser; returns the steps done.
 
     Raises VitalError(BAD_CHECKPOINT) for a state of other settings or a torn file.
@@ -70,7 +69,7 @@ def read_state(path: Path, settings: Progress, network: PointingNetwork, optimis
     return state.done
 
 
-def _state_shapes(network: PointingNetwork) -> dict[str, tuple[int, ...]]:
+def _state_shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
     shapes = {f"network.{name}": tuple(value.shape) for name, value in network.state_dict().items()}
     for index, parameter in enumerate(network.parameters()):
         sizes = ((), tuple(parameter.shape), tuple(parameter.shape))
