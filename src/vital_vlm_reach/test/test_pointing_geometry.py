@@ -11,10 +11,11 @@ from vital_vlm_reach.pointing.answers import CLEAR_LEAD, MOST_CANDIDATES, SAME_P
 from vital_vlm_reach.pointing.detectors import LEAST_BOX_PX, ranked
 from vital_vlm_reach.pointing.http_exchange import Endpoint
 from vital_vlm_reach.pointing.interface import Candidate
-from vital_vlm_reach.pointing.network import HEIGHT_PX, STRIDE, WIDTH_PX, PointingNetwork, peak, target_heat
+from vital_vlm_reach.pointing.network import HEIGHT_PX, STRIDE, WIDTH_PX, PointingNetwork, peak
 from vital_vlm_reach.pointing.text import BUCKETS, PIECES_PER_WORD, WORDS, encode, pieces
-from vital_vlm_reach.pointing.training import prompts
-from vital_vlm_reach.pointing.training.renders import Picture, load_set, save_set
+from vital_vlm_reach.pointing.training import prompts, see, speech, vocabulary
+from vital_vlm_reach.pointing.training.picture import Picture
+from vital_vlm_reach.pointing.training.picture_sets import load_set, save_set
 
 SIZE = (640, 480)
 scores = st.floats(0.0, 1.0)
@@ -89,26 +90,26 @@ def test_a_place_elsewhere_is_a_rival_unless_the_lead_is_clear(sure, less, times
 
 
 @settings(max_examples=25)
-@given(st.floats(12.0, WIDTH_PX - 12.0), st.floats(12.0, HEIGHT_PX - 12.0))
-def test_peak_is_where_the_blob_is_and_moves_with_it_by_whole_cells(u, v):
-    heat = target_heat(torch.tensor([[u, v]]))
-    assert heat.shape == (1, HEIGHT_PX // STRIDE, WIDTH_PX // STRIDE) and float(heat.sum()) == pytest.approx(1.0)
-    logits = heat.clamp(min=1e-9).log()
-    found = peak(logits)
-    assert (found - torch.tensor([[u, v]])).abs().max() < 0.5
-    if u < WIDTH_PX - 20:
-        moved = peak(torch.roll(logits, 1, dims=2))
-        np.testing.assert_allclose(moved - found, [[STRIDE, 0.0]], atol=1e-3)
+@given(st.floats(8.0, see.CUT_WIDTH_PX - 17.0), st.floats(8.0, see.CUT_HEIGHT_PX - 9.0))
+def test_a_point_is_where_its_label_says_and_moves_with_it_by_whole_cells(u, v):
+    heat, place, told = see.labels({"lock": (u, v)}, ("block",), prompts.NAMES)
+    lock = prompts.NAMES.index("lock")
+    logits, places = torch.from_numpy(heat[lock]).clamp(min=1e-6).log()[None], torch.from_numpy(place)[None]
+    found, logit = peak(logits, places)
+    np.testing.assert_allclose(found, [[u, v]], atol=1e-3)
+    assert float(logit) == 0.0 and told.tolist() == [float(name != "block") for name in prompts.NAMES]
+    moved, _ = peak(torch.roll(logits, 1, dims=2), torch.roll(places, 1, dims=3))
+    np.testing.assert_allclose(moved - found, [[STRIDE, 0.0]], atol=1e-3)
 
 
-def test_each_image_of_a_batch_is_looked_at_alone_and_an_empty_sentence_is_no_fault():
+def test_each_of_a_batch_is_looked_at_alone_and_an_empty_sentence_is_no_fault():
     network, generator = PointingNetwork().eval(), torch.Generator().manual_seed(0)
     images = torch.rand(3, 3, HEIGHT_PX, WIDTH_PX, generator=generator)
     sentences = torch.stack([encode("the usb port"), encode(""), encode("a key in the lock")])
     with torch.inference_mode():
-        together = network(images, sentences)
+        together = (*network.detector(images), network.reader(sentences))
         for i in range(3):
-            alone = network(images[i : i + 1], sentences[i : i + 1])
+            alone = (*network.detector(images[i : i + 1]), network.reader(sentences[i : i + 1]))
             for one, several in zip(alone, together, strict=True):
                 np.testing.assert_allclose(one[0], several[i], atol=1e-4, rtol=1e-4)
                 assert bool(torch.isfinite(one).all())
@@ -131,7 +132,7 @@ def test_the_last_words_count_and_stand_at_the_end(sentence):
     last = sentence[-WORDS:]
     assert (table[: WORDS - len(last)] == 0).all()
     for row, word in zip(table[WORDS - len(last) :], last, strict=True):
-        assert [n for n in row.tolist() if n] == pieces(word)
+        assert tuple(n for n in row.tolist() if n) == pieces(word)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["receptacle", "screwdriver", "thumb drive"]))
@@ -155,7 +156,31 @@ def test_what_is_kept_back_for_the_examination_is_never_learned():
         assert not set(getattr(learned, part)) & set(getattr(kept, part)), part
     assert not set(prompts.ABSENT_KEPT_BACK) & set(prompts.ABSENT_LEARNED)
     named = {name for names in learned.names.values() for name in names}
-    assert not named & {*prompts.ABSENT_LEARNED, *prompts.ABSENT_KEPT_BACK}, "what is there is not absent"
+    named |= {name for names in vocabulary.speech().names.values() for name in names}
+    absent = {
+        *prompts.ABSENT_LEARNED,
+        *prompts.ABSENT_KEPT_BACK,
+        *vocabulary.speech().unknown,
+        *vocabulary.speech().almost,
+    }
+    assert not named & absent, "what is there is not absent"
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=200)
+def test_a_sentence_to_learn_from_is_whole_and_follows_from_its_seed(seed):
+    text, thing = speech.sentence(np.random.default_rng(seed))
+    assert text == text.strip() and not set("{}") & set(text) and (thing is None or thing in prompts.NAMES)
+    assert (text, thing) == speech.sentence(np.random.default_rng(seed))
+
+
+@given(st.sampled_from(vocabulary.speech().before + vocabulary.speech().asks), st.integers(0, 2**32 - 1))
+@settings(max_examples=100)
+def test_a_loosened_template_keeps_its_places_and_the_words_that_decide(frame, seed):
+    decide = vocabulary.speech().decide
+    loosened = speech.loosened(frame, np.random.default_rng(seed))
+    for keeps in (lambda word: "{" in word, lambda word: word in decide):
+        assert [w for w in loosened.split() if keeps(w)] == [w for w in frame.split() if keeps(w)]
 
 
 @given(st.sampled_from(prompts.TARGETS), st.integers(0, 2**32 - 1))

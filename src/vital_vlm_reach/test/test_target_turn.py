@@ -14,11 +14,13 @@ from vital_core.task import load_task, task_names
 from vital_sim.cameras.cameras import SceneCamera
 from vital_sim.world.world import World
 from vital_vlm_reach.localisation.camera import Camera, View
-from vital_vlm_reach.localisation.localization import target_turn
+from vital_vlm_reach.localisation.frames import FixedFrames
+from vital_vlm_reach.localisation.localization import localize, target_turn
 from vital_vlm_reach.localisation.references import References, references_folder
-from vital_vlm_reach.localisation.render_references import simulated_view
+from vital_vlm_reach.localisation.surface_plane import LEVEL_RAD, surface_plane
 from vital_vlm_reach.localisation.target_view import TargetView, load_view, save_view
-from vital_vlm_reach.localisation.top_view import LEVEL_RAD, surface_plane
+from vital_vlm_reach.pointing.interface import Candidate, Pointing
+from vital_vlm_reach.reference_views.render_references import simulated_view
 
 K = np.array([[610.0, 0.0, 320.0], [0.0, 610.0, 240.0], [0.0, 0.0, 1.0]])
 CAMERA = Camera(640, 480, K)
@@ -90,12 +92,14 @@ class Scene:
         view = replace(view, depth_mm=np.where(lost, 0, view.depth_mm).astype(np.uint16))
         return place, target_turn(view, self.camera.t_base_camera, place, references.of(task))
 
-    def tilted(self, references, task: str, tilt_deg: float, towards_deg: float, yaw_deg: float):
+    def tilted(self, references, task: str, tilt_deg: float, towards_deg: float, yaw_deg: float, pointed=(0, 0, 0)):
+        """Pointed at a place that is told in the target's frame."""
         self.world.reset(5, joints_rad=HOME_RAD)
         normal = pose_of.leaning(np.deg2rad(tilt_deg), np.deg2rad(towards_deg))
         self.world.place_target((0.47, 0.04, 0.035), np.deg2rad(yaw_deg), normal)
         view, truth = simulated_view(self.world, self.camera), self.world.site_pose("target_opening")
-        return truth, target_turn(view, self.camera.t_base_camera, truth[:3, 3], references.of(task))
+        point_m = (truth @ np.append(pointed, 1.0))[:3]
+        return truth, target_turn(view, self.camera.t_base_camera, point_m, references.of(task))
 
 
 def apart_deg(yaw_rad: float, expected_deg: float, symmetry: int) -> float:
@@ -129,6 +133,46 @@ def test_a_tilted_target_is_found_with_its_normal_and_its_yaw_about_it(task, lea
         assert turn.plane.normal_std_rad < np.deg2rad(1.5)
         assert apart_deg(turn.yaw_rad, 25.0, turn.symmetry) < 4.0, turn.message
         assert np.linalg.norm(turn.origin_m - truth[:3, 3]) < 0.006
+    scene.camera.close()
+
+
+def test_a_target_that_leans_away_is_found_from_a_pixel_on_the_wall_below_its_surface(references):
+    scene = Scene("usb_insertion")
+    # 11 degrees above the surface: of its 26 mm four pixels are seen, and the wall below it fills the view.
+    truth, turn = scene.tilted(references, "usb_insertion", 30.0, -155.0, 0.0, (0.014, 0.008, -0.0165))
+    assert turn.known, turn.message
+    assert np.arccos(np.clip(turn.plane.normal @ truth[:3, 2], -1.0, 1.0)) < np.deg2rad(2.0)
+    assert apart_deg(turn.yaw_rad, 0.0, turn.symmetry) < 6.0, turn.message
+    assert np.linalg.norm(turn.origin_m - truth[:3, 3]) < 0.006
+    scene.camera.close()
+
+
+class Unsure:
+    """Points at a pixel and says that it is not sure."""
+
+    def __init__(self, pixel_uv) -> None:
+        self._place = Candidate(pixel_uv, "", 0.01)
+
+    def point(self, rgb, prompt) -> Pointing:
+        return Pointing(None, 0.01, "nothing in view", (self._place,))
+
+
+def test_a_place_that_pointing_is_not_sure_of_counts_when_its_reference_view_is_what_is_seen_there(references):
+    scene = Scene("card_swipe")
+    place, _ = scene.turn(References(None), "card_swipe", 30.0)
+    view, frames = simulated_view(scene.world, scene.camera), FixedFrames()
+    frames.add("link_base", view.frame_id, scene.camera.t_base_camera)
+    model = Unsure(tuple(scene.camera.project(place)[:2]))
+
+    def located(task: str, own: bool):
+        return localize("swipe it", view, model, frames, references.of(task), window_px=17, own_sentence=own)
+
+    found = located("card_swipe", True)
+    assert "known by its reference view" in found.message and np.linalg.norm(found.target.point_m - place) < 0.006
+    for task, own in (("card_swipe", False), ("plug_in_socket", True)):
+        with pytest.raises(VitalError, match="nothing in view") as refusal:
+            located(task, own)
+        assert refusal.value.code is ErrorCode.NOT_IN_VIEW
     scene.camera.close()
 
 

@@ -17,17 +17,16 @@ from depth_scenes import depth_of
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_gate import FakeGate
 from geometry_msgs.msg import PointStamped, TransformStamped
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.duration import Duration
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from ros_domain import own_domain
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
+from threaded_action import ThreadedAction
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 from waiting import answer_of, rest_of, wait_until
@@ -45,6 +44,7 @@ from vital_interfaces.action import ExecuteTrajectory, ReachTarget
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.image_message import to_message
+from vital_ros.long_action import GoalEnd
 from vital_ros.qos import IMAGES, LATCHED, as_offered
 from vital_ros.target_message import target_message, target_of
 from vital_vlm_reach.localisation.camera import Camera
@@ -105,7 +105,6 @@ class Bench(Node):
         self.depth_mm, self.seeing, self.moving, self.mode = self._socket_depth(), True, True, "follow"
         self.image_age_s, self.stalls, self.images, self.depth_frame = 0.0, 0, 0, OPTICAL
         self.trajectories = []
-        group = ReentrantCallbackGroup()
         self._images = {
             "color/image_raw": self.create_publisher(Image, "/camera/camera/color/image_raw", qos_profile_sensor_data),
             "depth": self.create_publisher(
@@ -115,22 +114,14 @@ class Bench(Node):
         self._info = self.create_publisher(CameraInfo, "/camera/camera/color/camera_info", qos_profile_sensor_data)
         self._arm = self.create_publisher(JointState, "/joint_states", 10)
         self.frames = self.create_publisher(TFMessage, "/tf_static", LATCHED)
-        self.owning = FakeGate(self, group)
-        self.gate = ActionServer(
-            self,
-            ExecuteTrajectory,
-            "/vital/execute_trajectory",
-            self._on_execute,
-            goal_callback=lambda _: GoalResponse.ACCEPT,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-            callback_group=group,
-        )
-        self.localize = self.create_client(LocalizeTarget, "/vital/localize_target", callback_group=group)
-        self.reach = SteadyActionClient(self, ReachTarget, "/vital/reach_target", callback_group=group)
+        self.owning = FakeGate(self)
+        self.gate = ThreadedAction(self, ExecuteTrajectory, "/vital/execute_trajectory", self._on_execute)
+        self.localize = self.create_client(LocalizeTarget, "/vital/localize_target")
+        self.reach = SteadyActionClient(self, ReachTarget, "/vital/reach_target")
         self.diagnostics = []
         self.create_subscription(DiagnosticArray, "/diagnostics", self.diagnostics.append, 10)
-        self.create_timer(0.1, self._see, callback_group=group)
-        self.create_timer(0.01, self._feel, callback_group=group)
+        self.create_timer(0.1, self._see)
+        self.create_timer(0.01, self._feel)
 
     def calibrate(self) -> None:
         message = TransformStamped(child_frame_id=OPTICAL)
@@ -182,23 +173,20 @@ class Bench(Node):
         result = ExecuteTrajectory.Result()
         if self.stalls and handle.request.owner == self.owning.owner:
             self.stalls -= 1
-            handle.abort()
             result.verdict, result.error_code = int(GateState.NO_TACTILE), int(ErrorCode.SENSOR_FAULT)
             result.message = "tactile reading is 276 ms old"
-            return result
+            return GoalEnd.ABORTED, result
         if self.mode == "refuse" or handle.request.owner != self.owning.owner:
-            handle.abort()
             result.verdict, result.error_code = 13, int(ErrorCode.GATE_REFUSED)
             result.message = "joint3 would move at 9.00 rad/s"
-            return result
+            return GoalEnd.ABORTED, result
         motion = motion_of(handle.request.trajectory)
         self.trajectories.append(motion)
         states = motion.sampled(0.01)
         for i, q in enumerate(states):
             if handle.is_cancel_requested:
-                handle.canceled()
                 result.error_code, result.message = int(ErrorCode.CANCELLED), "cancelled"
-                return result
+                return GoalEnd.CANCELED, result
             if self.mode != "hang":
                 self.joints = q
             handle.publish_feedback(ExecuteTrajectory.Feedback(progress=i / len(states)))
@@ -207,9 +195,8 @@ class Bench(Node):
             time.sleep(0.01)
         if self.mode == "miss":
             self.joints = self.joints + 0.05
-        handle.succeed()
         result.success = True
-        return result
+        return GoalEnd.SUCCEEDED, result
 
 
 class Session:
@@ -224,7 +211,7 @@ class Session:
         self.context = Context()
         rclpy.init(context=self.context)
         self.bench = Bench(self.context)
-        self._executor = MultiThreadedExecutor(num_threads=6, context=self.context)
+        self._executor = EventsExecutor(context=self.context)
         self._executor.add_node(self.bench)
         self._spinning = True
         self._thread = threading.Thread(target=self._spin, daemon=True)

@@ -7,6 +7,7 @@ from builtin_interfaces.msg import Time
 from rclpy.node import Node
 
 from vital_core.errors import VitalError
+from vital_core.task import load_task
 from vital_interfaces.srv import LocalizeTarget
 from vital_ros.target_message import target_message
 from vital_vlm_reach.background import in_background
@@ -63,7 +64,8 @@ class LocalizeAnswers:
     def _localize(self, prompt: str, task: str, view: CameraView) -> Located:
         reference = self._references.of(task)
         px = self._given.depth_window_px
-        located = localize(prompt, view.read(), self._pointing, self._frames, reference, window_px=px)
+        own = bool(task) and prompt.strip() == load_task(task).prompt
+        located = localize(prompt, view.read(), self._pointing, self._frames, reference, window_px=px, own_sentence=own)
         told = self._frames.told()
         return replace(located, message=f"{located.message}; {told}") if told else located
 

@@ -1,5 +1,6 @@
 """Localisation: a sentence and a view in, a target in `link_base` out: where it is, and how it is turned."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,11 @@ from vital_vlm_reach.localisation.camera import View
 from vital_vlm_reach.localisation.frames import FixedFrames
 from vital_vlm_reach.localisation.lifting import CALIBRATION_STD_M, LiftedPoint, lift_pixel
 from vital_vlm_reach.localisation.registration import Reference, Registration
-from vital_vlm_reach.localisation.top_view import SurfacePlane, surface_plane, top_view
+from vital_vlm_reach.localisation.surface_plane import planes_around, surface_plane
+from vital_vlm_reach.localisation.target_view import SurfacePlane
+from vital_vlm_reach.localisation.top_view import top_view
 from vital_vlm_reach.pointing import PointingModel
+from vital_vlm_reach.pointing.interface import Candidate, Pointing
 
 # Of a place that was found by laying the reference view onto it.
 _REGISTERED_STD_M = 0.0015
@@ -24,7 +28,15 @@ LEAST_TILT_RAD = float(np.deg2rad(5.0))
 _GUESSED_TILT_RAD = float(np.deg2rad(4.0))
 # Of the camera's place and of depth that leans with it, which no number of readings makes less.
 _SYSTEMATIC_RAD = float(np.deg2rad(0.3))
-_ROUNDS = 2
+_ROUNDS = 3
+# A normal that turns by less from one look to the next is found.
+_STILL_RAD = float(np.deg2rad(0.4))
+# With a fit better than this, nothing else that is seen there is tried.
+_SURE_COST = 2.0
+# With a fit better than this, the reference view alone says what is seen.
+_RECOGNISED_COST = 2.5
+# With a fit worse than this, the plane is of something else altogether.
+_HOPELESS_COST = 7.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,7 @@ class TargetTurn:
 
     yaw_rad: against the reference view, of the `symmetry` ones that look or count as the same; NaN: not known.
     origin_m: (3,) of the reference view's origin, where the yaw is known. message: what came of it, for the operator.
+    cost: of the fit, as `Fit.cost`; infinite where there is none.
     """
 
     plane: SurfacePlane
@@ -51,6 +64,7 @@ class TargetTurn:
     symmetry: int
     origin_m: NDArray[np.float64]
     message: str
+    cost: float = float("inf")
 
     @property
     def known(self) -> bool:
@@ -66,8 +80,12 @@ def localize(
     reference: Reference | None = None,
     *,
     window_px: int,
+    own_sentence: bool = False,
 ) -> Located:
     """Where the thing is that a sentence names, and how it is turned against its reference view.
+
+    own_sentence: it names the reference's target. Then a place that the model would point at but is not sure of counts
+    too, if the reference view is what is seen there.
 
     Raises VitalError: BAD_PARAMETER, NO_CALIBRATION, NOT_IN_VIEW, NO_DEPTH, BAD_OBSERVATION. A turn that cannot be
     told is no refusal: the target has none, and the message says why.
@@ -76,6 +94,9 @@ def localize(
         raise VitalError(ErrorCode.BAD_PARAMETER, "the prompt is empty, expected a sentence that names the target")
     t_base_camera = frames.pose(BASE_FRAME, view.frame_id)
     pointing = model.point(view.rgb, prompt)
+    if pointing.pixel_uv is None:
+        places = pointing.candidates if own_sentence and reference is not None else ()
+        pointing = _recognised(places, view, t_base_camera, reference, window_px) or pointing
     if pointing.pixel_uv is None:
         raise VitalError(
             ErrorCode.NOT_IN_VIEW, f"'{prompt}': {pointing.message} (confidence {pointing.confidence:.2f})"
@@ -86,6 +107,22 @@ def localize(
     std_mm = 1000 * float(np.sqrt(np.linalg.eigvalsh(target.covariance_m2)[-1]))
     told = f"{pointing.message}; at ({at}) m in {BASE_FRAME}, +- {std_mm:.1f} mm where it is least sure; {turned}"
     return Located(pointing.pixel_uv, target, pointing.confidence, told)
+
+
+def _recognised(
+    places: Sequence[Candidate], view: View, t_base_camera: Pose, reference: Reference | None, window_px: int
+) -> Pointing | None:
+    """The first of the places at which the reference's target is seen."""
+    for place in places:
+        try:
+            lifted = lift_pixel(place.pixel_uv, view.depth_mm, view.camera, t_base_camera, window_px=window_px)
+            turn = target_turn(view, t_base_camera, lifted.point_m, reference)
+        except VitalError:
+            continue
+        if turn.cost < _RECOGNISED_COST:
+            told = f"pointing was {100 * place.confidence:.0f} % sure; known by its reference view"
+            return Pointing(place.pixel_uv, place.confidence, told)
+    return None
 
 
 def _turned(view: View, t_base_camera: Pose, lifted: LiftedPoint, reference: Reference | None) -> tuple[Target, str]:
@@ -110,7 +147,7 @@ def target_turn(
     if reference is None:
         return _unknown(plane, point_m, "yaw not known: there is no reference view of this target")
     try:
-        found, plane = _laid_on(reference, view, t_base_camera, plane)
+        found, plane = _best_laid(reference, view, t_base_camera, plane, point_m)
     except VitalError as error:
         return _unknown(plane, point_m, f"yaw not known: {error.message}")
     at = np.array([*found.fit.shift_m, reference.middle_height_m])
@@ -119,33 +156,62 @@ def target_turn(
     told = f"yaw {np.rad2deg(found.fit.yaw_rad):.1f} +- {np.rad2deg(found.yaw_std_rad):.1f} degrees{alike}"
     if not plane.level:
         told += f", tilted by {np.rad2deg(plane.tilt_rad):.1f} +- {np.rad2deg(plane.normal_std_rad):.1f} degrees"
-    return TargetTurn(plane, found.fit.yaw_rad, found.yaw_std_rad, found.symmetry, origin_m, told)
+    return TargetTurn(plane, found.fit.yaw_rad, found.yaw_std_rad, found.symmetry, origin_m, told, found.fit.cost)
 
 
 def _unknown(plane: SurfacePlane, point_m: NDArray[np.float64], why: str) -> TargetTurn:
     return TargetTurn(plane, float("nan"), float("nan"), 1, point_m, why)
 
 
+def _best_laid(
+    reference: Reference, view: View, t_base_camera: Pose, guess: SurfacePlane, point_m: NDArray[np.float64]
+) -> tuple[Registration, SurfacePlane]:
+    """`_laid_on` a first guess, or, where the reference fits it badly, on whichever surface around it fits best.
+
+    Raises VitalError: NO_DEPTH, or NOT_IN_VIEW when nothing there looks like the reference.
+    """
+    laid: list[tuple[Registration, SurfacePlane]] = []
+    refusals: list[VitalError] = []
+    for plane in _guesses(view, t_base_camera, guess, point_m):
+        try:
+            laid.append(_laid_on(reference, view, t_base_camera, plane))
+        except VitalError as error:
+            refusals.append(error)
+            continue
+        if laid[-1][0].fit.cost < _SURE_COST:
+            break
+    if not laid:
+        raise refusals[0]
+    best = min(laid, key=lambda found: found[0].fit.cost)
+    best[0].check_alike()
+    return best
+
+
+def _guesses(
+    view: View, t_base_camera: Pose, guess: SurfacePlane, point_m: NDArray[np.float64]
+) -> Iterator[SurfacePlane]:
+    yield guess
+    if guess.level and guess.tilt_rad >= _GUESSED_TILT_RAD:
+        yield guess.along(guess.measured, guess.normal_std_rad)
+    yield from planes_around(view, t_base_camera, point_m)
+
+
 def _laid_on(
     reference: Reference, view: View, t_base_camera: Pose, guess: SurfacePlane
 ) -> tuple[Registration, SurfacePlane]:
-    """How the target is turned, and its plane. Raises VitalError: NO_DEPTH, NOT_IN_VIEW, as `Reference.register`.
+    """How the target is turned, and its plane. Raises VitalError(NO_DEPTH).
 
-    A plane through the readings around one pixel is a first guess of a few degrees: rims and slots tilt it. With the
+    A plane through readings is a first guess of a few degrees: rims and slots tilt it. With the
     reference on it, the slope follows from the whole surface, the reference's relief taken off; and a view from above
     along that normal is the one to lay the reference onto.
     """
-    try:
-        found, plane, sloping = _look(reference, view, t_base_camera, guess)
-    except VitalError:
-        if not guess.level or guess.tilt_rad < _GUESSED_TILT_RAD:
-            raise
-        tilted = guess.along(guess.measured, guess.normal_std_rad)
-        found, plane, sloping = _look(reference, view, t_base_camera, tilted)
+    found, plane, sloping = _look(reference, view, t_base_camera, guess)
     for _ in range(_ROUNDS):
+        if found.fit.cost > _HOPELESS_COST:
+            break
         level = sloping.tilt_rad < LEAST_TILT_RAD
-        if level and plane.level:
-            return found, plane
+        if (level and plane.level) or (not level and sloping.normal @ plane.normal > np.cos(_STILL_RAD)):
+            break
         found, plane, sloping = _look(
             reference, view, t_base_camera, sloping.along(sloping.measured, sloping.normal_std_rad, level=level)
         )

@@ -30,5 +30,7 @@ class TaskLocator:
         view = View(look.rgb, look.depth_mm, Camera(width, height, look.camera_matrix), CAMERA_FRAME)
         frames = FixedFrames()
         frames.add(BASE_FRAME, CAMERA_FRAME, look.t_base_camera)
-        target = localize(self._task.prompt, view, self._pointing, frames, self._reference, window_px=WINDOW_PX).target
+        target = localize(
+            self._task.prompt, view, self._pointing, frames, self._reference, window_px=WINDOW_PX, own_sentence=True
+        ).target
         return target.frame(target.yaw_for(hand_yaw_rad(look.t_base_tcp)))

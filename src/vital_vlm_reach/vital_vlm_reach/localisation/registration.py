@@ -71,6 +71,15 @@ class Registration:
     symmetry: int
     yaw_std_rad: float
 
+    def check_alike(self) -> None:
+        """Raises VitalError(NOT_IN_VIEW) when what was seen is not what the reference shows."""
+        if self.fit.cost > _MOST_COST:
+            raise VitalError(
+                ErrorCode.NOT_IN_VIEW,
+                f"what is seen differs from the reference view by {self.fit.cost:.1f} a cell, at most {_MOST_COST:g} "
+                "expected: is it another target, or half hidden?",
+            )
+
 
 class Reference:
     """A reference view, prepared for many comparisons.
@@ -96,20 +105,13 @@ class Reference:
         self._own = self._quarters(_Seen(view), np.zeros(3))
 
     def register(self, view: TargetView) -> Registration:
-        """Lay the reference onto a view. Raises VitalError: NO_DEPTH when the view shows no surface, NOT_IN_VIEW when
-        what it shows is not what the reference does."""
+        """Lay the reference onto a view, however badly it fits. Raises VitalError(NO_DEPTH) when no surface is seen."""
         seen = _Seen(view)
         first = min((self._refined(seen, start) for start in self._starts(seen)), key=lambda fit: fit.cost)
         quarters = self._quarters(seen, np.array([first.yaw_rad, *np.divide(first.shift_m, CELL_M)]))
         behind = [[self._behind(quarters, i, k) for k in range(4)] for i in range(4)]
         chosen = max(range(4), key=lambda i: min(behind[i]))
         fit = quarters[chosen]
-        if fit.cost > _MOST_COST:
-            raise VitalError(
-                ErrorCode.NOT_IN_VIEW,
-                f"what is seen differs from the reference view by {fit.cost:.1f} a cell, at most {_MOST_COST:g} "
-                "expected: is it another target, or half hidden?",
-            )
         unclear = [k for k in range(4) if behind[chosen][k] < _LEAST_BEHIND]
         seen_alike = 4 if {1, 3} & set(unclear) else 2 if unclear else 1
         return Registration(fit, max(self.symmetry, seen_alike), self._yaw_std_rad(seen, fit))

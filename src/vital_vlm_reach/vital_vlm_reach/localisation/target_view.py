@@ -4,6 +4,7 @@ A view on disk is a PNG: its colours are the view's, its alpha channel the heigh
 the target as it lay when the demonstrations were recorded: what is turned like that has yaw 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file
 from vital_core.files.image_file import read_image
 from vital_core.files.schema import Source
+from vital_core.pose import Pose
+from vital_core.target import UP
 
 # Stand for the folder of the simulated targets' views, and for none.
 SHIPPED, NO_VIEWS = "shipped", "none"
@@ -30,6 +34,33 @@ _LEVELS = 254
 # Depth is trusted this far from an edge; and what it does not show of a surface is no wider than that.
 _SURE_CELLS, _LOST_CELLS = 2, 6
 _CUTS = 3
+_STEP_CELLS = 5
+
+
+@dataclass(frozen=True)
+class SurfacePlane:
+    """The plane of the target's surface.
+
+    t_base_plane: origin the pointed place, z out of the surface, x and y as near to the base's as that allows.
+    normal_std_rad: of z. level: whether z was taken to be the base's, as the tilt found is none to speak of.
+    tilt_rad: the angle that was found between z and the base's, before; measured: the normal (3,) that was found.
+    """
+
+    t_base_plane: Pose
+    normal_std_rad: float
+    level: bool
+    tilt_rad: float
+    measured: NDArray[np.float64]
+
+    def along(self, normal: NDArray[np.float64], std_rad: float, *, level: bool = False) -> "SurfacePlane":
+        """The plane through the same origin with another measured normal (3,); level: z is the base's instead."""
+        frame = pose_of.on_surface(self.t_base_plane[:3, 3], UP if level else normal)
+        return SurfacePlane(frame, std_rad, level, float(np.arccos(np.clip(normal[2], -1.0, 1.0))), normal)
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """(3,) unit vector out of the surface, in the base."""
+        return self.t_base_plane[:3, 2]
 
 
 @dataclass(frozen=True)
@@ -68,7 +99,9 @@ class TargetView:
     def _surface_by_depth(self) -> NDArray[np.bool_]:
         high = (self.known & (self.height_m > -SURFACE_DROP_M)).astype(np.uint8)
         opened = cv2.morphologyEx(high, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        _, piece = cv2.connectedComponents(opened)
+        # A step within the surface shows as a wall of a cell or three: both sides are one surface.
+        bridged = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((_STEP_CELLS,) * 2, np.uint8))
+        _, piece = cv2.connectedComponents(bridged)
         n = piece.shape[0] // 2
         near = piece[n - 6 : n + 7, n - 6 : n + 7]
         counts = np.bincount(near[near > 0], minlength=2)
@@ -78,6 +111,15 @@ class TargetView:
             (piece == counts.argmax()).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )
         return cv2.drawContours(np.zeros_like(high), outlines, -1, 1, cv2.FILLED) > 0
+
+
+def median_view(views: Sequence[TargetView]) -> TargetView:
+    """The views' median; known is what half of them know."""
+    return TargetView(
+        np.median([view.colour for view in views], axis=0).astype(np.float32),
+        np.median([view.height_m for view in views], axis=0).astype(np.float32),
+        np.mean([view.known for view in views], axis=0) >= 0.5,
+    )
 
 
 def save_view(path: Path, view: TargetView) -> None:

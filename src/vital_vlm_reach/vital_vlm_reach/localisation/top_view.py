@@ -1,77 +1,27 @@
-"""The target's surface as seen from above, out of a view from the side: which plane it is, and how it looks."""
+"""How a target's surface looks from above, out of a view from the side."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
-from vital_core.errors import ErrorCode, VitalError
 from vital_core.pose import Pose
-from vital_core.target import UP
 from vital_vlm_reach.localisation.camera import View
-from vital_vlm_reach.localisation.target_view import CELL_M, HALF_CELLS, HEIGHT_RANGE_M, SURFACE_DROP_M, TargetView
+from vital_vlm_reach.localisation.target_view import (
+    CELL_M,
+    HALF_CELLS,
+    HEIGHT_RANGE_M,
+    SURFACE_DROP_M,
+    SurfacePlane,
+    TargetView,
+)
 
-# A surface that is tilted by less counts as level: what stands on it (a rim, a hub) tilts the plane by that much.
-LEVEL_RAD = float(np.deg2rad(9.0))
-# Steeper than this, it is the side of something.
-_STEEPEST_RAD = float(np.deg2rad(50.0))
-_ON_PLANE_M = 0.002
-_RADII_M = (0.010, 0.013, 0.016)
-_PLANES_TRIED = 150
-_FEWEST_POINTS = 12
 _LOOKS = 3
 _CLOSED_BY, _CLOSED_SPREAD_M = 2, 0.006
 # A wall that is seen below the surface's edge falls by more than this in 2 mm towards the camera.
 _WALL_DROP_M, _WALL_STEP_M = 0.0008, 0.002
-
-
-@dataclass(frozen=True)
-class SurfacePlane:
-    """The plane of the target's surface.
-
-    t_base_plane: origin the pointed place, z out of the surface, x and y as near to the base's as that allows.
-    normal_std_rad: of z. level: whether z was taken to be the base's, as the tilt found is none to speak of.
-    tilt_rad: the angle that was found between z and the base's, before; measured: the normal (3,) that was found.
-    """
-
-    t_base_plane: Pose
-    normal_std_rad: float
-    level: bool
-    tilt_rad: float
-    measured: NDArray[np.float64]
-
-    def along(self, normal: NDArray[np.float64], std_rad: float, *, level: bool = False) -> "SurfacePlane":
-        """The plane through the same origin with another measured normal (3,); level: z is the base's instead."""
-        frame = pose_of.on_surface(self.t_base_plane[:3, 3], UP if level else normal)
-        return SurfacePlane(frame, std_rad, level, float(np.arccos(np.clip(normal[2], -1.0, 1.0))), normal)
-
-    @property
-    def normal(self) -> NDArray[np.float64]:
-        """(3,) unit vector out of the surface, in the base."""
-        return self.t_base_plane[:3, 2]
-
-
-def surface_plane(view: View, t_base_camera: Pose, point_m: NDArray[np.float64]) -> SurfacePlane:
-    """The plane of the surface around a point (3,) on it, in the base. Raises VitalError(NO_DEPTH)."""
-    points = _points_near(view, t_base_camera, point_m, _RADII_M[-1]) - point_m
-    distances_m = np.linalg.norm(points, axis=1)
-    normal, offset_m = _steadiest_plane(points[distances_m < _RADII_M[0]])
-    for radius_m in _RADII_M:
-        around = points[distances_m < radius_m]
-        on_it = around[np.abs(around @ normal - offset_m) < _ON_PLANE_M]
-        if len(on_it) < _FEWEST_POINTS:
-            raise _no_surface(len(on_it))
-        normal, offset_m = _least_squares(on_it)
-    tilt_rad = float(np.arccos(np.clip(normal[2], -1.0, 1.0)))
-    std_rad = _normal_std_rad(on_it, on_it @ normal - offset_m)
-    level, measured = tilt_rad < max(LEVEL_RAD, 2.0 * std_rad), normal
-    if level:
-        normal, offset_m = UP, float(np.median(on_it[:, 2]))
-    ray = point_m - t_base_camera[:3, 3]
-    origin = point_m + ray * (offset_m / (normal @ ray))
-    return SurfacePlane(pose_of.on_surface(origin, normal), std_rad, level, tilt_rad, measured)
 
 
 def top_view(view: View, t_base_camera: Pose, plane: SurfacePlane) -> tuple[TargetView, SurfacePlane]:
@@ -83,59 +33,6 @@ def top_view(view: View, t_base_camera: Pose, plane: SurfacePlane) -> tuple[Targ
     raised = plane.t_base_plane.copy()
     raised[:3, 3] += ray * (mean_m / (plane.normal @ ray))
     return _resampled(view, t_base_camera, raised), replace(plane, t_base_plane=raised)
-
-
-def _no_surface(points: int) -> VitalError:
-    return VitalError(
-        ErrorCode.NO_DEPTH,
-        f"{points} depth readings around the target lie on one plane that faces up, expected {_FEWEST_POINTS} or more: "
-        "is it glossy, or seen from its side?",
-    )
-
-
-def _points_near(view: View, t_base_camera: Pose, point_m: NDArray[np.float64], radius_m: float) -> NDArray[np.float64]:
-    """(n, 3) depth readings within a radius of a point, in the base."""
-    in_camera = (pose_of.inverse(t_base_camera) @ np.append(point_m, 1.0))[:3]
-    u, v = view.camera.project(in_camera)
-    reach = int(np.ceil(radius_m * view.camera.matrix[0, 0] / in_camera[2])) + 1
-    left, top = max(round(float(u)) - reach, 0), max(round(float(v)) - reach, 0)
-    depth_m = view.depth_mm[top : round(float(v)) + reach + 1, left : round(float(u)) + reach + 1] / 1000.0
-    rows, columns = np.nonzero(depth_m)
-    rays = view.camera.rays_through(np.stack([columns + left, rows + top], axis=1))
-    points = (rays * depth_m[rows, columns, None]) @ t_base_camera[:3, :3].T + t_base_camera[:3, 3]
-    return points[np.linalg.norm(points - point_m, axis=1) < radius_m]
-
-
-def _steadiest_plane(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Of planes through three points each, and of a level one, that which most points lie on: normal and offset."""
-    if len(points) < _FEWEST_POINTS:
-        raise _no_surface(len(points))
-    drawn = points[np.random.default_rng(0).integers(len(points), size=(_PLANES_TRIED, 3))]
-    across = np.cross(drawn[:, 1] - drawn[:, 0], drawn[:, 2] - drawn[:, 0])
-    size = np.linalg.norm(across, axis=1)
-    normals = across[size > 1e-5] / size[size > 1e-5, None]
-    normals *= np.sign(normals[:, 2:])
-    up = normals[:, 2] > np.cos(_STEEPEST_RAD)
-    normals = np.concatenate([[[0.0, 0.0, 1.0]], normals[up]])
-    offsets = np.concatenate([[np.median(points[:, 2])], np.sum(normals[1:] * drawn[size > 1e-5][up, 0], axis=1)])
-    count = (np.abs(points @ normals.T - offsets) < _ON_PLANE_M).sum(axis=0)
-    best = int(count.argmax())
-    return normals[best], float(offsets[best])
-
-
-def _least_squares(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Normal (upwards) and offset of the plane through points."""
-    middle = points.mean(axis=0)
-    normal = np.linalg.svd(points - middle, full_matrices=False)[2][-1]
-    normal = normal * np.copysign(1.0, normal[2])
-    return normal, float(normal @ middle)
-
-
-def _normal_std_rad(points: NDArray[np.float64], residuals_m: NDArray[np.float64]) -> float:
-    """From the scatter about the plane and how far the points reach across it; readings are not independent."""
-    reach_m = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[1] / np.sqrt(len(points))
-    independent = max(len(points) / 9.0, 1.0)
-    return float(residuals_m.std() / (max(reach_m, 1e-4) * np.sqrt(independent)))
 
 
 def _resampled(view: View, t_base_camera: Pose, t_base_plane: Pose) -> TargetView:

@@ -14,8 +14,9 @@ from vital_sim.cameras.cameras import SceneCamera
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.world import World
 from vital_vlm_reach.localisation.camera import Camera, View
-from vital_vlm_reach.localisation.target_view import TargetView, save_view
-from vital_vlm_reach.localisation.top_view import surface_plane, top_view
+from vital_vlm_reach.localisation.surface_plane import surface_plane
+from vital_vlm_reach.localisation.target_view import TargetView, median_view, save_view
+from vital_vlm_reach.localisation.top_view import top_view
 
 PLACES_M = (
     (0.45, 0.0), (0.42, -0.05), (0.48, 0.05), (0.43, 0.06), (0.50, -0.04), (0.47, -0.10), (0.40, 0.03), (0.52, 0.08),
@@ -43,11 +44,7 @@ def rendered_reference(task: str) -> TargetView:
         plane = surface_plane(view, camera.t_base_camera, place)
         views.append(top_view(view, camera.t_base_camera, plane)[0])
     camera.close()
-    return TargetView(
-        np.median([view.colour for view in views], axis=0).astype(np.float32),
-        np.median([view.height_m for view in views], axis=0).astype(np.float32),
-        np.mean([view.known for view in views], axis=0) >= 0.5,
-    )
+    return median_view(views)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Making a target's reference view: rendered, or taken by the scene's camera."""
