@@ -13,7 +13,7 @@ from typing import Any
 from websockets.sync.client import connect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH_PX, HEIGHT_PX = 1600, 900
+SIZE_PX, SMALL_PX = (1600, 900), (1000, 900)
 # It draws in software, or not at all.
 DRAWS, BLIND = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader"), ("--disable-gpu", "--disable-3d-apis")
 
@@ -24,23 +24,38 @@ def program() -> str | None:
 
 
 class Browser:
-    """One window with one page. webgl: whether the page can draw in three dimensions."""
+    """One window with one page. webgl: whether the page can draw in three dimensions.
 
-    def __init__(self, folder: Path, *, webgl: bool = True) -> None:
+    accepts: SHA-256 of a certificate's key, in base64, that a person has looked at and accepted. polite: draws little,
+    and only when nobody else wants the processor: for a stack that keeps time beside it.
+    """
+
+    def __init__(self, folder: Path, *, webgl: bool = True, polite: bool = False, accepts: str = "") -> None:
         found = program()
         assert found is not None
         profile = folder / "browser"
         options = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--no-first-run", "--hide-scrollbars"]
-        command = [found, *options, *(DRAWS if webgl else BLIND), f"--user-data-dir={profile}", "about:blank"]
+        options += [f"--ignore-certificate-errors-spki-list={accepts}"] if accepts else []
+        command = [
+            *(("nice", "-n", "19") if polite else ()),
+            found,
+            *options,
+            *(DRAWS if webgl else BLIND),
+            f"--user-data-dir={profile}",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._number, self.asked_for = 0, set[str]()
+        self._number, self.asked_for, self.sockets, self.complaints = 0, set[str](), set[str](), list[str]()
         port = self._port(profile / "DevToolsActivePort")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
             tab = next(tab for tab in json.load(answer) if tab["type"] == "page")
         self._socket = connect(tab["webSocketDebuggerUrl"], max_size=None)
-        for domain in ("Page", "Runtime", "Network"):
+        for domain in ("Page", "Runtime", "Network", "Log"):
             self.do(f"{domain}.enable")
-        size = {"width": WIDTH_PX, "height": HEIGHT_PX, "deviceScaleFactor": 1, "mobile": False}
+        # The page's socket is in a worker, which waits until it is listened to.
+        self.do("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True)
+        width, height = SMALL_PX if polite else SIZE_PX
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.do("Emulation.setDeviceMetricsOverride", **size)
 
     def _port(self, file: Path) -> int:
@@ -50,17 +65,35 @@ class Browser:
             time.sleep(0.1)
         return int(file.read_text().split()[0])
 
+    def _send(self, method: str, parameters: dict[str, Any], **to: str) -> int:
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters, **to}))
+        return self._number
+
     def do(self, method: str, **parameters: Any) -> dict[str, Any]:
         """A command's result; what the page asks the network for meanwhile is noted."""
-        self._number += 1
-        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        number = self._send(method, parameters)
         while True:
             message = json.loads(self._socket.recv(timeout=120.0))
-            if message.get("method") == "Network.requestWillBeSent":
-                self.asked_for.add(message["params"]["request"]["url"])
-            if message.get("id") == self._number:
+            self._note(message.get("method", ""), message.get("params", {}))
+            if message.get("id") == number:
                 assert "error" not in message, message
                 return message["result"]
+
+    def _note(self, event: str, told: dict[str, Any]) -> None:
+        if event == "Network.requestWillBeSent":
+            self.asked_for.add(told["request"]["url"])
+        elif event == "Target.attachedToTarget":
+            for method in ("Network.enable", "Runtime.enable", "Runtime.runIfWaitingForDebugger"):
+                self._send(method, {}, sessionId=told["sessionId"])
+        elif event == "Network.webSocketCreated":
+            self.sockets.add(told["url"])
+        elif event == "Runtime.exceptionThrown":
+            self.complaints.append(str(told["exceptionDetails"]))
+        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "assert"):
+            self.complaints.append(str([part.get("value", part.get("description")) for part in told["args"]]))
+        elif event == "Log.entryAdded" and told["entry"]["level"] == "error":
+            self.complaints.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
 
     def open(self, url: str) -> None:
         """Go to an address."""
@@ -115,6 +148,17 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             more = {"text": text} if kind == "keyDown" and text else {}
             self.do("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **more)
+
+    def hold(self, key: str, seconds: float) -> None:
+        """Hold a letter or digit down: it is repeated, as by a keyboard, thirty times a second."""
+        code = (f"Digit{key}" if key.isdigit() else f"Key{key.upper()}", ord(key.upper()))
+        names = {"key": key, "code": code[0], "windowsVirtualKeyCode": code[1]}
+        end_s, repeated = time.monotonic() + seconds, False
+        while time.monotonic() < end_s:
+            self.do("Input.dispatchKeyEvent", type="keyDown", autoRepeat=repeated, text=key, **names)
+            repeated = True
+            time.sleep(1.0 / 30.0)
+        self.do("Input.dispatchKeyEvent", type="keyUp", **names)
 
     def write(self, text: str) -> None:
         """Type where the cursor is."""

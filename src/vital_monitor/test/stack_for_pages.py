@@ -12,15 +12,14 @@ import numpy as np
 import rclpy
 from geometry_msgs.msg import PointStamped, TransformStamped
 from page_client import PageClient
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
+from threaded_action import ThreadedAction
 
 from vital_core import pose as pose_of
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES
@@ -28,9 +27,11 @@ from vital_interfaces.action import RunTask
 from vital_interfaces.msg import GateState, PolicyState, SessionState, TactileArray, TeleopEvent, TrialReport
 from vital_interfaces.srv import ClearStop, Stop, TakeBaseline
 from vital_ros.image_message import to_message
+from vital_ros.long_action import GoalEnd
 from vital_ros.qos import IMAGES, LATCHED
 
 OPTICAL = "camera_color_optical_frame"
+STOP_NUMBER = 12
 COMMAND = [sys.executable, "-m", "vital_monitor.monitor_node", "--ros-args", "-p", "port:=0"]
 
 
@@ -42,6 +43,7 @@ class MadeUpStack(Node):
         self.mode, self.owner, self.peak_ut = GateState.MOVING, "policy", 120.0
         self.stops: list[tuple[float, str]] = []
         self.clears: list[str] = []
+        self.cleared_numbers: list[int] = []
         self.baselines = 0
         self.events: list[TeleopEvent] = []
         self._ticks = 0
@@ -65,23 +67,15 @@ class MadeUpStack(Node):
         self.create_timer(0.1, self._say)
         self.create_timer(0.02, self._feel)
         self._place_camera()
-        group = ReentrantCallbackGroup()
-        self._run = ActionServer(
-            self, RunTask, "/vital/run_task", self._on_run, cancel_callback=self._on_cancel, callback_group=group
-        )
+        self._run = ThreadedAction(self, RunTask, "/vital/run_task", self._on_run)
 
-    @staticmethod
-    def _on_cancel(_: Any) -> CancelResponse:
-        return CancelResponse.ACCEPT
-
-    def _on_run(self, handle: Any) -> RunTask.Result:
+    def _on_run(self, handle: Any) -> tuple[GoalEnd, RunTask.Result]:
         self.asked.append(handle.request)
         handle.publish_feedback(RunTask.Feedback(phase="localize", message="looking for it", elapsed_s=0.1))
         deadline_s = time.monotonic() + 30.0
         while not handle.is_cancel_requested and time.monotonic() < deadline_s:
             time.sleep(0.02)
-        handle.canceled()
-        return RunTask.Result(report=TrialReport(message="cancelled by the person"))
+        return GoalEnd.CANCELED, RunTask.Result(report=TrialReport(message="cancelled by the person"))
 
     def _header(self, frame: str = "link_base") -> Header:
         return Header(stamp=self.get_clock().now().to_msg(), frame_id=frame)
@@ -100,6 +94,7 @@ class MadeUpStack(Node):
     def _say(self) -> None:
         self._ticks += 1
         state = GateState(header=self._header(), mode=self.mode, owner=self.owner, tactile_limit_ut=950.0)
+        state.stop_number = STOP_NUMBER if self.mode == GateState.LATCHED else 0
         state.joint_state_age_s = state.tactile_age_s = 0.01
         state.workspace_lower_m.x, state.workspace_upper_m.x = 0.3, 0.6
         state.workspace_upper_m.y = state.workspace_upper_m.z = 0.4
@@ -147,6 +142,7 @@ class MadeUpStack(Node):
 
     def _on_clear(self, request: ClearStop.Request, response: ClearStop.Response) -> ClearStop.Response:
         self.clears.append(request.operator_name)
+        self.cleared_numbers.append(request.stop_number)
         self.mode = GateState.IDLE
         response.success, response.message = True, "cleared"
         return response
@@ -164,7 +160,7 @@ class Running:
         self.context = Context()
         rclpy.init(context=self.context)
         self.stack = MadeUpStack(self.context) if with_stack else None
-        self._executor = MultiThreadedExecutor(num_threads=4, context=self.context)
+        self._executor = EventsExecutor(context=self.context)
         if self.stack is not None:
             self._executor.add_node(self.stack)
         self._spinning = True
@@ -182,6 +178,12 @@ class Running:
             assert self.process.poll() is None and time.monotonic() < deadline_s, text
             time.sleep(0.05)
         return int(text.split("http://127.0.0.1:")[1].split()[0])
+
+    def add_stack(self) -> None:
+        """The stack comes up after the monitor."""
+        self.stack = MadeUpStack(self.context)
+        self._executor.add_node(self.stack)
+        self._executor.wake()
 
     def _spin(self) -> None:
         while self._spinning:
@@ -228,7 +230,6 @@ class Running:
         self._thread.join(5.0)
         self._executor.shutdown(timeout_sec=5.0)
         if self.stack is not None:
-            self.stack._run.destroy()
             self.stack.destroy_node()
         rclpy.shutdown(context=self.context)
         text = self.log.read_text()

@@ -32,6 +32,8 @@ def test_the_page_shows_the_stack_and_asks_no_other_host(running, browser) -> No
     assert browser.tell("document.querySelectorAll('canvas').length") > 0
     own = (f"http://127.0.0.1:{running.port}/", f"blob:http://127.0.0.1:{running.port}/", "data:")
     assert [url for url in browser.asked_for if not url.startswith(own)] == []
+    assert {url.rstrip("/") for url in browser.sockets} == {f"ws://127.0.0.1:{running.port}"}
+    assert not browser.complaints
 
 
 @pytest.mark.timing

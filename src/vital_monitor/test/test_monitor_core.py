@@ -14,8 +14,10 @@ from vital_core.arm import kinematics
 from vital_core.arm.urdf import urdf
 from vital_core.arm.xarm7 import HOME_RAD, JOINT_NAMES, LOWER_RAD, UPPER_RAD
 from vital_core.errors import ErrorCode, VitalError
+from vital_interfaces.msg import TrialReport
 from vital_monitor.drawing import camera, svg, tables
 from vital_monitor.drawing.links import links_of
+from vital_monitor.monitor_messages import result_of
 from vital_monitor.monitor_parameters import MonitorParameters
 from vital_monitor.page.server import is_own_page
 from vital_monitor.state.heard import Gate, Kind, Learner, Lens, Session, Tick, Touch
@@ -38,7 +40,14 @@ def touch(change_ut, valid=None) -> Touch:
 
 def gate(mode: str = "moving", **more) -> Gate:
     box = np.array([0.3, -0.2, 0.0]), np.array([0.6, 0.2, 0.4])
-    values = {"owner": "policy", "stop_code": 42, "stop_reason": "pressed", "hold_reason": "", "verdict_text": ""}
+    values = {
+        "owner": "policy",
+        "stop_code": 42,
+        "stop_reason": "pressed",
+        "stop_number": 3,
+        "hold_reason": "",
+        "verdict_text": "",
+    }
     figures = (7, 1, 0, 0.01, 0.02, 100.0, 950.0)
     return Gate(mode, *(values | more).values(), *figures, *box)
 
@@ -231,6 +240,18 @@ def test_no_text_of_the_graph_becomes_markup(words) -> None:
     if plain == words:
         tags = {element.tag for element in well_formed(shown).iter()}
         assert tags <= {"root", "div", "table", "tr", "td", "span"}
+
+
+@unhurried
+@given(st.text(), st.booleans(), st.text(), st.text(), ANY)
+@example("insert it", False, "reach", "<b>blocked</b>", math.nan)
+def test_how_the_last_sentence_ended_is_told_whatever_it_said(sentence, success, phase, message, lasted_s) -> None:
+    report = TrialReport(prompt=sentence, success=success, phase=phase, message=message, duration_s=lasted_s)
+    picture = Picture(result=result_of(report))
+    told = tables.what_is_wanted(picture, 0.0)
+    assert ("SUCCESS" if success else "FAILED") in told and "<b>" not in told
+    picture.session = session(Kind.RECORD, "ready")
+    assert "before, after" not in tables.what_is_wanted(picture, 0.0), "a session has a sentence of its own"
 
 
 def test_a_gate_that_falls_silent_is_said_and_not_shown_as_if_it_stood() -> None:

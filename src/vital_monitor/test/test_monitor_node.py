@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from page_client import PageClient
 from ros_domain import own_domain
-from stack_for_pages import COMMAND, Running
+from stack_for_pages import COMMAND, STOP_NUMBER, Running
 from waiting import stays
 from websockets.exceptions import ConnectionClosed
 
@@ -62,7 +62,7 @@ def test_the_arm_moves_and_target_workspace_and_start_region_are_there(running) 
             turned.add(message["name"].split("/")[-1])
 
     page = running.page(hear=note)
-    page.until(lambda: {"/target", "/start_region", "/workspace"} <= names)
+    page.until(lambda: {"/target", "/start_region", "/workspace", "/table/plank0", "/table/leg3"} <= names)
     page.until(lambda: {f"link{i}" for i in range(1, 8)} <= turned)
 
 
@@ -146,6 +146,7 @@ def test_a_stop_is_cleared_with_the_name_and_only_offered_while_it_stands(runnin
     page.until(lambda: page.offers("CLEAR STOP"))
     page.press("CLEAR STOP")
     running.until(lambda: running.stack.clears == ["Anna B."])
+    assert running.stack.cleared_numbers == [STOP_NUMBER]
     page.until(lambda: not page.offers("CLEAR STOP"))
 
 
@@ -286,6 +287,20 @@ def test_without_a_stack_the_page_says_so(tmp_path, monkeypatch) -> None:
         page.until(lambda: "the command gate is not heard" in page.text and "no policy has been heard" in page.text)
         page.press("STOP")
         page.until(lambda: "STOP reached nobody" in page.text)
+    finally:
+        here.close()
+
+
+def test_a_stop_that_reached_nobody_reaches_the_gate_that_comes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(own_domain(2)))
+    here = Running(tmp_path, with_stack=False)
+    try:
+        page = here.page()
+        page.until(lambda: page.offers("STOP"))
+        page.press("STOP")
+        page.until(lambda: "STOP reached nobody" in page.text)
+        here.add_stack()
+        here.until(lambda: [reason for _, reason in here.stack.stops] == ["STOP on the monitor by somebody"], 9.0)
     finally:
         here.close()
 

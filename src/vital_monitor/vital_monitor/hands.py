@@ -12,8 +12,9 @@ from std_msgs.msg import Header
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError, shortened
 from vital_interfaces.action import RunTask
-from vital_interfaces.msg import TeleopEvent
+from vital_interfaces.msg import OperatorInput, TeleopEvent
 from vital_interfaces.srv import ClearStop, Stop, TakeBaseline
+from vital_monitor.state.key_hand import Hand
 from vital_monitor.state.offers import WORDS, Deed
 from vital_ros.calls import run_action
 
@@ -22,6 +23,8 @@ RUN_S = 180.0
 LONGEST_SENTENCE = 300
 # A press that comes with the STOP on the space bar, of a button that the keyboard still stands on, does not count.
 AFTER_STOP_S = 0.5
+# A gate that does not answer yet is asked again for so long.
+STOP_AGAIN_S = 10.0
 KINDS = {
     Deed.START: TeleopEvent.START,
     Deed.PAUSE: TeleopEvent.START,  # between episodes START pauses, and goes on
@@ -34,16 +37,19 @@ Tell = Callable[[str, bool], None]
 
 
 class Hands:
-    """Clients of the stack; safe from any thread. tell: hears what was answered, and whether that is bad news."""
+    """Clients of the stack; safe from any thread. tell: hears what was answered, and whether that is bad news.
+    stop_shown: number of the stop that the page shows."""
 
-    def __init__(self, node: Node, task: str, tell: Tell) -> None:
-        self._node, self._task, self._tell = node, task, tell
+    def __init__(self, node: Node, task: str, tell: Tell, stop_shown: Callable[[], int]) -> None:
+        self._node, self._task, self._tell, self._stop_shown = node, task, tell, stop_shown
         self._events = node.create_publisher(TeleopEvent, "/vital/teleop_event", 10)
+        self._input = node.create_publisher(OperatorInput, "/vital/operator_input", 10)
         self._stop = node.create_client(Stop, "/vital/stop")
         self._clear = node.create_client(ClearStop, "/vital/clear_stop")
         self._baseline = node.create_client(TakeBaseline, "/anyskin/take_baseline")
         self._run = ActionClient(node, RunTask, "/vital/run_task")
         self._stopped_s = float("-inf")
+        self._unanswered: Stop.Request | None = None
         self._cancel = threading.Event()
         self._runner: threading.Thread | None = None
 
@@ -65,11 +71,26 @@ class Hands:
         """Latch the gate's stop, at once."""
         self._stopped_s = steady_s()
         self._cancel.set()
+        request = Stop.Request(reason=f"STOP on the monitor by {who}")
         if self._stop.service_is_ready():
-            self._ask(self._stop, Stop.Request(reason=f"STOP on the monitor by {who}"), "STOP")
+            self._ask(self._stop, request, "STOP")
         else:
-            self._tell("STOP reached nobody: the command gate does not answer", True)
+            self._unanswered = request
+            again = f"it is asked again for {STOP_AGAIN_S:.0f} s"
+            self._tell(f"STOP reached nobody: the command gate does not answer; {again}", True)
         self._press(TeleopEvent.STOP)
+
+    def go_on_stopping(self) -> None:
+        """Ask the gate for the stop that reached nobody, as soon as it answers; to be called again and again."""
+        request = self._unanswered
+        if request is None:
+            return
+        if self._stop.service_is_ready():
+            self._unanswered = None
+            self._ask(self._stop, request, "STOP")
+        elif steady_s() - self._stopped_s > STOP_AGAIN_S:
+            self._unanswered = None
+            self._tell("STOP reached nobody: the command gate still does not answer", True)
 
     def do(self, deed: Deed, who: str, sentence: str = "") -> None:
         """Anything else, in somebody's name."""
@@ -79,7 +100,8 @@ class Hands:
             self._press(KINDS[deed])
             self._tell(f"{deed} by {who}", False)
         elif deed is Deed.CLEAR:
-            self._ask(self._clear, ClearStop.Request(operator_name=who), f"clear by {who}")
+            request = ClearStop.Request(operator_name=who, stop_number=self._stop_shown())
+            self._ask(self._clear, request, f"clear by {who}")
         elif deed is Deed.BASELINE:
             self._ask(self._baseline, TakeBaseline.Request(), "baseline")
         elif deed is Deed.CANCEL:
@@ -87,9 +109,19 @@ class Hands:
         else:
             self._begin(" ".join(sentence.split()), who)
 
+    def move(self, hand: Hand) -> None:
+        """What the hand on the keys does now, to the teleoperation node."""
+        message = OperatorInput(header=self._header(), device=DEVICE, clutch=hand.clutch, gripper=float(hand.closed))
+        message.kind = OperatorInput.TWIST if hand.twist.any() else OperatorInput.NONE
+        v, w = message.twist.linear, message.twist.angular
+        v.x, v.y, v.z, w.x, w.y, w.z = map(float, hand.twist)
+        self._input.publish(message)
+
+    def _header(self) -> Header:
+        return Header(stamp=self._node.get_clock().now().to_msg())
+
     def _press(self, kind: int) -> None:
-        header = Header(stamp=self._node.get_clock().now().to_msg())
-        self._events.publish(TeleopEvent(header=header, device=DEVICE, kind=kind))
+        self._events.publish(TeleopEvent(header=self._header(), device=DEVICE, kind=kind))
 
     def _ask(self, client: Client, request: Any, what: str) -> None:
         if not client.service_is_ready():

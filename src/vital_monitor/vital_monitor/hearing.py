@@ -13,7 +13,16 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vital_core.clock import steady_s
 from vital_interfaces.action import RunTask
-from vital_interfaces.msg import GateState, LearnerState, PolicyState, SessionState, TactileArray, TrainingState
+from vital_interfaces.msg import (
+    GateState,
+    LearnerState,
+    PolicyState,
+    SessionState,
+    TactileArray,
+    TeleopState,
+    TrainingState,
+    TrialReport,
+)
 from vital_monitor import monitor_messages as read
 from vital_monitor.ears import Ears
 from vital_monitor.recorded.recorded_ears import RecordedEars
@@ -26,6 +35,7 @@ MOTION, SELDOM = 3, 24
 TOUCH, JOINTS, WRIST = "/anyskin/tactile", "/joint_states", "/wrist_camera/image_raw"
 COLOUR, LENS = "/camera/camera/color/image_raw", "/camera/camera/color/camera_info"
 DEPTH = "/camera/camera/aligned_depth_to_color/image_raw"
+TELEOP = "/vital/teleop_state"
 SESSIONS = ("/vital/session_state", "/vital/training_state")
 # Types of what a recording may hold, by topic.
 RECORDED = {
@@ -38,6 +48,7 @@ RECORDED = {
     "/vital/learner_state": "vital_interfaces/msg/LearnerState",
     SESSIONS[0]: "vital_interfaces/msg/SessionState",
     SESSIONS[1]: "vital_interfaces/msg/TrainingState",
+    "/vital/trial_report": "vital_interfaces/msg/TrialReport",
     "/vital/target": "geometry_msgs/msg/PointStamped",
     "/vital/planned_motion": "trajectory_msgs/msg/JointTrajectory",
     "/tf_static": "tf2_msgs/msg/TFMessage",
@@ -57,6 +68,7 @@ class Hearing:
         hear(SessionState, SESSIONS[0], self._keep("session"), LATCHED, read.record_of)
         hear(TrainingState, SESSIONS[1], self._keep("session"), LATCHED, read.training_of)
         hear(RunTask.Impl.FeedbackMessage, RUN, self._keep("run"), NEWEST, read.run_of)
+        hear(TrialReport, "/vital/trial_report", self._keep("result"), LATCHED, read.result_of)
         hear(GoalStatusArray, STATUS, self._on_status, LATCHED, read.is_running)
         hear(PointStamped, "/vital/target", self._keep("target_m"), LATCHED, read.target_of)
         hear(JointTrajectory, "/vital/planned_motion", self._keep("path_m"), LATCHED, read.path_of)
@@ -71,10 +83,11 @@ class Hearing:
         hear(Image, WRIST, self._keep_image("wrist"), NEWEST, read.rgb_of, every=MOTION)
         hear(Image, COLOUR, self._keep_image("scene"), NEWEST, read.rgb_of, every=MOTION)
         hear(CameraInfo, LENS, self._keep_image("lens"), NEWEST, read.lens_of, every=SELDOM)
+        hear(TeleopState, TELEOP, self._keep("teleop"), NEWEST, read.teleop_of, every=MOTION)
 
     def close_senses(self) -> None:
         """Hear them no longer: cameras then need not send."""
-        for topic in (TOUCH, JOINTS, WRIST, COLOUR, LENS, DEPTH):
+        for topic in (TOUCH, JOINTS, WRIST, COLOUR, LENS, DEPTH, TELEOP):
             self._ears.close(topic)
 
     def want_depth(self, wanted: bool) -> None:

@@ -11,8 +11,17 @@ from trajectory_msgs.msg import JointTrajectory
 from vital_core.arm.kinematics import tcp_positions
 from vital_core.arm.xarm7 import BASE_FRAME, JOINT_NAMES
 from vital_core.pose import Pose
-from vital_interfaces.msg import GateState, LearnerState, PolicyState, SessionState, TactileArray, TrainingState
-from vital_monitor.state.heard import Array, Gate, Kind, Learner, Lens, Run, Session, Tick, Touch
+from vital_interfaces.msg import (
+    GateState,
+    LearnerState,
+    PolicyState,
+    SessionState,
+    TactileArray,
+    TeleopState,
+    TrainingState,
+    TrialReport,
+)
+from vital_monitor.state.heard import Array, Gate, Kind, Learner, Lens, Result, Run, Session, Teleop, Tick, Touch
 from vital_ros.conversions import array_of
 from vital_ros.image_message import from_message
 from vital_ros.message_check import (
@@ -29,6 +38,7 @@ from vital_ros.message_check import (
 
 MODES = ("idle", "moving", "holding", "stopped")
 RECORD_PHASES = ("preparing", "ready", "recording", "saving", "finished")
+TELEOP_MODES = ("idle", "engaged", "waiting", "lost")
 TRAINING_PHASES = ("preparing", "running", "labelling", "paused", "finished", "waiting")
 UNDER_WAY = (GoalStatus.STATUS_ACCEPTED, GoalStatus.STATUS_EXECUTING, GoalStatus.STATUS_CANCELING)
 MOST_FRAMES, MOST_POINTS = 300, 5000
@@ -43,6 +53,7 @@ def gate_of(message: GateState) -> Gate:
         message.owner,
         int(message.stop_code),
         message.stop_reason,
+        int(message.stop_number),
         message.hold_reason,
         message.verdict_text,
         int(message.accepted),
@@ -116,9 +127,14 @@ def training_of(message: TrainingState) -> Session:
     return Session(Kind.TRAINING, phase, message.task, message.message, steps, wanted, message.success_20, float(age_s))
 
 
-def _phase(number: int, names: tuple[str, ...]) -> str:
+def teleop_of(message: TeleopState) -> Teleop:
+    """The teleoperation node."""
+    return Teleop(message.device, _phase(message.mode, TELEOP_MODES, "mode"), message.message)
+
+
+def _phase(number: int, names: tuple[str, ...], what: str = "phase") -> str:
     if number >= len(names):
-        raise refusal(f"phase is {number}, expected 0 to {len(names) - 1}")
+        raise refusal(f"{what} is {number}, expected 0 to {len(names) - 1}")
     return names[number]
 
 
@@ -126,6 +142,11 @@ def run_of(message: object) -> Run:
     """The feedback of `/vital/run_task`."""
     feedback = message.feedback  # type: ignore[attr-defined]
     return Run(feedback.phase, feedback.message, float(within("elapsed, s,", feedback.elapsed_s)))
+
+
+def result_of(message: TrialReport) -> Result:
+    """How the newest sentence ended."""
+    return Result(message.prompt, bool(message.success), message.phase, message.message, message.duration_s)
 
 
 def is_running(message: GoalStatusArray) -> bool:

@@ -47,7 +47,8 @@ class MonitorNode(Node):
             self._tell(f"recorded with other fields, and not shown: {', '.join(sorted(changed))}", True)
         ears = Ears(self) if self._player is None else RecordedEars(self, self._player, self._tell)
         self.hearing = Hearing(self, self.picture, ears)
-        self._hands = Hands(self, task.name, self._tell)
+        self._stop_shown = 0
+        self._hands = Hands(self, task.name, self._tell, lambda: self._stop_shown)
         inner = (LOOPBACK, 0) if given.with_door else (given.host, given.port)
         self.server = PageServer(*inner, self._warn)
         self._door = self._door_before(self.server.get_port(), given) if given.with_door else None
@@ -72,12 +73,15 @@ class MonitorNode(Node):
         self.get_logger().info(text)
 
     def _tick(self) -> None:
+        self._hands.go_on_stopping()
         if self.page.watched is not self._watching:
             self._watch(self.page.watched)
         self._turn = self._turn + 1 if self._watching else 0
         self.hearing.listen(self._turn)
         if self._turn % SOURCES == 0:
             self.hearing.forget_what_is_gone()
+        if (hand := self.page.hand.now(steady_s())) is not None:
+            self._hands.move(hand)
         if self._watching:
             self._show()
 
@@ -96,6 +100,7 @@ class MonitorNode(Node):
         if self._turn % MOTION == 0:
             self.page.show_motion(self.picture)
         if self._turn % STATE == 0:
+            self._stop_shown = 0 if self.picture.gate is None else self.picture.gate.stop_number
             self.page.show_state(self.picture, self._offered())
         if self._turn % SELDOM == 0:
             self.hearing.want_depth(self.page.wants_points.value)

@@ -6,31 +6,11 @@ from html import escape
 import numpy as np
 
 from vital_core.errors import ErrorCode, shortened
-from vital_monitor.drawing.ink import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, RED, block
-from vital_monitor.state.heard import Gate, Kind, Run, Said, Session
+from vital_monitor.drawing.ink import BLUE, GREEN, GREY, INK, LIGHT, LONGEST, ORANGE, RED, badge, block, table
+from vital_monitor.state.heard import Gate, Kind, Result, Run, Said, Session
 from vital_monitor.state.picture import Picture
 
-LONGEST = 200
 MODES = {"idle": GREY, "moving": GREEN, "holding": ORANGE, "stopped": RED}
-Row = tuple[str, str]
-
-
-def table(rows: Iterable[Row]) -> str:
-    """Names and values, aligned."""
-    cells = "".join(
-        f"<tr><td style='color:{GREY};padding:1px 10px 1px 0;white-space:nowrap;vertical-align:top'>{escape(name)}</td>"
-        f"<td style='padding:1px 0;overflow-wrap:anywhere'>{escape(shortened(value, LONGEST))}</td></tr>"
-        for name, value in rows
-    )
-    return f"<table style='border-collapse:collapse;width:100%'>{cells}</table>"
-
-
-def badge(words: str, colour: str) -> str:
-    """A word that is seen from afar."""
-    return (
-        f"<span style='background:{colour};color:#fff;border-radius:4px;padding:2px 9px;font-weight:600'>"
-        f"{escape(shortened(words, LONGEST))}</span>"
-    )
 
 
 def amount(value: float, unit: str, digits: int = 1) -> str:
@@ -74,11 +54,20 @@ def what_is_wanted(picture: Picture, now_s: float) -> str:
     session = picture.session
     if session is not None and not (session.finished and picture.running):
         return block(_wanted(session))
+    ended = "" if picture.result is None else _ended(picture.result)
     if picture.running:
         run = picture.run or Run("run", "", float("nan"))
         elapsed = duration(run.elapsed_s + picture.age_s("run", now_s))
-        return block(f"{badge(run.phase.upper() or 'RUN', BLUE)} {_words(run.message)}, {elapsed}")
-    return block(f"<span style='color:{GREY}'>no session and no run is under way</span>")
+        return block(f"{badge(run.phase.upper() or 'RUN', BLUE)} {_words(run.message)}, {elapsed}{ended}")
+    return block(f"<span style='color:{GREY}'>no session and no run is under way</span>{ended}")
+
+
+def _ended(result: Result) -> str:
+    how = "SUCCESS" if result.success else "FAILED"
+    words = f"'{result.sentence}' before, after {duration(result.duration_s)}"
+    if not result.success:
+        words += f", in {result.phase or 'no phase'}: {result.message or 'no reason is told'}"
+    return f"<div style='margin-top:6px'>{badge(how, GREEN if result.success else RED)} {_words(words)}</div>"
 
 
 def _wanted(session: Session) -> str:

@@ -10,10 +10,11 @@ import viser
 
 from vital_core.clock import steady_s
 from vital_monitor.drawing.ink import block
+from vital_monitor.page.part import BLUE, GREEN, GREY, ORANGE, put
+from vital_monitor.state.key_hand import KeyHand
 from vital_monitor.state.offers import Deed
 from vital_monitor.state.seat import LONGEST_NAME, Answer, Seat
 
-GREEN, ORANGE, BLUE, GREY = (46, 139, 87), (199, 119, 0), (47, 111, 178), (108, 117, 125)
 # In this order on the page, and the colour of each button.
 SHOWN = {
     Deed.START: GREEN,
@@ -33,8 +34,10 @@ Do = Callable[[Deed, str, str], None]
 class Controls:
     """Buttons of one page. do: carries out what somebody who may steer has pressed."""
 
-    def __init__(self, client: viser.ClientHandle, folder: viser.GuiFolderHandle, seat: Seat, do: Do) -> None:
-        self._page, self._seat, self._do = client.client_id, seat, do
+    def __init__(
+        self, client: viser.ClientHandle, folder: viser.GuiFolderHandle, seat: Seat, hand: KeyHand, do: Do
+    ) -> None:
+        self._page, self._seat, self._hand, self._do = client.client_id, seat, hand, do
         self._refusal, self._refused_under = "", seat.holder
         self._buttons: dict[Deed, viser.GuiButtonHandle] = {}
         with folder:
@@ -52,7 +55,8 @@ class Controls:
         self.show(frozenset())
 
     def _on_sit(self) -> None:
-        if self._holds:
+        if self.holds:
+            self._hand.leave(self._page)
             self._seat.leave(self._page)
             self._refusal = ""
         else:
@@ -63,16 +67,23 @@ class Controls:
         self._refusal, self._refused_under = "" if answer.may else answer.text, self._seat.holder
 
     @property
-    def _holds(self) -> bool:
+    def holds(self) -> bool:
+        """Whether this page steers."""
         holder = self._seat.holder
         return holder is not None and holder.page == self._page
 
     def _on_click(self, deed: Deed, _event: Any) -> None:
+        self.press(deed)
+
+    def press(self, deed: Deed) -> None:
+        """Do it, where this page steers."""
         answer: Answer = self._seat.ask(self._page, steady_s())
         holder = self._seat.holder
         self._tell(answer)
         if not answer.may or holder is None:
             return
+        if deed is not Deed.START:  # what comes is not the hand's
+            self._hand.open_clutch()
         self._do(deed, holder.name, self._sentence.value)
 
     def show(self, offered: frozenset[Deed]) -> None:
@@ -82,18 +93,13 @@ class Controls:
             self._show(offered)
 
     def _show(self, offered: frozenset[Deed]) -> None:
-        answer, holds = self._seat.ask(self._page, steady_s()), self._holds
+        answer, holds = self._seat.ask(self._page, steady_s()), self.holds
         if self._seat.holder != self._refused_under:
             self._refusal = ""
-        self._set(self._who, "content", block(escape(self._refusal or answer.text)))
-        self._set(self._sit, "label", "GIVE UP STEERING" if holds else "STEER FROM THIS PAGE")
-        self._set(self._sit, "color", GREY if holds else BLUE)
-        self._set(self._name, "visible", not holds)
-        self._set(self._sentence, "visible", holds and bool({Deed.RUN} & offered))
+        put(self._who, "content", block(escape(self._refusal or answer.text)))
+        put(self._sit, "label", "GIVE UP STEERING" if holds else "STEER FROM THIS PAGE")
+        put(self._sit, "color", GREY if holds else BLUE)
+        put(self._name, "visible", not holds)
+        put(self._sentence, "visible", holds and bool({Deed.RUN} & offered))
         for deed, button in self._buttons.items():
-            self._set(button, "visible", holds and deed in offered)
-
-    @staticmethod
-    def _set(handle: object, name: str, value: object) -> None:
-        if getattr(handle, name) != value:
-            setattr(handle, name, value)
+            put(button, "visible", holds and deed in offered)

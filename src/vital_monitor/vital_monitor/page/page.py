@@ -15,10 +15,12 @@ from vital_core.task import Task
 from vital_monitor.drawing import camera, svg, tables
 from vital_monitor.drawing.links import Link
 from vital_monitor.page.controls import Controls, Do
+from vital_monitor.page.key_part import KeyPart
 from vital_monitor.page.playback import Playback
 from vital_monitor.page.scene import SceneView
 from vital_monitor.page.server import PageServer
 from vital_monitor.recorded.player import Player
+from vital_monitor.state.key_hand import KeyHand
 from vital_monitor.state.offers import Deed
 from vital_monitor.state.picture import TOUCH_WINDOW_S, Picture
 from vital_monitor.state.seat import Seat
@@ -51,8 +53,8 @@ class Page:
         player: Player | None = None,
     ) -> None:
         self._server, self._task, self._stop, self._do = server, task, stop, do
-        self.seat = Seat()
-        self._controls: dict[int, Controls] = {}
+        self.seat, self.hand = Seat(), KeyHand()
+        self._controls: dict[int, tuple[Controls, KeyPart]] = {}
         self._wrist: NDArray[np.uint8] | None = None
         self._scene_image: NDArray[np.uint8] | None = None
         server.gui.configure_theme(show_logo=False, show_share_button=False, dark_mode=False)
@@ -80,6 +82,7 @@ class Page:
 
         async def pressed(event: Any) -> None:
             if event.client_id in self._server.admitted:
+                self.hand.open_clutch()
                 self._stop(self._name_of(event.client_id))
 
         button.on_click(pressed)
@@ -119,9 +122,12 @@ class Page:
     # Both run in the server's loop, so that a page that has gone is not taken for one that comes.
     async def _on_page(self, client: viser.ClientHandle) -> None:
         if client.client_id in self._server.admitted:
-            self._controls[client.client_id] = Controls(client, self._steering, self.seat, self._do)
+            controls = Controls(client, self._steering, self.seat, self.hand, self._do)
+            keys = KeyPart(client, self._steering, self.hand, lambda: controls.holds, controls.press)
+            self._controls[client.client_id] = controls, keys
 
     async def _on_page_gone(self, client: viser.ClientHandle) -> None:
+        self.hand.leave(client.client_id)
         self.seat.leave(client.client_id)
         self._controls.pop(client.client_id, None)
 
@@ -175,8 +181,12 @@ class Page:
             self._scene.show_workspace(gate.workspace_lower_m, gate.workspace_upper_m)
         self._scene.show_target(picture.target_m)
         self._scene.show_path(picture.path_m)
-        for controls in list(self._controls.values()):
+        if picture.session is not None and picture.session.hands_off:
+            self.hand.open_clutch()
+        teleop = picture.teleop if picture.fresh("teleop", now_s) else None
+        for controls, keys in list(self._controls.values()):
             controls.show(offered)
+            keys.show(offered, teleop)
 
     def show_points(self, picture: Picture) -> None:
         """The point cloud, where it is asked for; once or twice a second."""

@@ -16,7 +16,11 @@ from vital_monitor.drawing.meshes import triangles
 from vital_monitor.state.heard import Array
 
 BLUE, GREEN, RED, GREY = (47, 111, 178), (46, 139, 87), (214, 64, 43), (138, 146, 155)
-TABLE_M = (0.9, 0.9, 0.02)
+# Planks of oak, each of its own tone, on four legs; its middle in `link_base`.
+TABLE_M, TABLE_AT_M = (0.9, 0.9, 0.025), (0.3, 0.0)
+OAK, TONES, GAP_M = np.array([201.0, 168.0, 126.0]), (0.96, 1.04, 1.0, 0.93, 1.02, 0.98), 0.0015
+LEG_M, LEG_COLOUR = (0.05, 0.05, 0.55), (74, 78, 84)
+SKY, GROUND = (255, 253, 248), (186, 176, 164)
 POINT_M = 0.004
 # What nobody would see is not sent.
 LEAST_TURN_RAD = 1e-4
@@ -61,13 +65,24 @@ class SceneView:
         self._scene.world_axes.visible = False
         self._scene.set_up_direction("+z")
         self._scene.configure_environment_map(None)
-        self._scene.add_light_ambient("/light/around", intensity=0.9)
-        self._scene.add_light_directional("/light/above", intensity=1.6, position=(0.4, -1.0, 2.0))
-        self._scene.add_light_directional("/light/behind", intensity=0.7, position=(-1.0, 1.0, 1.0))
+        # Light of a room: from everywhere, warmer from below, and a little of it from where one looks.
+        self._scene.add_light_hemisphere("/light/around", sky_color=SKY, ground_color=GROUND, intensity=2.1)
+        self._scene.add_light_directional("/light/above", intensity=1.1, position=(0.4, -1.0, 2.0))
+        self._scene.add_light_directional("/light/behind", intensity=0.4, position=(-1.0, 1.0, 1.0))
         self._scene.configure_default_lights(enabled=False)
-        self._scene.add_box(
-            "/table", (214, 206, 196), TABLE_M, position=(0.3, 0.0, -0.001 - TABLE_M[2] / 2), cast_shadow=False
-        )
+        self._set_table()
+
+    def _set_table(self) -> None:
+        (length, width, height), (x, y) = TABLE_M, TABLE_AT_M
+        across = width / len(TONES)
+        for i, tone in enumerate(TONES):
+            colour = tuple(np.clip(tone * OAK, 0, 255).astype(int).tolist())
+            place = (x, y - width / 2 + (i + 0.5) * across, -0.001 - height / 2)
+            size = (length, across - GAP_M, height)
+            self._scene.add_box(f"/table/plank{i}", colour, size, position=place, cast_shadow=False)
+        for i, (along, aside) in enumerate(((1, 1), (1, -1), (-1, 1), (-1, -1))):
+            place = (x + along * (length / 2 - 0.05), y + aside * (width / 2 - 0.05), -height - LEG_M[2] / 2)
+            self._scene.add_box(f"/table/leg{i}", LEG_COLOUR, LEG_M, position=place, cast_shadow=False)
 
     def _add_link(self, link: Link, path: str) -> None:
         at = link.t_parent_link

@@ -19,6 +19,7 @@ class Gate:
     owner: str
     stop_code: int
     stop_reason: str
+    stop_number: int
     hold_reason: str
     verdict_text: str
     accepted: int
@@ -112,9 +113,28 @@ class Session:
     weights_age_s: float = float("nan")
 
     @property
+    def hands_off(self) -> bool:
+        """Whether the arm goes its own way, or stands until something is saved."""
+        return self.phase in ("preparing", "saving", "finished")
+
+    @property
     def finished(self) -> bool:
         """Whether it asks nothing more."""
         return self.phase == "finished"
+
+
+@dataclass(frozen=True)
+class Teleop:
+    """The teleoperation node. mode: idle, engaged, waiting or lost."""
+
+    device: str
+    mode: str
+    message: str
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether its hand is whoever says so on `/vital/operator_input`."""
+        return self.device == "remote"
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,17 @@ class Run:
     phase: str
     message: str
     elapsed_s: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a sentence ended. phase: in which; duration_s: NaN where it was not measured."""
+
+    sentence: str
+    success: bool
+    phase: str
+    message: str
+    duration_s: float
 
 
 @dataclass(frozen=True)

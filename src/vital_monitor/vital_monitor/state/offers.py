@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from enum import StrEnum
 
-from vital_monitor.state.heard import Gate, Kind, Session
+from vital_monitor.state.heard import Gate, Kind, Session, Teleop
 
 
 class Deed(StrEnum):
@@ -51,3 +51,16 @@ def offered(session: Session | None, gate: Gate | None, served: Collection[Deed]
     if Deed.RUN in served and not led:
         deeds.add(Deed.CANCEL if running else Deed.RUN)
     return frozenset(deeds - ({Deed.CLEAR, Deed.BASELINE} - set(served)))
+
+
+def why_no_keys(teleop: Teleop | None, taken: bool) -> str | None:
+    """Why the keys of a page cannot move the arm; None: they can. taken: some page's do."""
+    if teleop is None:
+        return ""
+    if not teleop.takes_keys:
+        return f"the hand is on the {teleop.device}: launched with device:=remote it is on the keys of this page"
+    if taken:
+        return "the keys of another page move the arm"
+    if teleop.mode != "lost":
+        return "another program is the hand: it sends /vital/operator_input"
+    return None

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.pose import Pose
-from vital_monitor.state.heard import Array, Gate, Learner, Lens, Run, Said, Session, Tick, Touch
+from vital_monitor.state.heard import Array, Gate, Learner, Lens, Result, Run, Said, Session, Teleop, Tick, Touch
 from vital_monitor.state.history import History
 
 TOUCH_WINDOW_S = 10.0
@@ -43,8 +43,10 @@ class Picture:
     touch: Touch | None = None
     learner: Learner | None = None
     session: Session | None = None
+    teleop: Teleop | None = None
     run: Run | None = None
     running: bool = False
+    result: Result | None = None
     joints_rad: dict[str, float] = field(default_factory=dict)
     target_m: Array | None = None
     path_m: Array | None = None
