@@ -15,6 +15,7 @@ setup(
         (f"share/{package_name}/launch", glob("launch/*.launch.py")),
         (f"share/{package_name}/config", glob("config/*")),
         (f"share/{package_name}/rviz", glob("rviz/*.rviz")),
+        (f"share/{package_name}/studies", glob("studies/*.yaml")),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},
@@ -28,6 +29,7 @@ setup(
             "deploy = vital_bringup.sessions.deploy_node:main",
             "residual_training = vital_bringup.sessions.train_node:main",
             "run_video = vital_bringup.film.run_video_node:main",
+            "study = vital_bringup.study.study_main:main",
             "chaos = vital_bringup.chaos.chaos_main:main",
         ]
     },

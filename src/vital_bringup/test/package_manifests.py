@@ -36,6 +36,8 @@ KEYS = {
     "nbformat": "python3-nbformat-pip",
     "numpy": "python3-numpy",
     "ompl": "python3-ompl-pip",
+    "onnx": "python3-onnx-pip",
+    "onnxruntime": "python3-onnxruntime-pip",
     "pinocchio": "python3-pinocchio-pip",
     "pyarrow": "python3-pyarrow-pip",
     "pytest": "python3-pytest",
@@ -76,9 +78,10 @@ def imports_of(package: str) -> set[str]:
 
 
 def _launched_by(package: str) -> set[str]:
-    """Packages whose programs the package's launch files start."""
+    """Packages whose programs the package's launch files and studies start."""
     folder = SOURCES / package
-    text = "\n".join(f.read_text() for f in [*folder.glob("launch/*.py"), *folder.rglob("launching/*.py")])
+    files = [*folder.glob("launch/*.py"), *folder.rglob("launching/*.py"), *folder.rglob("study/cells.py")]
+    text = "\n".join(f.read_text() for f in files)
     ours = {name for name in PACKAGES if f'"{name}"' in text}
     return (ours | set(LAUNCHED.findall(text))) - {package} - FROM_SOURCE
 
