@@ -18,7 +18,7 @@ from vital_bringup.launching import launch_parts as parts
 from vital_bringup.launching.launch_arguments import Argument, declared, given, text
 from vital_bringup.launching.launch_parts import project_node
 from vital_core.arm.arm_description import SIM
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.files.safe_file import check_writable
 from vital_core.labeller import AUTO, choose_labeller
 
@@ -29,6 +29,13 @@ ARGUMENTS: tuple[Argument, ...] = (
     ("seed", "1000", "of the first trial's scene and start pose; counts up", None),
     ("report", "auto", "JSON report; auto: reports/<task>-<time>.json here; none", None),
     ("record", "none", "folder for a video of the run", None),
+    (
+        "record_view",
+        "camera",
+        "what the video shows: the scene camera's images, or with hardware:=sim pictures for people, with the arm's "
+        "meshes, a table and shadows, which cost up to two fifths of a core",
+        ("camera", "show"),
+    ),
     (
         "checkpoint_dir",
         "auto",
@@ -68,7 +75,9 @@ def skill_nodes(context: LaunchContext) -> list:
     """The local policy, and the task server that puts the skills together."""
     labeller = choose_labeller(AUTO, simulated=text("hardware", context) == SIM)
     checkpoints = given("checkpoint_dir", context)
-    policy = {"task": text("task", context), **({"checkpoint_dir": checkpoints} if checkpoints else {})}
+    policy = {"task": text("task", context), "wrist_view": text("wrist_view", context)}
+    if checkpoints:
+        policy["checkpoint_dir"] = checkpoints
     return [
         project_node("policy_node", "vital_rl", policy),
         project_node("task_server", parameters={"labeller": str(labeller)}),
@@ -91,12 +100,16 @@ def deploy_node(context: LaunchContext) -> Node:
 
 def setup(context: LaunchContext) -> list:
     """Everything that depends on the arguments' values."""
+    if text("record_view", context) == "show" and text("hardware", context) != SIM:
+        what = "record_view:=show films what only a simulator shows: use hardware:=sim, or record_view:=camera"
+        parts.refuse(coded(ErrorCode.BAD_PARAMETER, what))
     parts.check_arguments(context, __file__, ARGUMENTS, ("trials", "seed"))
     check_files(context)
     parts.hold_domain(context)
     nodes = [*parts.bottom_nodes(context), *parts.reach_nodes(context), *skill_nodes(context)]
     if directory := video_folder(context):
-        nodes.append(project_node("run_video", parameters={"directory": directory}))
+        video = {"directory": directory, "view": text("record_view", context)}
+        nodes.append(project_node("run_video", parameters=video))
     # Handlers come first: a process that ends at once must find them in place.
     actions = [*parts.network_actions(context), *parts.required_nodes(nodes), *nodes, *parts.viewers(context)]
     if text("trials", context) != "0":

@@ -73,7 +73,11 @@ def setup(context: LaunchContext) -> list:
         parts.refuse(coded(ErrorCode.BAD_PARAMETER, what))
     parts.check_arguments(context, __file__, ARGUMENTS, ("episodes", "seed"))
     parts.hold_domain(context)
-    recorder = {"task": text("task", context), "session": session_path(context)}
+    recorder = {
+        "task": text("task", context),
+        "session": session_path(context),
+        "wrist_view": text("wrist_view", context),
+    }
     nodes = [
         *parts.bottom_nodes(context),
         *parts.reach_nodes(context),

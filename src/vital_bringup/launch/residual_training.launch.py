@@ -18,7 +18,7 @@ from vital_bringup.launching import launch_parts as parts
 from vital_bringup.launching.launch_arguments import Argument, declared, given, text
 from vital_bringup.launching.launch_parts import project_node
 from vital_core.arm.arm_description import SIM
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError, coded
 from vital_core.labeller import ALSO_READ, AUTO, Labeller, choose_labeller
 
 ARGUMENTS: tuple[Argument, ...] = (
@@ -49,9 +49,11 @@ ARGUMENTS: tuple[Argument, ...] = (
     ("updates_per_step", "16", "updates of critics and actor for every environment step", None),
     ("learner_threads", "0", "of the updates; 0: a quarter of the cores", None),
     ("dense", "false", "reward the distance to where the target was located, too", ("true", "false")),
+    ("first_reach", "1.0", "largest residual at the first step, in shares of its scale; 0.1 is gentle", None),
+    ("reach_steps", "1", "environment steps until it is the whole scale; 8000 beside first_reach:=0.1", None),
     ("checkpoint_dir", "auto", "folder with <task>.safetensors; auto: the checkpoints shipped with vital_policy", None),
 )
-WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads")
+WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads", "reach_steps")
 
 
 def folder_of(context: LaunchContext) -> Path:
@@ -64,11 +66,19 @@ def whole(name: str, context: LaunchContext) -> int:
     return int(text(name, context))
 
 
+def fraction(name: str, context: LaunchContext) -> float:
+    """A launch argument as a number; the launch is refused where it is none."""
+    try:
+        return float(text(name, context))
+    except ValueError:
+        parts.refuse(coded(ErrorCode.BAD_PARAMETER, f"{name}:={text(name, context)} is no number"))
+
+
 def learning_nodes(context: LaunchContext) -> list[Node]:
     """The policy ready to learn, the replay and the learner."""
     folder, task = folder_of(context), text("task", context)
     checkpoints = given("checkpoint_dir", context)
-    policy = {"task": task, "learn": True, "residual": "none"}
+    policy = {"task": task, "wrist_view": text("wrist_view", context), "learn": True, "residual": "none"}
     learner = {
         "task": task,
         "folder": str(folder),
@@ -78,6 +88,8 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
         "updates_per_step": whole("updates_per_step", context),
         "dense": text("dense", context) == "true",
         "threads": whole("learner_threads", context),
+        "first_reach": fraction("first_reach", context),
+        "reach_steps": whole("reach_steps", context),
     }
     if checkpoints:
         policy["checkpoint_dir"] = checkpoints

@@ -332,6 +332,19 @@ def calibration_recorder(folder: Path) -> Node:
     return CalibrationRecorder(folder / "calibration", Board(), topics, lambda _: None)
 
 
+def reference_camera(_folder: Path) -> Node:
+    from vital_vlm_reach.reference_views.reference_camera import ReferenceCamera
+
+    return ReferenceCamera()
+
+
+def while_it_looks(node: Any) -> list[Any]:
+    """What a reference view's taker hears only during a look."""
+    from vital_vlm_reach.localisation.camera_view import CameraView
+
+    return [CameraView(node, 1000.0)]
+
+
 NODES: dict[str, Fuzzed] = {
     "frames": Fuzzed(frames),
     "command_gate": Fuzzed(gate),
@@ -353,6 +366,7 @@ NODES: dict[str, Fuzzed] = {
     "vital_sim": Fuzzed(simulator),
     "vlm_reach_node": Fuzzed(reach, lambda _: {"camera_timeout_s": 0.1}, while_asked),
     "moveit_node": Fuzzed(moveit),
+    "take_reference": Fuzzed(reference_camera, also=while_it_looks),
     "anyskin": Fuzzed(anyskin, lambda _: {"port": "/dev/vital_no_such_pad"}),
     "wrist_camera": Fuzzed(wrist_camera, lambda _: {"device": "/dev/vital_no_such_camera"}),
     "calibration_recorder": Fuzzed(calibration_recorder),

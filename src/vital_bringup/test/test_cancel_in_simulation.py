@@ -90,6 +90,7 @@ def person(tmp_path_factory) -> Iterator[Person]:
             code = system.wait(60.0)
             stopping.set()
             thread.join(5.0)
+            node.destroy_node()
             rclpy.try_shutdown()
     log.seek(0)
     assert code == 0 and "Traceback" not in log.read()
@@ -118,4 +119,4 @@ def test_arm_is_at_rest_within_a_second_of_a_cancel_and_stays_there(person: Pers
     fastest = person.fastest_rad_s(cancelled_s + 1.0)
     print(f"{phase}: result after {took_s:.2f} s, then at most {fastest:.4f} rad/s")
     assert took_s < 1.0 and fastest < AT_REST_RAD_S
-    assert not person.watch.latched
+    assert person.watch.stop is None

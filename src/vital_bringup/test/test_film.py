@@ -8,11 +8,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import rclpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rclpy.node import Node
+from ros_domain import own_domain
+from sensor_msgs.msg import Image as RosImage
+from std_msgs.msg import Header
+from waiting import wait_until
 
 from vital_bringup.film.frame import BAND_PX, HEIGHT_PX, PHASES, SCENE_PX, SIZE_PX, Shown, frame_of
+from vital_bringup.film.run_video_node import SCENES, RunVideo
 from vital_bringup.film.video_file import VideoFile
+from vital_ros.image_message import to_message
 
 WRITER = """
 import sys
@@ -71,6 +79,34 @@ def test_nothing_is_filmed_before_both_cameras_show_something():
     assert not shown.complete
     shown.wrist = images()["wrist"]
     assert shown.complete
+
+
+@pytest.mark.parametrize("view", SCENES)
+def test_the_view_that_is_asked_for_is_filmed(tmp_path: Path, view: str):
+    words = ["--ros-args", "-p", f"directory:={tmp_path / 'video'}", "-p", f"view:={view}"]
+    rclpy.init(args=words, domain_id=own_domain())
+    node, cameras = RunVideo(), Node("cameras")
+    try:
+        seen = images()
+        others = [cameras.create_publisher(RosImage, topic, 1) for name, topic in SCENES.items() if name != view]
+        scene = cameras.create_publisher(RosImage, SCENES[view], 1)
+        wrist = cameras.create_publisher(RosImage, "/wrist_camera/image_raw", 1)
+        wait_until(lambda: [node._find_scene_camera(), scene.get_subscription_count()][1], "the film's subscription")
+
+        def complete() -> bool:
+            wrist.publish(to_message(seen["wrist"], "rgb8", Header()))
+            scene.publish(to_message(seen["scene"], "rgb8", Header()))
+            rclpy.spin_once(node, timeout_sec=0.05)
+            return node.shown.complete
+
+        wait_until(complete, "both images")
+        np.testing.assert_array_equal(node.shown.scene, seen["scene"])
+        assert all(other.get_subscription_count() == 0 for other in others)
+    finally:
+        node.on_exit()
+        node.destroy_node()
+        cameras.destroy_node()
+        rclpy.shutdown()
 
 
 def test_the_cameras_stand_side_by_side_and_the_band_below():

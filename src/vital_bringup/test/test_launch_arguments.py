@@ -78,6 +78,11 @@ def test_only_the_command_line_that_starts_our_file_is_looked_at(monkeypatch, wo
     assert told is None if found is None else found in told
 
 
+def test_pictures_for_people_are_filmed_where_a_simulator_makes_them(tmp_path):
+    said = refused(tmp_path, "vital_bringup", "deploy.launch.py", "hardware:=mock", "record_view:=show")
+    assert "use hardware:=sim" in said
+
+
 def module_of(name: str):
     spec = importlib.util.spec_from_file_location("launch_file", LAUNCH / f"{name}.launch.py")
     module = importlib.util.module_from_spec(spec)

@@ -70,7 +70,7 @@ def test_tutorial_can_be_typed_from_its_first_command_to_its_last(name: str, tmp
 def test_only_what_is_said_is_added_to_a_command() -> None:
     """What a test adds is an argument that shortens; it changes neither program nor subject."""
     shortens = {"--iterations", "--coarse-iterations", "--batch", "--holdout", "--trials", "--episodes", "--workers"}
-    shortens |= {"--steps", "--variants", "trials", "report", "episodes"}
+    shortens |= {"--steps", "--updates-per-step", "--variants", "trials", "report", "episodes"}
     for name in TUTORIALS:
         for block in blocks(ROOT / "docs" / f"{name}.md"):
             for added in block.added.values():

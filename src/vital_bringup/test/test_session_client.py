@@ -9,10 +9,12 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from waiting import wait_until
 
 from vital_bringup.sessions import demo_session, training_session
 from vital_bringup.sessions.buttons import Press
 from vital_bringup.sessions.learning_watch import LearningWatch
+from vital_bringup.sessions.operator_session import OperatorSession
 from vital_bringup.sessions.session_client import SessionClient
 from vital_bringup.sessions.session_messages import DEMO_PHASES, OUTCOMES, PRESSES, TRAINING_PHASES
 from vital_bringup.sessions.session_parameters import (
@@ -54,6 +56,8 @@ class System(Node):
         self.asked: list[tuple[str, object]] = []
         self.refuses: ErrorCode | None = None
         self.clears = True
+        self.stop_numbers: list[int] = []
+        self.overtakes: list[GateState] = []
         self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
         self.create_service(ClearStop, "/vital/clear_stop", self._on_clear)
         self.create_service(ResetScene, "/vital/reset_scene", self._on_reset)
@@ -66,6 +70,11 @@ class System(Node):
 
     def _on_clear(self, request: ClearStop.Request, response: ClearStop.Response) -> ClearStop.Response:
         self.asked.append(("clear", request.operator_name))
+        self.stop_numbers.append(request.stop_number)
+        if self.overtakes:
+            self._gate.publish(self.overtakes.pop())
+            response.error_code, response.message = int(ErrorCode.STOPPED), "another stop has come since"
+            return response
         response.success = self.clears
         if not self.clears:
             response.error_code, response.message = int(ErrorCode.ARM_DISPLACED), "the arm is elsewhere"
@@ -79,10 +88,20 @@ class System(Node):
         return response
 
 
-@pytest.fixture
-def running() -> Iterator[tuple[Client, System]]:
+class Operated(OperatorSession[RecordParameters]):
+    """A session with buttons; ``states`` as of `Client`."""
+
+    def __init__(self) -> None:
+        self.states = threading.Event()
+        super().__init__("operated", RecordParameters)
+
+    health, on_gate = Client.health, Client.on_gate
+
+
+@pytest.fixture(params=[Client])
+def running(request) -> Iterator[tuple[Client, System]]:
     rclpy.init()
-    client, system, stopping = Client(), System(), threading.Event()
+    client, system, stopping = request.param(), System(), threading.Event()
     executors = []
     for node in (client, system):
         executors.append(SingleThreadedExecutor())
@@ -100,6 +119,8 @@ def running() -> Iterator[tuple[Client, System]]:
     stopping.set()
     for thread in threads:
         thread.join(5.0)
+    client.destroy_node()
+    system.destroy_node()
     rclpy.try_shutdown()
 
 
@@ -126,6 +147,64 @@ def test_a_stop_that_stays_keeps_no_scene_from_being_laid_but_is_told_to_who_ask
     with pytest.raises(VitalError, match="elsewhere") as stays:
         client.clear_stop("a test")
     assert stays.value.code is ErrorCode.ARM_DISPLACED
+
+
+def test_a_stop_that_somebody_asked_for_is_waited_out_and_one_of_the_gates_own_is_not(running):
+    client, system = running
+    system.say(client, mode=GateState.LATCHED, stop_code=int(ErrorCode.FORCE_LIMIT), stop_reason="touch")
+    client.wait_for_clearance()
+    system.say(client, mode=GateState.LATCHED, stop_code=int(ErrorCode.STOPPED), stop_reason="STOP by Anna")
+    waiting = threading.Thread(target=client.wait_for_clearance, daemon=True)
+    waiting.start()
+    waiting.join(0.5)
+    assert waiting.is_alive() and system.asked == []
+    system.say(client, mode=GateState.IDLE)
+    waiting.join(WAIT_S)
+    assert not waiting.is_alive() and system.asked == []
+
+
+def test_a_stop_that_comes_while_the_gates_own_is_cleared_is_waited_out(running):
+    client, system = running
+    theirs = GateState(
+        mode=GateState.LATCHED, stop_code=int(ErrorCode.STOPPED), stop_reason="STOP by Anna", stop_number=5
+    )
+    system.overtakes = [theirs]
+    system.say(client, mode=GateState.LATCHED, stop_code=int(ErrorCode.FORCE_LIMIT), stop_number=4)
+    laying = threading.Thread(target=client.lay_scene, args=(3, "a test"), daemon=True)
+    laying.start()
+    laying.join(1.0)
+    assert laying.is_alive() and system.asked == [("clear", "a test")] and system.stop_numbers == [4]
+    system.say(client, mode=GateState.IDLE)
+    laying.join(WAIT_S)
+    assert system.asked == [("clear", "a test"), ("reset", 3)]
+
+
+@pytest.mark.parametrize("running", [Operated], indirect=True)
+def test_start_after_a_stop_clears_it_and_start_before_it_does_not(running):
+    client, system = running
+    client.buttons.put(Press.START)
+    system.say(
+        client, mode=GateState.LATCHED, stop_code=int(ErrorCode.STOPPED), stop_reason="STOP by Anna", stop_number=7
+    )
+    laying = threading.Thread(target=client.lay_scene, args=(3, "a test"), daemon=True)
+    laying.start()
+    laying.join(1.0)
+    assert laying.is_alive() and system.asked == []
+    client.buttons.put(Press.START)
+    wait_until(lambda: system.asked == [("clear", "whoever pressed START")], "cleared")
+    assert system.stop_numbers == [7] and laying.is_alive()
+    system.say(client, mode=GateState.IDLE)
+    laying.join(WAIT_S)
+    assert system.asked[1:] == [("reset", 3)]
+
+
+def test_a_session_that_ends_leaves_a_stop_to_who_asked_for_it(running):
+    client, system = running
+    system.say(client, mode=GateState.LATCHED, stop_code=int(ErrorCode.STOPPED), stop_reason="STOP by Anna")
+    client.stopping.set()
+    with pytest.raises(VitalError, match="STOP by Anna") as ended:
+        client.lay_scene(3, "a test")
+    assert ended.value.code is ErrorCode.CANCELLED and system.asked == []
 
 
 def test_a_simulator_that_refuses_is_told_with_its_code(running):

@@ -12,13 +12,11 @@ import pytest
 import rclpy
 from action_client import SteadyActionClient
 from action_msgs.msg import GoalStatus
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.time import Time
 from ros_domain import own_domain
+from threaded_action import ThreadedAction
 from waiting import wait_until
 
 from vital_bringup.tasks.task_run import Located
@@ -29,6 +27,7 @@ from vital_core.target import Target, TargetYaw
 from vital_interfaces.action import ReachTarget, RunPolicy, RunTask
 from vital_interfaces.msg import GateState
 from vital_interfaces.srv import LocalizeTarget, Stop
+from vital_ros.long_action import GoalEnd
 from vital_ros.qos import LATCHED
 from vital_ros.target_message import target_message, target_of
 
@@ -39,7 +38,7 @@ RUN_TASK = ("action", "send_goal", "/vital/run_task", "vital_interfaces/action/R
 
 
 class Skills(Node):
-    """Localisation, reach, policy and the gate's stop; the skill named in `slow` ends only when it is cancelled."""
+    """Reach, policy and the gate's stop; the skill named in `slow` ends only when it is cancelled."""
 
     def __init__(self) -> None:
         super().__init__("skills")
@@ -49,35 +48,19 @@ class Skills(Node):
         self.reached: list[ReachTarget.Goal] = []
         self.cancelled: list[str] = []
         self.stops: list[str] = []
-        group = ReentrantCallbackGroup()
-        self.create_service(LocalizeTarget, "/vital/localize_target", self._localize, callback_group=group)
-        self.create_service(Stop, "/vital/stop", self._stop, callback_group=group)
-        for name, kind in (("reach_target", ReachTarget), ("run_policy", RunPolicy)):
-            work = getattr(self, f"_{name}")
-            ActionServer(
-                self,
-                kind,
-                f"/vital/{name}",
-                work,
-                cancel_callback=lambda _: CancelResponse.ACCEPT,
-                callback_group=group,
-            )
+        self.create_service(Stop, "/vital/stop", self._stop)
+        self._actions = [
+            ThreadedAction(self, ReachTarget, "/vital/reach_target", self._reach_target),
+            ThreadedAction(self, RunPolicy, "/vital/run_policy", self._run_policy),
+        ]
         self.beating = True
         self._gate = self.create_publisher(GateState, "/vital/gate_state", LATCHED)
-        self.create_timer(0.1, self._beat, callback_group=group)
-        self.client = SteadyActionClient(self, RunTask, "/vital/run_task", callback_group=group)
+        self.create_timer(0.1, self._beat)
+        self.client = SteadyActionClient(self, RunTask, "/vital/run_task")
 
     def _beat(self) -> None:
         if self.beating:
             self._gate.publish(GateState())
-
-    def _localize(self, _request, response):
-        if self.slow == "localize":
-            self.at_work.set()
-            self.release.wait(ANSWER_S)
-        response.success = True
-        response.target = target_message(TARGET, self.get_clock().now().to_msg())
-        return response
 
     def _stop(self, request, response):
         self.stops.append(request.reason)
@@ -96,11 +79,9 @@ class Skills(Node):
             self.at_work.set()
             if handle.is_cancel_requested and not self.deaf:
                 self.cancelled.append(name)
-                handle.canceled()
                 result.error_code = int(ErrorCode.CANCELLED)
-                return result
-        handle.succeed()
-        return result
+                return GoalEnd.CANCELED, result
+        return GoalEnd.SUCCEEDED, result
 
     def send(self, **goal):
         """The handle of an accepted task."""
@@ -110,6 +91,23 @@ class Skills(Node):
         return handle
 
 
+class Eyes(Node):
+    """Localisation, which waits in its callback when it is the slow one."""
+
+    def __init__(self, skills: Skills) -> None:
+        super().__init__("eyes")
+        self._skills = skills
+        self.create_service(LocalizeTarget, "/vital/localize_target", self._localize)
+
+    def _localize(self, _request, response):
+        if self._skills.slow == "localize":
+            self._skills.at_work.set()
+            self._skills.release.wait(ANSWER_S)
+        response.success = True
+        response.target = target_message(TARGET, self.get_clock().now().to_msg())
+        return response
+
+
 def answer_of(future):
     done = threading.Event()
     future.add_done_callback(lambda _: done.set())
@@ -117,7 +115,8 @@ def answer_of(future):
     return future.result()
 
 
-def spin(executor, node: Node, stopping: threading.Event) -> threading.Thread:
+def spin(node: Node, stopping: threading.Event) -> threading.Thread:
+    executor = EventsExecutor()
     executor.add_node(node)
 
     def run() -> None:
@@ -136,13 +135,16 @@ def running() -> Iterator[Skills]:
         rclpy.init()
         skills, server, stopping = Skills(), TaskServer(), threading.Event()
         skills.server = server
-        threads = [spin(MultiThreadedExecutor(8), skills, stopping), spin(EventsExecutor(), server, stopping)]
+        nodes = (skills, Eyes(skills), server)
+        threads = [spin(node, stopping) for node in nodes]
         yield skills
         skills.release.set()
         server.on_exit()
         stopping.set()
         for thread in threads:
             thread.join(5.0)
+        for node in nodes:
+            node.destroy_node()
         rclpy.try_shutdown()
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -26,15 +26,20 @@ from vital_ros.process.node_main import exit_with, run_node
 from vital_ros.qos import LATCHED, NEWEST, as_offered
 
 RATE_HZ = 10
-SCENE = "/camera/camera/color/image_raw"
+SCENES = {"camera": "/camera/camera/color/image_raw", "show": "/sim/show/image_raw"}
 MODES = ("idle", "moving", "holding", "stopped")
 
 
 @dataclass(frozen=True)
 class VideoParameters:
-    """Where the video goes."""
+    """Where the video goes, and what it shows."""
 
     directory: Annotated[str, Meta(description="folder of run.mp4; made where there is none")] = ""
+
+    view: Annotated[
+        Literal["camera", "show"],
+        Meta(description="the scene camera's, or with a simulator a picture for people: meshes, a table, shadows"),
+    ] = "camera"
 
 
 class RunVideo(Node):
@@ -42,7 +47,8 @@ class RunVideo(Node):
 
     def __init__(self) -> None:
         super().__init__("run_video")
-        directory = Path(declare(self, VideoParameters).directory)
+        given = declare(self, VideoParameters)
+        self._scene, directory = SCENES[given.view], Path(given.directory)
         if not directory.name:
             raise VitalError(ErrorCode.BAD_PARAMETER, "directory is empty, expected a folder for the video")
         directory.mkdir(parents=True, exist_ok=True)
@@ -58,8 +64,9 @@ class RunVideo(Node):
         self._diagnostics = Diagnostics(self, self._health)
 
     def _find_scene_camera(self) -> None:
-        if self._scene_camera is None and self.count_publishers(SCENE) > 0:
-            self._scene_camera = subscribe(self, Image, SCENE, self._on_scene, as_offered(self, SCENE), read=rgb_image)
+        if self._scene_camera is None and self.count_publishers(self._scene) > 0:
+            qos = as_offered(self, self._scene)
+            self._scene_camera = subscribe(self, Image, self._scene, self._on_scene, qos, read=rgb_image)
 
     def _on_scene(self, image: NDArray[np.uint8]) -> None:
         self.shown.scene = image

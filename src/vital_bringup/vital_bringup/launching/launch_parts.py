@@ -4,7 +4,9 @@ Everything here is plain `launch` and `launch_ros`.
 """
 
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from launch import LaunchContext
@@ -17,12 +19,12 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from vital_bringup.launching import launch_hardware
-from vital_bringup.launching.domain_lock import DomainLock, launch_file_name, own_domain
 from vital_bringup.launching.launch_arguments import Argument, given, text, unknown_argument
 from vital_bringup.launching.launch_hardware import as_arguments
 from vital_core.arm import arm_description
 from vital_core.errors import ErrorCode, VitalError, coded
-from vital_core.task import load_task, task_names
+from vital_core.task import WINDOW, WRIST_VIEWS, load_task, task_names
+from vital_ros.process.domain_lock import DomainLock, own_domain
 from vital_ros.process.network import NETWORK, Network, chosen_network, network_settings
 from vital_sim.world.variation import ALL_SETTINGS
 
@@ -93,6 +95,13 @@ COMMON_ARGUMENTS: tuple[Argument, ...] = (
         ALL_SETTINGS,
     ),
     (
+        "wrist_view",
+        WINDOW,
+        "what the wrist image shows: the task's window as from a sensor with more pixels, a whole fisheye of 128 "
+        "pixels, or the paper's window of that; a policy that was trained on another is refused",
+        WRIST_VIEWS,
+    ),
+    (
         "tactile",
         "auto",
         "required: nothing moves without a tactile pad that answers; none: there is no pad; auto: none with "
@@ -143,6 +152,12 @@ def check_arguments(
         refuse(problem)
 
 
+def launch_file_name() -> str:
+    """Of the launch file that this process was started with."""
+    names = [Path(argument).name for argument in sys.argv if argument.endswith(".launch.py")]
+    return names[0] if names else Path(sys.argv[0]).name
+
+
 def hold_domain(context: LaunchContext) -> None:
     """Take this ROS domain until the launch is over, or refuse by the name of who has it: two stacks would fight."""
     try:
@@ -178,6 +193,7 @@ def sim_nodes(context: LaunchContext) -> list:
         "seed": int(text("seed", context)),
         "background": text("background", context),
         "setting": text("setting", context),
+        "wrist_view": text("wrist_view", context),
     }
     return [project_node("sim_node", "vital_sim", parameters)]
 

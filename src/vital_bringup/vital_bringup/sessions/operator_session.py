@@ -7,9 +7,12 @@ from vital_bringup.sessions.session_client import Parameters, SessionClient
 from vital_bringup.sessions.session_messages import PRESSES
 from vital_bringup.tasks.ros_skills import RosSkills
 from vital_bringup.tasks.task_run import Located
-from vital_core.errors import VitalError
+from vital_core.errors import ErrorCode, VitalError
 from vital_interfaces.msg import TeleopEvent
 from vital_ros.boundary import subscribe
+from vital_ros.gate_watch import BEAT_S
+
+WHO_PRESSED_START = "whoever pressed START"
 
 
 class OperatorSession(SessionClient[Parameters]):
@@ -50,6 +53,28 @@ class OperatorSession(SessionClient[Parameters]):
         """A real scene is laid by hand, and the arm moves only when a person has said that hands are off."""
         self.get_logger().info(what_to_do)
         self.buttons.wait_for_start(stopped=self.stopping.is_set, interrupted=self.interrupted)
+
+    def wait_for_clearance(self) -> None:
+        """As in `SessionClient`, and whoever presses START after the STOP has looked at the arm, too.
+
+        Raises VitalError(CANCELLED) on FINISH, or when the session is stopped.
+        """
+        if not (reason := self.watch.stopped_by):
+            return
+        self.buttons.forget()
+        self.get_logger().warning(f"stopped ({reason}): look at the arm, then press START, or /vital/clear_stop")
+        while self.watch.stopped_by:
+            press = self.wait_for_press(BEAT_S)
+            if press is Press.FINISH:
+                raise VitalError(ErrorCode.CANCELLED, "finished by the operator")
+            if press is Press.START:
+                self._clear_as_who_pressed_start()
+
+    def _clear_as_who_pressed_start(self) -> None:
+        try:
+            self.clear_stop(WHO_PRESSED_START)
+        except VitalError as error:
+            self.get_logger().warning(f"the stop stays: {error}")
 
     def reach_start(self, seed: int) -> Located:
         """Bring the arm to a start pose; where the target was found, turned as the hand now is. Raises VitalError."""

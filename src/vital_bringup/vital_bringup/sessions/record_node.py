@@ -8,8 +8,10 @@ import threading
 
 from std_msgs.msg import Header
 
+from vital_bringup.sessions import operator_hand
 from vital_bringup.sessions.buttons import Press
 from vital_bringup.sessions.demo_session import DemoSession, Outcome, Phase, Saved, Tally
+from vital_bringup.sessions.operator_hand import OperatorHand
 from vital_bringup.sessions.operator_session import OperatorSession
 from vital_bringup.sessions.session_messages import DEMO_PHASES, OUTCOMES
 from vital_bringup.sessions.session_parameters import RecordParameters
@@ -17,12 +19,11 @@ from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.owner import Owner
 from vital_core.stall import wait_out_a_stall
-from vital_interfaces.msg import GateState, SessionState, TeleopState
+from vital_interfaces.msg import GateState, SessionState
 from vital_interfaces.srv import FinishEpisode, StartEpisode, TakeBaseline
-from vital_ros.boundary import subscribe
 from vital_ros.calls import call, checked
 from vital_ros.diagnostics import OK, Health
-from vital_ros.process.client_main import run_client
+from vital_ros.process.client_main import run_client, wait_until_ready
 from vital_ros.qos import LATCHED
 
 EXIT_OK = 0
@@ -37,10 +38,9 @@ class RecordSession(OperatorSession[RecordParameters]):
     def __init__(self) -> None:
         super().__init__("record_session", RecordParameters)
         self.tally = Tally(self.parameters.episodes or self.task.demonstrations)
-        self._latched = self._gate_silent = self._device_lost = False
-        self._device = ""
+        self._latched = self._gate_silent = False
+        self._hand = OperatorHand(self, lambda: self.buttons.put(Press.STOPPED))
         self._state = self.create_publisher(SessionState, "/vital/session_state", LATCHED)
-        subscribe(self, TeleopState, "/vital/teleop_state", self._on_teleop, 10)
         self._start = self.create_client(StartEpisode, "/vital/record/start")
         self._finish = self.create_client(FinishEpisode, "/vital/record/finish")
         self._baseline = self.create_client(TakeBaseline, "/anyskin/take_baseline")
@@ -49,12 +49,6 @@ class RecordSession(OperatorSession[RecordParameters]):
     def health(self) -> Health:
         """As in `SessionClient`."""
         return Health(OK, self.tally.line())
-
-    def _on_teleop(self, message: TeleopState) -> None:
-        lost = message.mode == TeleopState.LOST
-        if lost and not self._device_lost:
-            self.buttons.put(Press.STOPPED)
-        self._device, self._device_lost = message.device, lost
 
     def on_gate(self, state: GateState) -> None:
         """As in `SessionClient`."""
@@ -65,8 +59,17 @@ class RecordSession(OperatorSession[RecordParameters]):
 
     def missing(self) -> list[str]:
         """As in `SessionClient`."""
-        device = [] if self._device and not self._device_lost else ["the operator's device"]
-        return [*super().missing(), *device]
+        return [*super().missing(), *self._hand.missing()]
+
+    def wait_for_parts(self, stopping: threading.Event) -> None:
+        """As in `SessionClient`; and then for the operator's device, which takes a person's time."""
+        self.stopping = stopping
+        self.tell(Phase.PREPARING, 0, self.parameters.seed, "waiting for every part to answer")
+        wait_until_ready(self, super().missing, stopping, self.parameters.start_timeout_s)
+        if self._hand.missing():
+            self.get_logger().info(operator_hand.WANTED)
+            self.tell(Phase.PREPARING, 0, self.parameters.seed, operator_hand.WANTED)
+        wait_until_ready(self, self.missing, stopping, operator_hand.PATIENCE_S)
 
     def interrupted(self) -> bool:
         """Once for each silence of the gate, which is said."""
@@ -101,7 +104,7 @@ class RecordSession(OperatorSession[RecordParameters]):
 
     def start_recording(self, seed: int) -> int:
         """As in `demo_session.Parts`."""
-        request = StartEpisode.Request(task=self.task.name, device=self._device, seed=self._told_seed(seed))
+        request = StartEpisode.Request(task=self.task.name, device=self._hand.device, seed=self._told_seed(seed))
         request.operator_name = self.parameters.operator
         return checked(call(self._start, request)).episode
 

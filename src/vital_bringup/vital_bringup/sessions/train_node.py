@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 
 from vital_bringup.sessions.buttons import LABELS, Press
 from vital_bringup.sessions.learning_watch import LearningWatch
-from vital_bringup.sessions.operator_session import OperatorSession
+from vital_bringup.sessions.operator_session import WHO_PRESSED_START, OperatorSession
 from vital_bringup.sessions.session_messages import TRAINING_PHASES
 from vital_bringup.sessions.session_parameters import TrainParameters
 from vital_bringup.sessions.training_session import Phase, Played, Progress, TrainingSession
@@ -58,7 +58,7 @@ class TrainingNode(OperatorSession[TrainParameters]):
             self.lay_scene(seed, "training in simulation")
         else:
             self.wait_for_scene(LAY_THE_SCENE)
-            self.clear_stop("whoever pressed START")
+            self.clear_stop(WHO_PRESSED_START)
         self._located = self.reach_start(seed)
 
     def play(self, seed: int) -> Played:
