@@ -28,7 +28,7 @@ def episode(world: World, seed: int, disturbance: Disturbance) -> tuple[bool, fl
     """Success, time (s), largest field (µT), and (2,) the largest step of an action, m and rad."""
     world.begin(seed, disturbance.start_yaw_rad(seed))
     baseline, rng = world.tactile_ut(), np.random.default_rng([seed, 1])
-    expert = ScriptedExpert(world, rng, human_like=True, noise=disturbance.noise)
+    expert = ScriptedExpert(world, rng, human_like=True, noise=disturbance.noise, strays=disturbance.strays)
     measured, targets, held, field_ut = [], [], 0, 0.0
     while world.time_s < LIMIT_S and held < HOLD_FRAMES:
         command = expert.command()
@@ -49,8 +49,9 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=40)
     parser.add_argument("--start-yaw-deg", type=float, default=Disturbance().start_yaw_deg)
     parser.add_argument("--noise", type=float, default=Disturbance().noise)
+    parser.add_argument("--strays", type=int, default=Disturbance().strays)
     options = parser.parse_args()
-    disturbance = Disturbance(options.start_yaw_deg, options.noise)
+    disturbance = Disturbance(options.start_yaw_deg, options.noise, options.strays)
     for name in options.task:
         world, found = World(load_task(name)), []
         for seed in range(options.episodes):

@@ -42,18 +42,10 @@ def row(what: str, measured: str) -> None:
     print(f"| {what} | {measured} |")
 
 
-def some_batch(config: DDPGConfig, rng: np.random.Generator) -> Batch:
-    """Random numbers in the shape of a minibatch."""
-    n, d = config.batch, config.actor.features
-    shapes = ((n, d), (n, 7), (n, 7), (n,), (n,), (n, d), (n, 7))
-    return Batch(*(torch.from_numpy(rng.normal(size=shape).astype(np.float32)) for shape in shapes))
-
-
 def updates_per_second(config: DDPGConfig, threads: int) -> float:
     """Critics, targets and, past `critic_only`, the actor; on one minibatch (to draw a fresh one takes 6 % more)."""
     torch.set_num_threads(threads)
-    learner, rng = Learner(config), np.random.default_rng(0)
-    batch = some_batch(config, rng)
+    learner, batch = Learner(config), Batch.made_up(config.batch, config.actor.features)
     for _ in range(10):
         learner.update(batch)
     start, count = time.perf_counter(), 0
