@@ -85,19 +85,40 @@ def save_animation(frames: list[np.ndarray], path: Path) -> Path:
     return path
 
 
-def learning(folder: Path = TRAININGS) -> Path:
-    """Success over the steps of the trainings whose episodes are kept."""
-    runs = {
+RUNS = {
+    "learning": {
         "USB stick, seed 0": "usb_insertion_0",
         "seed 1": "usb_insertion_1",
         "seed 2 (shipped)": "usb_insertion_2",
         "plug, seed 0 (shipped)": "plug_in_socket_0",
         "USB stick, over ROS in real time": "usb_insertion_0_over_ros",
         "USB stick, RLPD": "usb_insertion_0_rlpd",
-    }
-    named = [f"{name}={TRAININGS / run}" for name, run in runs.items()]
-    curves.main([*named, "--out", str(folder / "learning.png"), "--title", "Residual learning"])
-    return folder / "learning.png"
+    },
+    "tasks": {
+        "USB stick, seed 2": "usb_insertion_2",
+        "plug": "plug_in_socket_0",
+        "block": "pick_block_0",
+        "key": "key_in_lock_0",
+        "card": "card_swipe_0",
+    },
+}
+
+
+def _curves(name: str, folder: Path) -> Path:
+    """Success over the steps of trainings whose episodes are kept."""
+    named = [f"{label}={TRAININGS / run}" for label, run in RUNS[name].items()]
+    curves.main([*named, "--out", str(folder / f"{name}.png"), "--title", "Residual learning"])
+    return folder / f"{name}.png"
+
+
+def learning(folder: Path = TRAININGS) -> Path:
+    """USB stick and plug: seeds, over ROS, and RLPD."""
+    return _curves("learning", folder)
+
+
+def tasks(folder: Path = TRAININGS) -> Path:
+    """One training of each task."""
+    return _curves("tasks", folder)
 
 
 def monitor(folder: Path = PICTURES) -> Path:
@@ -147,7 +168,7 @@ def _wait_for_a_tick(limit_s: float = 300.0) -> None:
             raise SystemExit("no policy acted: run `./vital deploy` and read its log")
 
 
-MADE = {"insertion": insertion, "learning": learning, "monitor": monitor}
+MADE = {"insertion": insertion, "learning": learning, "monitor": monitor, "tasks": tasks}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(MADE):
