@@ -224,6 +224,32 @@ def test_how_an_insertion_failed(worlds, task, tips_m, outcome):
     assert judged(worlds[task], *tips_m) is outcome
 
 
+def test_who_has_no_patience_ends_an_episode_when_what_was_in_stays_out():
+    env = VitalEnv("usb_insertion", config=WorldConfig(variation=EXACT), patience_s=0.5)
+    try:
+        start(env, [0.0, 0.0, -0.004])
+        for heights_m in ([-0.004], [0.02, 0.02], [-0.004], [0.02, 0.02]):  # back in within the half second
+            for height_m in heights_m:
+                put_target(env.world, [0.0, 0.0, height_m])
+                _, reward, terminated, truncated, info = env.step(STILL)
+                assert (terminated, truncated, info["outcome"], reward) == (False, False, "running", 0.0)
+        put_target(env.world, [0.0, 0.0, 0.02])
+        _, reward, terminated, truncated, info = env.step(STILL)
+        assert (terminated, truncated, info["outcome"], reward) == (True, False, "slipped_out", 0.0)
+        start(env, [0.0, 0.0, 0.02])  # it was never in: it has its time
+        for _ in range(5):
+            *_, terminated, truncated, info = env.step(STILL)
+            assert (terminated, truncated) == (False, False)
+    finally:
+        env.close()
+
+
+@pytest.mark.parametrize("patience_s", [0.0, -1.0, float("nan")])
+def test_patience_is_a_time(patience_s):
+    with pytest.raises(ValueError, match="patience_s"):
+        Judge(load_task("card_swipe"), patience_s)
+
+
 @given(st.tuples(*[st.floats(-0.05, 0.05)] * 2, st.floats(0.02, 0.1)))
 @settings(max_examples=15, deadline=None)
 def test_distance_is_along_the_targets_axes_to_where_the_tip_is_fully_in(env, tip_m):

@@ -45,6 +45,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--background-share", type=float, default=0.75, help="of them, before another background")
     parser.add_argument("--dense", action="store_true", help="reward the distance to the goal too")
     parser.add_argument("--failures-end", action="store_true", help="hope for nothing after a failure by time-out")
+    parser.add_argument(
+        "--patience-s",
+        type=float,
+        help="end an episode as failed when what was in the target has been out of it for so long, as who labels on a "
+        "robot does (default: its time runs out)",
+    )
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
     parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
     parser.add_argument(
@@ -101,10 +107,14 @@ def _environment(options: argparse.Namespace, wrist_view: str) -> gymnasium.Env:
     ours = f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
     name = options.env or ours
     asked: dict[str, Any] = {"foreground": True, "wrist_view": wrist_view} if name == ours else {}
+    if options.patience_s is not None:
+        asked["patience_s"] = options.patience_s
     try:
         return gymnasium.make(name, **asked)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no environment {name} ({error}): give another --env") from error
+    except (TypeError, ValueError) as error:  # one of somebody else's, which has no patience; or a number it refuses
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"environment {name} refuses {asked} ({error})") from error
 
 
 def train(options: argparse.Namespace, command: str) -> ResidualTraining:

@@ -8,6 +8,8 @@
 | terminated | success that has lasted `outcome.SUCCESS_HELD_S`, touch beyond the task's limit, or the object lost |
 | truncated | the task's episode length is over |
 
+With ``patience_s`` it terminates too when what was in the target has been out of it for so long (`outcome.Judge`).
+
 What the image shows is said by ``wrist_view`` (`vital_core.task.Task`): the task's window of the lens, or all of it.
 
 info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
@@ -21,6 +23,7 @@ target leaves the workspace box is carried out along it: ``info["projected_m"]``
 ``info["executed"]`` (7,) what was carried out (of a refused action: the action).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +49,7 @@ from vital_sim.world.truth import Truth
 from vital_sim.world.variation import variants_of
 from vital_sim.world.world import World, WorldConfig
 
+ENDS = (Outcome.SUCCESS, Outcome.FORCE_LIMIT, Outcome.DROPPED)
 STILL = Action(np.zeros(3), np.zeros(3))
 OUT_OF_REACH = "target is out of the arm's reach"
 BASELINE_SAMPLES = 5
@@ -80,6 +84,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         foreground: bool = False,
         locate: Locator | None = None,
         wrist_view: str = WINDOW,
+        patience_s: float = math.inf,
         render_mode: str | None = None,
     ) -> None:
         self.task = load_task(task).seen_through(wrist_view)
@@ -93,7 +98,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         self._scene_camera = SceneCamera(self.world.model) if locate is not None else None
         self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
         self._baseline = np.zeros(TACTILE_VALUES, np.float32)
-        self._judge = Judge(self.task)
+        self._judge = Judge(self.task, patience_s)
         step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
         low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
@@ -157,8 +162,8 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             dropped=self.world.dropped,
         )
         succeeded = outcome is Outcome.SUCCESS
-        terminated = outcome in (Outcome.SUCCESS, Outcome.FORCE_LIMIT, Outcome.DROPPED)
         over = self.world.time_s >= self.task.episode_s - 1e-6
+        terminated = outcome in ENDS or (outcome is Outcome.SLIPPED_OUT and not over)
         reward = float(succeeded) - (self._distance_m(truth) if self.dense else 0.0)
         return observation, reward, terminated, over and not terminated, self._info(truth, outcome, carried)
 

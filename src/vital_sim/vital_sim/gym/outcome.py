@@ -1,5 +1,6 @@
 """What an episode comes to, told by skill. Judged by the simulator's truth, which no policy sees."""
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -13,7 +14,7 @@ OFF_THE_TABLE_M = 0.005
 
 
 class Outcome(StrEnum):
-    """One word; those from LATE to TIME_OUT are said when the time is over."""
+    """One word; those from LATE to TIME_OUT are said when the time is over, SLIPPED_OUT where patience is before."""
 
     RUNNING = "running"
     SUCCESS = "success"
@@ -47,16 +48,23 @@ _AT_THE_TARGET: Mapping[str, Outcome] = {"insert": Outcome.JAMMED, "swipe": Outc
 
 
 class Judge:
-    """Sees the truth after every step of an episode. `begin`, then `see`."""
+    """Sees the truth after every step of an episode. `begin`, then `see`.
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    patience_s: how long what has slipped out may stay out until the episode counts as failed, as who labels on a robot
+    ends it then.
+    """
+
+    def __init__(self, task: Task, patience_s: float = math.inf) -> None:
+        if not patience_s > 0.0:
+            raise ValueError(f"patience_s is {patience_s}, expected above 0")
+        self._task, self._patience_s = task, patience_s
         self.begin()
 
     def begin(self) -> None:
         """A new episode."""
         self._success_since_s: float | None = None
-        self._touched = self._was_in = False
+        self._in_at_s: float | None = None
+        self._touched = False
 
     def see(self, truth: Truth, time_s: float, *, inside: bool, field_ut: float, dropped: bool) -> Outcome:
         """What the episode comes to at ``time_s``.
@@ -71,11 +79,14 @@ class Judge:
             return Outcome.FORCE_LIMIT
         if dropped:
             return Outcome.DROPPED
+        if self._in_at_s is not None and time_s - self._in_at_s >= self._patience_s - ROUNDING_S:
+            return Outcome.SLIPPED_OUT
         return Outcome.RUNNING if time_s < self._task.episode_s - ROUNDING_S else self._at_the_end(truth, inside)
 
     def _note(self, truth: Truth, time_s: float, inside: bool) -> None:
         self._touched |= truth.contact_force_n > TOUCHED_N
-        self._was_in |= truth.travel_m > OFF_THE_TABLE_M if self._task.skill == "pick" else inside
+        if truth.travel_m > OFF_THE_TABLE_M if self._task.skill == "pick" else inside:
+            self._in_at_s = time_s
         if not truth.success:
             self._success_since_s = None
         elif self._success_since_s is None:
@@ -88,6 +99,6 @@ class Judge:
             return Outcome.ASKEW
         if inside:
             return _AT_THE_TARGET[self._task.skill]
-        if self._was_in:
+        if self._in_at_s is not None:
             return Outcome.SLIPPED_OUT
         return Outcome.MISSED if self._touched else Outcome.TIME_OUT
