@@ -263,7 +263,7 @@ def test_what_there_is_not_is_refused_before_a_policy_is_loaded(tmp_path, capsys
 
 
 def test_film_shows_the_wrist_image_beside_the_scene(diver, tmp_path):
-    (film,) = film_failures(tmp_path, "usb_insertion", "in_domain", Diver(), [trial(40, False)])
+    (film,) = film_failures(tmp_path, CELL, Diver(), [trial(40, False)])
     image = next(iter(read_video(film)))
     assert image.shape[0] == 384 and image.shape[1] == 384 + 512
 

@@ -25,6 +25,7 @@ from vital_sim.evaluation.evaluation import (
 from vital_sim.evaluation.failure_video import film_failures
 from vital_sim.evaluation.policies import DEFAULT_LOADER, DEFAULT_LOCATOR, PolicySpec
 from vital_sim.evaluation.workers import Job, over_processes, over_ray
+from vital_sim.gym.perturbation import NONE, PERTURBATIONS
 from vital_sim.world.variation import ALL_SETTINGS, LOCATED
 
 EXIT_REFUSED = 2
@@ -63,6 +64,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--wrist-view", choices=WRIST_VIEWS, default=WINDOW, help="what the wrist image shows; a policy knows one alone"
     )
+    parser.add_argument(
+        "--perturbation",
+        choices=tuple(PERTURBATIONS),
+        default=NONE,
+        help="in domain, but for one thing that is otherwise than where the policy was trained",
+    )
     parser.add_argument("--runtime", help="what computes the network (auto, onnxruntime or torch; default: auto)")
     return parser.parse_args(arguments)
 
@@ -91,7 +98,7 @@ def _name(options: argparse.Namespace, about: dict[str, Any]) -> str:
 def _trials(options: argparse.Namespace, cell: Cell, done: list[Trial]) -> Iterator[Trial]:
     known = {trial.seed for trial in done}
     seeds = [s for s in range(cell.seed, cell.seed + cell.trials) if s not in known]
-    job = Job(_spec(options), cell.setting, options.batch, cell.start, cell.wrist_view)
+    job = Job(_spec(options), cell.setting, options.batch, cell.start, cell.wrist_view, cell.perturbation)
     if seeds:
         yield from over_ray(job, seeds) if options.ray else over_processes(job, seeds, options.processes)
 
@@ -104,7 +111,8 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     about["method"] = _name(options, about)
     load_task(options.task)
     start = TOLD if options.told or options.setting not in LOCATED else options.locator
-    cell = Cell(options.task, options.setting, options.seed, options.trials, about, start, options.wrist_view)
+    view, perturbation = options.wrist_view, options.perturbation
+    cell = Cell(options.task, options.setting, options.seed, options.trials, about, start, view, perturbation)
     folder = options.out or Path("docs/results")
     path = folder / f"{cell.name}.json"
     done = finished_trials(path, cell)
@@ -119,11 +127,7 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     write_report(path, cell, done, command)
     _tell(report, path)
     failed = sorted((t for t in done if not t.success), key=lambda t: t.seed)[: options.videos]
-    for film in (
-        film_failures(folder / "videos", cell.task, cell.setting, policy, failed, start, cell.wrist_view)
-        if failed
-        else ()
-    ):
+    for film in film_failures(folder / "videos", cell, policy, failed) if failed else ():
         log.info("wrote %s", film)
     if options.card:
         policy.write_card(report)  # type: ignore[attr-defined]
@@ -135,7 +139,8 @@ def _tell(report: dict[str, Any], path: Path) -> None:
     failures = ", ".join(f"{kind} {count}" for kind, count in sorted(report["failures"].items())) or "none"
     log.info(
         "%s, %s, %s: %d of %d (95 %% interval %.0f to %.0f %%), failures: %s; %s",
-        report["task"], report["setting"], report["policy"]["method"], report["successes"], report["finished"],
+        report["task"], report["perturbation"] or report["setting"], report["policy"]["method"],
+        report["successes"], report["finished"],
         100 * low, 100 * high, failures, path,
     )  # fmt: skip
 

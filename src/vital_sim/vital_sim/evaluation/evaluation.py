@@ -62,18 +62,22 @@ class Cell:
     """What says where the target is when an episode begins: `told` by the simulator, or a locator's name."""
     wrist_view: str = WINDOW
     """What the wrist image shows."""
+    perturbation: str = ""
+    """What is otherwise than where the policy was trained, by its name in `gym.perturbation.PERTURBATIONS`."""
 
     @property
     def name(self) -> str:
         """Of its file, without the ending."""
         located = "" if self.start == TOLD else "_located"
-        return f"{self.task}_{self.setting}{located}_{self.policy.get('method') or 'policy'}"
+        perturbed = f"_{self.perturbation}" if self.perturbation else ""
+        return f"{self.task}_{self.setting}{perturbed}{located}_{self.policy.get('method') or 'policy'}"
 
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for two runs to be of one cell."""
         of_policy = {name: self.policy.get(name) for name in ("sha256", "residual_sha256", "ensemble_decay")}
-        of_cell = {name: getattr(self, name) for name in ("task", "setting", "seed", "start", "wrist_view")}
+        names = ("task", "setting", "seed", "start", "wrist_view", "perturbation")
+        of_cell = {name: getattr(self, name) for name in names}
         return {**of_cell, **of_policy}
 
 
@@ -128,6 +132,7 @@ class CellReport:
     each: tuple[Trial, ...]
     start: Name = TOLD
     wrist_view: WristView = WINDOW
+    perturbation: Text = ""
 
     def __post_init__(self) -> None:
         for name in ("sha256", "method"):
@@ -266,7 +271,7 @@ def finished_trials(path: Path, cell: Cell) -> list[Trial]:
     if not Path(path).is_file():
         return []
     report = read_report(path)
-    told = {"start": TOLD, "wrist_view": WINDOW, **report}  # what results of before do not say
+    told = {"start": TOLD, "wrist_view": WINDOW, "perturbation": "", **report}  # what results of before do not say
     found = Cell(**{each.name: told[each.name] for each in fields(Cell)}).identity
     if found != cell.identity:
         different = [f"{k} {found[k]}, expected {v}" for k, v in cell.identity.items() if found[k] != v]

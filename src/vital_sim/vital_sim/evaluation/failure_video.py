@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.files.video import write_video
-from vital_core.task import WINDOW
 from vital_sim.cameras.cameras import SceneCamera
-from vital_sim.evaluation.evaluation import TOLD, EvaluatedPolicy, Trial, run_trials
+from vital_sim.evaluation.evaluation import Cell, EvaluatedPolicy, Trial, run_trials
 from vital_sim.evaluation.workers import make_env
 
 HEIGHT_PX = 384
@@ -50,22 +49,13 @@ class _Watched(gymnasium.Wrapper):
         super().close()
 
 
-def film_failures(
-    folder: Path,
-    task: str,
-    setting: str,
-    policy: EvaluatedPolicy,
-    failed: list[Trial],
-    start: str = TOLD,
-    wrist_view: str = WINDOW,
-) -> Iterator[Path]:
-    """Run each failed trial again and write `<task>_<setting>_<method>_<seed>_<failure>.mp4` into ``folder``."""
-    method = policy.describe().get("method") or "policy"
-    env = _Watched(make_env(task, setting, start, wrist_view))
+def film_failures(folder: Path, cell: Cell, policy: EvaluatedPolicy, failed: list[Trial]) -> Iterator[Path]:
+    """Run each failed trial of a cell again and write `<cell>_<seed>_<failure>.mp4` into ``folder``."""
+    env = _Watched(make_env(cell.task, cell.setting, cell.start, cell.wrist_view, cell.perturbation))
     for trial in failed:
         env.frames = []
         again = next(run_trials([env], policy, [trial.seed]))
-        path = folder / f"{task}_{setting}_{method}_{trial.seed}_{again.failure or 'success'}.mp4"
+        path = folder / f"{cell.name}_{trial.seed}_{again.failure or 'success'}.mp4"
         write_video(path, env.frames, RATE_HZ)
         yield path
     env.close()

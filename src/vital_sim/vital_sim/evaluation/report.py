@@ -14,6 +14,7 @@ from vital_core.files import safe_file
 from vital_sim.evaluation.evaluation import TOLD
 from vital_sim.evaluation.report_page import KINDS, page
 from vital_sim.evaluation.results import GroupedRate, Rate, Results, name_of, paper_rate
+from vital_sim.gym.perturbation import PERTURBATIONS
 from vital_sim.world.variation import ALL_SETTINGS, LOOK_SETTINGS, SETTINGS, variant_name
 
 EXIT_REFUSED = 2
@@ -105,6 +106,23 @@ def located_table(results: Results) -> list[str]:
     return _table(["task", "setting", "method", "target", "successes", "failures", "seeds"], rows)
 
 
+def perturbation_table(results: Results, method: str) -> list[str]:
+    """One row for each thing that was otherwise, one column a task: successes, and how many of the same trials succeed
+    so alone and as usual alone."""
+    tasks = [t for t in results.tasks if any((t, name, method) in results.perturbed for name in PERTURBATIONS)]
+    rows = [["as trained", *(str(results.rate(task, SETTINGS[0], method) or "not measured") for task in tasks)]]
+    for name, perturbation in PERTURBATIONS.items():
+        cells = []
+        for task in tasks:
+            report = results.perturbed.get((task, name, method))
+            pair = results.against_usual(report) if report else None
+            told = f"; {pair.only_a} : {pair.only_b}" if pair else ""
+            cells.append(f"{Rate(report['successes'], report['finished'])}{told}" if report else "not measured")
+        if any(cell != "not measured" for cell in cells):
+            rows.append([perturbation.about, *cells])
+    return _table([name_of(method), *tasks], rows)
+
+
 def pair_table(results: Results) -> list[str]:
     """Methods on the same start states."""
     rows = []
@@ -143,7 +161,7 @@ def markdown(results: Results) -> str:
         "interval); cells beside each other may be of other seeds. Made by `ros2 run vital_sim report`.",
         "",
     ]
-    for setting in SETTINGS:
+    for setting in results.settings:
         lines += [f"## {TITLES[setting]}", "", *setting_table(results, setting)]
     if any(results.by_variant(t, s, m) for t in results.tasks for s in LOOK_SETTINGS for m in results.methods):
         lines += ["## Looks that are drawn", "", *look_table(results)]
@@ -151,6 +169,14 @@ def markdown(results: Results) -> str:
         lines += ["## By place and look", "", *variant_table(results)]
     if results.located:
         lines += ["## Where the target is located first, and tilted targets", "", *located_table(results)]
+    if results.perturbed:
+        lines += ["## One thing otherwise than where it was trained", ""]
+        lines += [
+            "In domain; behind the successes: of the same trials those that succeed only so, and only as usual.",
+            "",
+        ]
+        for method in dict.fromkeys(method for _, _, method in results.perturbed):
+            lines += perturbation_table(results, method)
     lines += ["## How trials fail", "", *failure_table(results)]
     lines += ["## Methods on the same start states", "", *pair_table(results)]
     lines += ["## What was run", "", *cell_table(results)]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vital_sim.evaluation.results import Rate, Results, name_of, paper_rate
+from vital_sim.gym.perturbation import PERTURBATIONS
 from vital_sim.world.variation import SETTINGS
 
 matplotlib.rcParams["svg.fonttype"] = "none"
@@ -57,10 +58,11 @@ def _bar(axes: Axes, x: float, rate: Rate | None, width: float, **look: str) -> 
 
 def success_plot(results: Results) -> str:
     """Bars by task and method, one panel a setting; the paper's are hollow."""
-    figure = Figure(figsize=(9.0, 2.3 * len(SETTINGS)), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(len(SETTINGS), 1, sharey=True))
+    shown = results.settings or SETTINGS[:1]
+    figure = Figure(figsize=(9.0, 0.4 + 2.3 * len(shown)), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(shown), 1, sharey=True))
     width = 0.8 / (2 * max(1, len(results.methods)))
-    for axes, setting in zip(panels, SETTINGS, strict=True):
+    for axes, setting in zip(panels, shown, strict=True):
         for t, task in enumerate(results.tasks):
             for m, method in enumerate(results.methods):
                 x, colour = t - 0.4 + (2 * m + 0.5) * width, COLOURS.get(method, "#555555")
@@ -101,6 +103,40 @@ def failure_plot(results: Results) -> str:
     return _svg(figure)
 
 
+def perturbation_plot(results: Results) -> str:
+    """A panel a method: success where one thing is otherwise, and as usual above it, a point a task."""
+    methods = list(dict.fromkeys(method for _, _, method in results.perturbed))
+    rows = ["as trained", *(p.about for p in PERTURBATIONS.values())]
+    figure = Figure(figsize=(9.0, 0.6 + 0.4 * len(rows) * len(methods)), layout="constrained")
+    for axes, method in zip(np.atleast_1d(figure.subplots(len(methods), 1, sharex=True)), methods, strict=True):
+        for t, task in enumerate(results.tasks):
+            reports = [results.report(task, SETTINGS[0], method)]
+            reports += [results.perturbed.get((task, name, method)) for name in PERTURBATIONS]
+            rates = [(y, Rate(r["successes"], r["finished"])) for y, r in enumerate(reports) if r]
+            share = np.array([100 * rate.share for _, rate in rates])
+            low, high = (np.array([100 * rate.interval[side] for _, rate in rates]) for side in (0, 1))
+            axes.errorbar(
+                share, [y + 0.13 * (t - 0.5 * (len(results.tasks) - 1)) for y, _ in rates],
+                xerr=[share - low, high - share], fmt="o", ms=4, lw=1.0, label=task.replace("_", " "),
+            )  # fmt: skip
+        axes.set(xlim=(0, 102), yticks=range(len(rows)))
+        axes.set_yticklabels(rows, fontsize=8)
+        axes.set_title(name_of(method), loc="left", fontsize=10)
+        axes.grid(axis="x", color="#e4e7eb")
+        axes.invert_yaxis()
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("% of trials")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(results.tasks), frameon=False, fontsize=9)
+    return _svg(figure)
+
+
+def _perturbed(results: Results) -> str:
+    if not results.perturbed:
+        return ""
+    return f'<h2>One thing otherwise than where it was trained</h2><div class="wide">{perturbation_plot(results)}</div>'
+
+
 def _rows(results: Results) -> str:
     lines = []
     for method in results.methods:
@@ -123,6 +159,7 @@ def page(results: Results) -> str:
 <h1>Results</h1>
 <p>Successes in simulation with 95 % intervals (Wilson); hollow bars are the paper's, on a robot.</p>
 <h2>Success</h2><div class="wide">{success_plot(results)}</div>
+{_perturbed(results)}
 <h2>How trials fail</h2><div class="wide">{failure_plot(results)}</div>
 <h2>Figures</h2><div class="wide"><table><tr><th>method</th><th>task</th>{heads}</tr>{_rows(results)}</table></div>
 </body></html>

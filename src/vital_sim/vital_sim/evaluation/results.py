@@ -108,12 +108,20 @@ class Pair:
 
 
 class Results:
-    """Reports by task, setting and method, of the paper's settings with the start told; `located`: the others."""
+    """Reports by task, setting and method, of the paper's settings with the start told.
+
+    located: where it was not, and tilted ones. perturbed: by task, perturbation and method, where something else was
+    otherwise.
+    """
 
     def __init__(self, reports: list[dict[str, Any]]) -> None:
-        told = [r for r in reports if r.get("start", TOLD) == TOLD and r["setting"] in (*SETTINGS, *LOOK_SETTINGS)]
+        usual = [r for r in reports if not r.get("perturbation")]
+        told = [r for r in usual if r.get("start", TOLD) == TOLD and r["setting"] in (*SETTINGS, *LOOK_SETTINGS)]
         self._cells = {(r["task"], r["setting"], r["policy"]["method"]): r for r in told}
-        self.located = [r for r in reports if r not in told]
+        self.located = [r for r in usual if r not in told]
+        self.perturbed = {
+            (r["task"], r["perturbation"], r["policy"]["method"]): r for r in reports if r.get("perturbation")
+        }
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
@@ -128,13 +136,18 @@ class Results:
     @property
     def methods(self) -> list[str]:
         """Those that there are, in the order of the paper."""
-        found = {method for _, _, method in self._cells}
+        found = {method for _, _, method in (*self._cells, *self.perturbed)}
         return [*(m for m in METHODS if m in found), *sorted(found - set(METHODS))]
 
     @property
     def tasks(self) -> list[str]:
         """Those that there are."""
-        return [task for task in TASKS if any(t == task for t, _, _ in self._cells)]
+        return [task for task in TASKS if any(t == task for t, _, _ in (*self._cells, *self.perturbed))]
+
+    @property
+    def settings(self) -> list[str]:
+        """The paper's settings that anything was measured in, in its order."""
+        return [setting for setting in SETTINGS if any(s == setting for _, s, _ in self._cells)]
 
     def report(self, task: str, setting: str, method: str) -> Mapping[str, Any] | None:
         """One cell's report, None where it was not measured."""
@@ -163,6 +176,13 @@ class Results:
                 if common:
                     comparison = compare_pairs([of_a[s] for s in common], [of_b[s] for s in common])
                     yield Pair(task, setting, a, b, comparison)
+
+    def against_usual(self, report: Mapping[str, Any]) -> PairedComparison | None:
+        """A perturbed cell against the same trials as they are in domain; None where none were measured."""
+        usual = self._outcomes(report["task"], SETTINGS[0], report["policy"]["method"])
+        otherwise = {t["seed"]: t["success"] for t in report["each"]}
+        common = sorted(usual.keys() & otherwise.keys())
+        return compare_pairs([otherwise[s] for s in common], [usual[s] for s in common]) if common else None
 
     def _outcomes(self, task: str, setting: str, method: str) -> dict[int, bool]:
         report = self.report(task, setting, method)

@@ -30,17 +30,25 @@ class Job:
     """What says where the target is: `told` by the simulator, or a locator's name."""
     wrist_view: str = WINDOW
     """What the wrist image shows."""
+    perturbation: str = ""
+    """What is otherwise than where it was trained; the setting is in_domain then."""
 
 
-def make_env(task: str, setting: str, start: str = TOLD, wrist_view: str = WINDOW) -> gymnasium.Env:
+def make_env(
+    task: str, setting: str, start: str = TOLD, wrist_view: str = WINDOW, perturbation: str = ""
+) -> gymnasium.Env:
     """The registered environment of a task. start: what says where the target is, `told` or a locator's name.
 
-    Raises VitalError(BAD_PARAMETER) for an unknown setting, locator or wrist view.
+    Raises VitalError(BAD_PARAMETER) for an unknown setting, locator, wrist view or perturbation, and for one elsewhere
+    than in domain.
     """
-    locate = None if start == TOLD else load_locator(start, task)
-    env_id = environment_id(task)
     return gymnasium.make(
-        env_id, setting=setting, locate=locate, wrist_view=wrist_view, disable_env_checker=True
+        environment_id(task),
+        setting=setting,
+        locate=None if start == TOLD else load_locator(start, task),
+        wrist_view=wrist_view,
+        perturbation=perturbation,
+        disable_env_checker=True,
     ).unwrapped
 
 
@@ -50,7 +58,10 @@ class Worker:
     def __init__(self, job: Job) -> None:
         _use_one_thread()
         self._policy = job.policy.load()
-        self._envs = [make_env(job.policy.task, job.setting, job.start, job.wrist_view) for _ in range(job.batch)]
+        self._envs = [
+            make_env(job.policy.task, job.setting, job.start, job.wrist_view, job.perturbation)
+            for _ in range(job.batch)
+        ]
 
     def run(self, seeds: Sequence[int]) -> list[Trial]:
         """One trial a seed."""

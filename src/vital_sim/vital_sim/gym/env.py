@@ -10,6 +10,8 @@
 
 With ``patience_s`` it terminates too when what was in the target has been out of it for so long (`outcome.Judge`).
 
+With ``perturbation`` one thing is otherwise than where policies are trained (`perturbation.PERTURBATIONS`).
+
 What the image shows is said by ``wrist_view`` (`vital_core.task.Task`): the task's window of the lens, or all of it.
 
 info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
@@ -41,12 +43,13 @@ from vital_core.pose import Pose
 from vital_core.task import WINDOW, load_task
 from vital_sim.cameras.cameras import SceneCamera, WristCamera
 from vital_sim.gym.outcome import Judge, Outcome
+from vital_sim.gym.perturbation import NONE, Delay, perturbation_of
 from vital_sim.gym.scene_look import Locator, SceneLook
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import follow, way_to
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.truth import Truth
-from vital_sim.world.variation import variants_of
+from vital_sim.world.variation import SETTINGS, variants_of
 from vital_sim.world.world import World, WorldConfig
 
 ENDS = (Outcome.SUCCESS, Outcome.FORCE_LIMIT, Outcome.DROPPED)
@@ -85,9 +88,17 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         locate: Locator | None = None,
         wrist_view: str = WINDOW,
         patience_s: float = math.inf,
+        perturbation: str = NONE,
         render_mode: str | None = None,
     ) -> None:
         self.task = load_task(task).seen_through(wrist_view)
+        self._perturbation = perturbation_of(perturbation)
+        if perturbation != NONE and (setting != SETTINGS[0] or config is not None):
+            text = f"a perturbation is of the world {SETTINGS[0]}, the setting is '{setting}': leave one of them out"
+            raise VitalError(ErrorCode.BAD_PARAMETER, text)
+        if otherwise := self._perturbation.world(self.task):
+            config = WorldConfig(**otherwise)
+        self._delay = Delay(self._perturbation.late_ticks)
         self._rules = CommandRules(self.task)
         self.variants = variants_of(self.task.name, setting) if scene is None and config is None else ()
         self.variant = 0
@@ -99,6 +110,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         self._image = np.zeros((IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3), np.uint8)
         self._baseline = np.zeros(TACTILE_VALUES, np.float32)
         self._judge = Judge(self.task, patience_s)
+        self._episode = 0
         step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
         low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
@@ -124,7 +136,9 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             self.world.stage(chosen.scene, chosen.variation)
         outcome, problem = self._begin(episode)
         self._camera.reset(episode)
+        self._episode = episode
         self._judge.begin()
+        self._delay.begin()
         readings = []
         for _ in range(BASELINE_SAMPLES):
             self.world.advance(0.01)
@@ -152,7 +166,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
 
     def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
         """One control period (1/6 s)."""
-        carried = self.carry_out(Action.from_array(action))
+        carried = self.carry_out(self._delay.next(Action.from_array(action)))
         observation, truth = self._observe(), self.world.truth()
         outcome = self._judge.see(
             truth,
@@ -187,7 +201,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         return self._rules.admit_motion(sent, target, self.task.period_s)
 
     def _observe(self) -> dict[str, NDArray]:
-        self._image = self._camera.render(self.world.data)
+        self._image = self._perturbation.perceived(self._camera.render(self.world.data), self._episode)
         tactile = (self.world.tactile_ut() - self._baseline).astype(np.float32)
         return {"image": self._image, "tactile": tactile}
 

@@ -51,6 +51,8 @@ class Variation:
     """Of the opening, about its axis."""
     target_tilt_rad: float = 0.0
     """Of the opening's axis from the vertical, to any side."""
+    start_share: float = 1.0
+    """Length, width and height of the start region, in shares of the task's."""
     offset_m: float = 0.0015
     """Half range of the object's in-hand offset about nominal, along each axis."""
     offset_rad: float = float(np.deg2rad(4.0))

@@ -148,7 +148,8 @@ class World:
 
     def _sample_start(self, t_base_target: Pose, start_yaw_rad: float = 0.0) -> Pose:
         """A TCP pose in the start region, which lies and is turned as the target is."""
-        offset = self.rng.uniform(-0.5, 0.5, 3) * np.array(self.task.start_region_m)
+        region_m = self.variation.start_share * np.array(self.task.start_region_m)
+        offset = self.rng.uniform(-0.5, 0.5, 3) * region_m
         if start_yaw_rad == 0.0:
             return t_base_target @ pose_of.point_down(offset + self.task.start_centre_m)
         tip = pose_of.from_vector(offset + self.task.start_offset_m, (0.0, 0.0, start_yaw_rad))
