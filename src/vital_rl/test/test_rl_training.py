@@ -1,8 +1,10 @@
 """The loop without ROS: what it stores, what it learns, and that dying costs it nothing."""
 
 import dataclasses
+import itertools
 import json
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -13,12 +15,15 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import weight_file
 from vital_core.files.schema import Source
 from vital_core.observation import Observation
+from vital_core.owner import Owner
+from vital_core.task import load_task
+from vital_policy.checkpoint import save_checkpoint
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting.residual_policy import ResidualPolicy
-from vital_rl.learner import learning
+from vital_rl.learner import learning, train_residual
 from vital_rl.learner.episode_log import read_lines
 from vital_rl.learner.learning import STATE, ResidualLearner, configure
-from vital_rl.learner.training import ResidualTraining, play_episode
+from vital_rl.learner.training import ResidualTraining, moment_of, play_episode
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import offsets_of
@@ -109,6 +114,68 @@ def test_an_action_that_the_box_cut_short_is_stored_as_it_was_carried_out(checkp
     assert (np.abs(asked[:, 0]) > 0.005).any() and (np.abs(asked[:, 0]) < 0.004).any()
     np.testing.assert_array_equal(executed[:, 0], np.clip(asked[:, 0], np.float32(-0.004), np.float32(0.004)))
     np.testing.assert_array_equal(executed[:, 1:], asked[:, 1:])
+
+
+class Helped(Slide):
+    """A slide where somebody pulls the tip 1 cm a step towards the hole."""
+
+    def demonstrate(self):
+        executed = np.array([-np.sign(self._x) * min(0.01, abs(self._x)), 0, 0, 0, 0, 0, 1.0], np.float32)
+        *seen, info = super().step(executed)
+        return *seen, {**info, "executed": executed}
+
+
+def helped_in(folder, checkpoint, interventions):
+    learner = ResidualLearner(small_config(0), checkpoint, folder)
+    return ResidualTraining(learner, Helped(), ReplayStore(folder / "replay"), interventions)
+
+
+def test_a_person_takes_over_every_other_episode_at_a_moment_of_its_seed_and_finishes(tmp_path, checkpoint):
+    training = helped_in(tmp_path, checkpoint, interventions=3)
+    lines = [line for line, _ in zip(training.run(10_000), range(8), strict=False)]
+    moments = []
+    for number, line in enumerate(lines):
+        rows = training._store.read_steps(line.episode)[:-1]
+        helped = [row.owner == Owner.TELEOP for row in rows]
+        if not any(helped):
+            continue
+        moments.append((number, first := helped.index(True)))
+        assert all(helped[first:])
+        for row, after in itertools.pairwise(rows[first:]):
+            moved = (_at(after) - _at(row)) / 2000.0
+            assert row.executed[0] == pytest.approx(moved, abs=1e-6) and abs(moved) == pytest.approx(0.01, abs=1e-6)
+    assert {number for number, _ in moments} <= {0, 2, 4} and moments
+    assert moments == [(number, moment_of(load_task("usb_insertion"), lines[number].seed)) for number, _ in moments]
+
+
+def _at(row):
+    return float(row.tactile_ut[0])
+
+
+def test_what_a_person_finished_is_no_success_of_the_policys_and_is_drawn_as_prior(tmp_path, checkpoint):
+    learner = ResidualLearner(small_config(0), checkpoint)
+    seen, zero = some_observation(), np.zeros(7, np.float32)
+    for number, owner in enumerate((Owner.POLICY, Owner.TELEOP)):
+        store = ReplayStore(tmp_path / str(number))
+        opened = store.open_episode({"seed": number})
+        for who in (Owner.POLICY, owner, Owner.POLICY):
+            store.append(opened, ReplayStep(seen.image, seen.tactile_ut, zero, zero, zero, owner=who))
+        store.close_episode(opened, "success", terminated=True)
+        store.label(opened, True, "test")
+        line = learner.take(store.episode(opened), store.read_steps(opened))
+        assert (line.outcome, line.success) == ("success", owner == Owner.POLICY)
+    assert learner.successes == [True, False] and [len(rows) for rows in learner.memory._prior] == [0, 1]
+
+
+def test_nobody_takes_over_in_an_environment_that_has_nobody(tmp_path, checkpoint, monkeypatch, caplog):
+    gymnasium.register("Slide-v0", Slide, disable_env_checker=True)
+    monkeypatch.setattr(Slide, "action_space", gymnasium.spaces.Box(-1.0, 1.0, (7,)))
+    save_checkpoint(tmp_path / "base.safetensors", checkpoint)
+    given = {"task": "usb_insertion", "env": "Slide-v0", "interventions": 2, "steps": 5, "updates-per-step": 0}
+    given |= {"checkpoint": tmp_path / "base.safetensors", "out": tmp_path / "out"}
+    with pytest.raises(SystemExit) as left:
+        train_residual.main([word for name, value in given.items() for word in (f"--{name}", str(value))])
+    assert left.value.code == 2 and "nobody in this --env could take over" in caplog.text
 
 
 def _seen_at(x):

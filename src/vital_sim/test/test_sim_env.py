@@ -172,3 +172,39 @@ def test_render_is_the_image_of_the_last_observation(env):
     env.reset(seed=2)
     observation = act(env, 0.0, 0.0, 0.001)[0]
     np.testing.assert_array_equal(env.render(), observation["image"])
+
+
+@pytest.mark.parametrize("task", ["usb_insertion", "pick_block"])
+def test_who_takes_over_in_the_middle_finishes_and_is_told_as_it_moved(task):
+    env = VitalEnv(task)
+    try:
+        env.reset(seed=3)
+        still = np.array([0, 0, 0, 0, 0, 0, float(env.task.starts_closed)])
+        for _ in range(5):
+            env.step(still)
+        over = False
+        while not over:
+            before, start_s = env.world.t_base_tcp(), env.world.time_s
+            *_, terminated, truncated, info = env.demonstrate()
+            over = terminated or truncated
+            assert env.world.time_s - start_s == pytest.approx(env.task.period_s, abs=0.002)
+            moved = pose_of.to_vector(pose_of.inverse(before) @ env.world.t_base_tcp())
+            np.testing.assert_allclose(info["executed"][:6], moved, atol=1e-6)
+            assert 0.0 <= info["executed"][6] <= 1.0
+        assert info["outcome"] == "success"
+    finally:
+        env.close()
+
+
+def test_a_persons_errors_follow_from_the_seed_of_the_episode():
+    env, ends = VitalEnv("usb_insertion"), []
+    try:
+        for seed in (3, 4, 3):
+            env.reset(seed=seed)
+            for _ in range(6):
+                *_, info = env.demonstrate()
+            ends.append(info["executed"])
+        np.testing.assert_array_equal(ends[0], ends[2])
+        assert (ends[0] != ends[1]).any()
+    finally:
+        env.close()

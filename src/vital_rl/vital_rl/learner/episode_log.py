@@ -23,8 +23,11 @@ SHOWN = ("success_20", "steps", "noise", "critic_loss", "value", "updates")
 
 @dataclass(frozen=True)
 class EpisodeLine:
-    """An episode as it was learned from. updates, critic_loss and value: of the learner before it (None: no update
-    yet); success_20: share of the last twenty episodes."""
+    """An episode as it was learned from.
+
+    success: of the policy alone, without a person's help. updates, critic_loss and value: of the learner before it
+    (None: no update yet). success_20: share of the last twenty episodes.
+    """
 
     episode: int
     seed: int

@@ -151,7 +151,7 @@ class ResidualLearner:
         self._log = None if folder is None else EpisodeLog(folder)
         self._untrained = Residual.untrained(checkpoint, self.networks.actor, config.settings)
         self.taken: list[int] = []
-        self.successes: list[bool] = []
+        self.successes: list[bool] = []  # of the policy alone: one that a person helped with is none
         self.steps = self.owed = 0
         self.best_share = 0.0
         self.critic_loss = self.value = float("nan")
@@ -228,13 +228,14 @@ class ResidualLearner:
         """Remember a labelled episode, and owe the updates for it."""
         self._remember(episode, rows)
         steps = len(rows) - 1
+        alone = bool(episode.success) and all(row.owner == Owner.POLICY for row in rows)
         self.taken.append(episode.number)
-        self.successes.append(bool(episode.success))
+        self.successes.append(alone)
         self.steps += steps
         self.owed += steps * self.config.updates_per_step
         noise, seed = self.config.ddpg.exploration.noise(self.steps), int(episode.about.get("seed", -1))
         line = EpisodeLine(
-            episode.number, seed, episode.reason, bool(episode.success), steps, self.steps, self.updates, noise,
+            episode.number, seed, episode.reason, alone, steps, self.steps, self.updates, noise,
             self.success_20, none_for_nan(self.critic_loss), none_for_nan(self.value),
         )  # fmt: skip
         if self._log is not None:

@@ -51,6 +51,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="end an episode as failed when what was in the target has been out of it for so long, as who labels on a "
         "robot does (default: its time runs out)",
     )
+    parser.add_argument(
+        "--interventions",
+        type=int,
+        default=0,
+        help="in so many episodes, every other one from the first, a scripted person takes over and finishes",
+    )
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
     parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
     parser.add_argument(
@@ -123,9 +129,10 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
     path = options.checkpoint or checkpoint_folder() / f"{options.task}.safetensors"
     checkpoint = load_checkpoint(path, task=options.task, rate_hz=load_task(options.task).control_rate_hz)
     learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
-    training = ResidualTraining(
-        learner, _environment(options, checkpoint.wrist_view), ReplayStore(options.out / "replay", capacity=10**9)
-    )
+    env, store = _environment(options, checkpoint.wrist_view), ReplayStore(options.out / "replay", capacity=10**9)
+    if options.interventions and not hasattr(env.unwrapped, "demonstrate"):
+        raise VitalError(ErrorCode.BAD_PARAMETER, "nobody in this --env could take over: leave out --interventions")
+    training = ResidualTraining(learner, env, store, options.interventions)
     if options.demos:
         demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk, foreground=None)
         found = learner.add_demonstrations(demos)

@@ -1,6 +1,7 @@
 """The training loop without ROS: act, store, label, learn; at any speed, and resumable at every step."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from vital_core.labeller import Labeller
 from vital_core.observation import ACTION_VALUES, Observation
+from vital_core.owner import Owner
 from vital_core.seeds import FIRST_PRACTISED_SEED
+from vital_core.task import Task, load_task
 from vital_policy.inference import LocalPolicy
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.tick import Tick
@@ -20,14 +23,22 @@ from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep
 from vital_rl.residual.networks import Exploration
 
+HELP = 6011  # tells the draw of a moment from every other one of a seed
 LABELLER = str(Labeller.SIM_TRUTH)
 
 
 class ResidualTraining:
-    """A learner, the store it learns from, and an environment to act in."""
+    """A learner, the store it learns from, and an environment to act in.
 
-    def __init__(self, learner: ResidualLearner, env: gymnasium.Env, store: ReplayStore) -> None:
+    interventions: in how many episodes a person takes over, every other one from the first: at a moment of the first
+    half of the task's time, drawn from the episode's seed, and to the end.
+    """
+
+    def __init__(
+        self, learner: ResidualLearner, env: gymnasium.Env, store: ReplayStore, interventions: int = 0
+    ) -> None:
         self.learner, self._env, self._store = learner, env, store
+        self._helped = 2 * interventions
         self.policy = ResidualPolicy(LocalPolicy(learner.checkpoint))
 
     def resume(self) -> None:
@@ -57,12 +68,25 @@ class ResidualTraining:
         number = self._store.open_episode({"seed": seed})
         append = functools.partial(self._store.append, number)
         info = play_episode(
-            self._env, self.policy, seed, self.learner.config.ddpg.exploration, self._store.transitions, append
-        )
+            self._env, self.policy, seed, self.learner.config.ddpg.exploration, self._store.transitions, append,
+            self._takes_over_at(seed),
+        )  # fmt: skip
         outcome, terminated = str(info["outcome"]), bool(info["terminated"])
         self._store.close_episode(number, outcome, terminated=terminated)
         self._store.label(number, outcome == "success", LABELLER)
         return number
+
+    def _takes_over_at(self, seed: int) -> float:
+        """Before which step a person takes over; infinity: never."""
+        episode = len(self.learner.taken)
+        if episode >= self._helped or episode % 2:
+            return math.inf
+        return moment_of(load_task(self.learner.checkpoint.task), seed)
+
+
+def moment_of(task: Task, seed: int) -> int:
+    """The step of an episode, in the first half of its time, before which a person takes over."""
+    return int(np.random.default_rng((seed, HELP)).integers(1 + round(task.episode_s / task.period_s / 2)))
 
 
 def play_episode(
@@ -72,8 +96,12 @@ def play_episode(
     exploration: Exploration,
     steps_before: int,
     append: Callable[[ReplayStep], Any],
+    taken_over_at: float = math.inf,
 ) -> dict[str, Any]:
-    """Act until the end, every step stored as it was carried out, and what was seen last; the last info."""
+    """Act until the end, every step stored as it was carried out, and what was seen last; the last info.
+
+    taken_over_at: from which step on a person acts, by the environment's own `demonstrate`.
+    """
     seen, info = env.reset(seed=seed)
     policy.reset()
     terminated = truncated = False
@@ -83,11 +111,17 @@ def play_episode(
             Observation(seen["image"], seen["tactile"]), exploration.noise(steps_before + count), generator
         )
         before, info_before = seen, info
-        seen, _, terminated, truncated, info = env.step(tick.executed)
-        append(_step(before, tick.base, tick.residual, _carried_out(tick, info), tick.version, info_before))
+        if count >= taken_over_at:
+            seen, _, terminated, truncated, info = env.unwrapped.demonstrate()  # type: ignore[attr-defined]
+            carried_out, owner = np.asarray(info["executed"], np.float32), Owner.TELEOP
+        else:
+            seen, _, terminated, truncated, info = env.step(tick.executed)
+            carried_out, owner = _carried_out(tick, info), Owner.POLICY
+        append(_step(before, tick.base, tick.residual, carried_out, tick.version, info_before, owner))
         count += 1
     last = policy.tick(Observation(seen["image"], seen["tactile"]))
-    append(_step(seen, last.base, np.zeros(ACTION_VALUES, np.float32), last.base, last.version, info))
+    nothing = np.zeros(ACTION_VALUES, np.float32)
+    append(_step(seen, last.base, nothing, last.base, last.version, info, Owner.POLICY))
     return {**info, "terminated": terminated}
 
 
@@ -96,9 +130,9 @@ def _carried_out(tick: Tick, info: dict[str, Any]) -> NDArray[np.float32]:
     return np.asarray(info["executed"], np.float32) if info.get("projected_m", 0.0) > 0.0 else tick.executed
 
 
-def _step(seen: Any, base: Any, residual: Any, executed: Any, version: int, info: Any) -> ReplayStep:
+def _step(seen: Any, base: Any, residual: Any, executed: Any, version: int, info: Any, owner: Owner) -> ReplayStep:
     distance_m = float(info.get("distance_m", float("nan")))
     return ReplayStep(
-        seen["image"], seen["tactile"], base, residual, executed, weights_version=version, distance_m=distance_m,
-        foreground=info.get("foreground"),
+        seen["image"], seen["tactile"], base, residual, executed, owner=owner, weights_version=version,
+        distance_m=distance_m, foreground=info.get("foreground"),
     )  # fmt: skip

@@ -42,11 +42,13 @@ from vital_core.observation import IMAGE_SIZE_PX, TACTILE_VALUES, Action
 from vital_core.pose import Pose
 from vital_core.task import WINDOW, load_task
 from vital_sim.cameras.cameras import SceneCamera, WristCamera
+from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
 from vital_sim.gym.outcome import Judge, Outcome
 from vital_sim.gym.perturbation import NONE, Delay, perturbation_of
 from vital_sim.gym.scene_look import Locator, SceneLook
 from vital_sim.scenery.look import SceneConfig
-from vital_sim.world.motion import follow, way_to
+from vital_sim.world.motion import follow, track, way_to
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.truth import Truth
 from vital_sim.world.variation import SETTINGS, variants_of
@@ -55,6 +57,7 @@ from vital_sim.world.world import World, WorldConfig
 ENDS = (Outcome.SUCCESS, Outcome.FORCE_LIMIT, Outcome.DROPPED)
 STILL = Action(np.zeros(3), np.zeros(3))
 OUT_OF_REACH = "target is out of the arm's reach"
+TAKES_OVER = 6007  # tells a person's errors from every other draw of a seed
 BASELINE_SAMPLES = 5
 TACTILE_RANGE_UT = 50_000.0
 
@@ -111,6 +114,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         self._baseline = np.zeros(TACTILE_VALUES, np.float32)
         self._judge = Judge(self.task, patience_s)
         self._episode = 0
+        self._person: ScriptedExpert | None = None
         step = [*[self.task.max_step_m] * 3, *[self.task.max_step_rad] * 3]
         low, high = np.array([*(-np.array(step)), 0.0]), np.array([*step, 1.0])
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
@@ -139,6 +143,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
         self._episode = episode
         self._judge.begin()
         self._delay.begin()
+        self._person = None
         readings = []
         for _ in range(BASELINE_SAMPLES):
             self.world.advance(0.01)
@@ -166,7 +171,26 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
 
     def step(self, action: NDArray) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
         """One control period (1/6 s)."""
-        carried = self.carry_out(self._delay.next(Action.from_array(action)))
+        return self._after(self.carry_out(self._delay.next(Action.from_array(action))))
+
+    def demonstrate(self) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
+        """One control period like that of `step`, but a scripted person has the arm, who errs as one.
+
+        info["executed"] says where it went. For a training in which somebody helps (`demonstrator.expert`).
+        """
+        if self._person is None:
+            rng = np.random.default_rng((self._episode, TAKES_OVER))
+            self._person = ScriptedExpert(self.world, rng, human_like=True)
+        before = self.world.t_base_tcp()
+        for _ in range(round(self.task.period_s * RATE_HZ)):
+            command = self._person.command()
+            self.world.command_gripper(command.gripper)
+            track(self.world, command.target, PERIOD_S)
+        moved = pose_of.to_vector(pose_of.inverse(before) @ self.world.t_base_tcp())
+        return self._after(Carried(Action(moved[:3], moved[3:], command.gripper)))
+
+    def _after(self, carried: Carried) -> tuple[dict[str, NDArray], float, bool, bool, dict[str, Any]]:
+        """What is seen at the end of a control period, and what it comes to."""
         observation, truth = self._observe(), self.world.truth()
         outcome = self._judge.see(
             truth,
