@@ -169,7 +169,7 @@ def test_what_a_person_finished_is_no_success_of_the_policys_and_is_drawn_as_pri
 
 def test_nobody_takes_over_in_an_environment_that_has_nobody(tmp_path, checkpoint, monkeypatch, caplog):
     gymnasium.register("Slide-v0", Slide, disable_env_checker=True)
-    monkeypatch.setattr(Slide, "action_space", gymnasium.spaces.Box(-1.0, 1.0, (7,)))
+    monkeypatch.setattr(Slide, "action_space", gymnasium.spaces.Box(-1.0, 1.0, (7,)), raising=False)
     save_checkpoint(tmp_path / "base.safetensors", checkpoint)
     given = {"task": "usb_insertion", "env": "Slide-v0", "interventions": 2, "steps": 5, "updates-per-step": 0}
     given |= {"checkpoint": tmp_path / "base.safetensors", "out": tmp_path / "out"}
