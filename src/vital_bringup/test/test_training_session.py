@@ -25,6 +25,7 @@ class System:
         self.unprepared = set(unprepared)
         self.seeds, self.labels, self.phases = [], [], []
         self.count, self.lines, self.owed = 0, [], []
+        self.helped = {}  # how often by episode
 
     whole = False
 
@@ -41,7 +42,7 @@ class System:
         if isinstance(outcome, Played):
             return outcome
         self.count += 1
-        return Played(self.count - 1, outcome, OK, "over", interventions=2)
+        return Played(self.count - 1, outcome, OK, "over", interventions=self.helped.get(self.count - 1, 0))
 
     def ask(self):
         return self.answers.pop(0)
@@ -70,12 +71,20 @@ def run(system, steps=30):
     return session.run()
 
 
+def test_what_a_person_helped_with_is_labelled_and_no_success_of_the_policys():
+    system = System([True, False, True])
+    system.helped = {0: 2, 1: 1}
+    progress = run(system)
+    assert system.labels == [(0, True), (1, False), (2, True)]
+    assert progress.success_20 == pytest.approx(1 / 3) and progress.interventions == 3
+
+
 def test_outcomes_that_were_seen_are_labels_and_the_steps_end_it():
     system = System([True, False, True])
     progress = run(system)
     assert system.labels == [(0, True), (1, False), (2, True)] and system.seeds == [100, 101, 102]
     assert system.lines == [(e, s, (e, s)) for e, s in system.labels]
-    assert progress.success_20 == pytest.approx(2 / 3) and progress.interventions == 6
+    assert progress.success_20 == pytest.approx(2 / 3) and progress.interventions == 0
     assert system.phases == [*[Phase.PREPARING, Phase.RUNNING] * 3, Phase.FINISHED]
 
 

@@ -80,7 +80,7 @@ class TrainingParts(Protocol):
 
 @dataclass
 class Progress:
-    """How the training goes. last: outcomes of the last twenty labelled episodes."""
+    """How the training goes. last: whether each of the last twenty labelled episodes succeeded without a person."""
 
     wanted_steps: int
     attempts: int = 0
@@ -190,7 +190,7 @@ class TrainingSession:
             return
         self._parts.label(played.episode, success)
         self.progress.labelled += 1
-        self.progress.last.append(success)
+        self.progress.last.append(success and played.interventions == 0)
         self._parts.say_progress(played.episode, success)
         self._patience.went_well()
 

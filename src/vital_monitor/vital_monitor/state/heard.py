@@ -80,7 +80,8 @@ class Touch:
 
 @dataclass(frozen=True)
 class Learner:
-    """Where the learner stands. success_20: share of the last twenty episodes, NaN before the first."""
+    """Where the learner stands. success_20: share of the last twenty episodes that succeeded without a person's help,
+    NaN before the first."""
 
     episodes: int
     steps: int
