@@ -1,5 +1,7 @@
 """Demonstration files hold what they promise, and recording can be interrupted and goes on."""
 
+import hashlib
+
 import cv2
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ from safetensors.numpy import save_file
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import Action
 from vital_core.task import load_task, task_names
 from vital_data.dataset.dataset import load_demonstrations
 from vital_sim.demonstrator import collect_demos
+from vital_sim.demonstrator.collect_demos import Recorder
 from vital_sim.demonstrator.disturbance import (
     LARGEST,
     NEAR_SHARE,
@@ -25,8 +29,11 @@ from vital_sim.demonstrator.disturbance import (
     Strays,
 )
 from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.forerunner import TOUCH_SHARE
 from vital_sim.demonstrator.rollout import run
 from vital_sim.demonstrator.style import Phase
+from vital_sim.evaluation.policies import PolicySpec
+from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.variation import EXACT
 from vital_sim.world.world import World, WorldConfig
 
@@ -118,10 +125,61 @@ def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
             seeds.append(seed)
             return {"gripper": np.ones(3, np.float32)} if len(seeds) == 3 else None
 
-    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window"), FailsTwice())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window", ""), FailsTwice())
     assert collect_demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
     assert seeds == [4, 4 + collect_demos.RETRY_STRIDE, 4 + 2 * collect_demos.RETRY_STRIDE]
     assert read(tmp_path / "episode_0000.safetensors")[1]["seed"] == str(seeds[-1])
+
+
+class Presser:
+    """A policy that goes 2 mm down a tick."""
+
+    def __init__(self):
+        self.seen = []
+
+    def begin(self):
+        return None
+
+    def act(self, observations, memories):
+        self.seen += observations
+        return [Action(np.array([0.0, 0.0, 0.002]), np.zeros(3)) for _ in observations]
+
+
+@pytest.fixture
+def presser(monkeypatch):
+    made = Presser()
+    monkeypatch.setattr(PolicySpec, "load", lambda _spec: made)
+    return made
+
+
+def test_a_policy_that_acts_first_is_followed_from_where_it_came_and_is_not_in_what_is_kept(tmp_path, presser):
+    (tmp_path / "first.safetensors").write_bytes(b"weights")
+    folder = tmp_path / "demos"
+    collect_demos.collect(TASK, 2, 7, folder, "green", 1, UNDISTURBED, after=tmp_path / "first.safetensors")
+    usual = Recorder(load_task(TASK), "green")
+    for index in range(2):
+        tensors, header = read(folder / f"episode_{index:04d}.safetensors")
+        moment = int(np.random.default_rng([int(header["seed"]), 3]).integers(61))
+        usual.world.begin(int(header["seed"]), 0.0)
+        start = usual.world.t_base_tcp()
+        sunk_m = start[2, 3] - tensors["t_base_tcp"][0][2, 3]
+        assert sunk_m > 0.005 if moment > 5 else sunk_m == pytest.approx(0.002 * moment, abs=0.002)
+        assert header["after"] == hashlib.sha256(b"weights").hexdigest() and header["success"] == "true"
+        assert np.linalg.norm(tensors["tactile_ut"], axis=1).max() > 1.0
+    limit_ut = load_task(TASK).tactile_limit_ut
+    assert max(largest_field_ut(o.tactile_ut) for o in presser.seen) < 2 * TOUCH_SHARE * limit_ut
+
+
+def test_episodes_after_another_policy_are_not_taken_for_these(tmp_path, presser):
+    first, other = tmp_path / "first.safetensors", tmp_path / "other.safetensors"
+    first.write_bytes(b"weights")
+    other.write_bytes(b"others")
+    collect_demos.collect(TASK, 1, 7, tmp_path / "demos", "green", 1, UNDISTURBED, after=first)
+    for after in (other, None):
+        with pytest.raises(VitalError, match="record into another folder"):
+            collect_demos.collect(TASK, 1, 7, tmp_path / "demos", "green", 1, UNDISTURBED, after=after)
+    with pytest.raises(VitalError, match=r"--after .* cannot be read"):
+        collect_demos.collect(TASK, 1, 7, tmp_path / "more", "green", 1, UNDISTURBED, after=tmp_path / "none")
 
 
 def test_expert_that_never_succeeds_is_given_up(tmp_path, monkeypatch):
@@ -129,7 +187,7 @@ def test_expert_that_never_succeeds_is_given_up(tmp_path, monkeypatch):
         def record(self, seed):
             return None
 
-    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window"), NeverSucceeds())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window", ""), NeverSucceeds())
     with pytest.raises(VitalError, match="failed 10 times"):
         collect_demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
     assert not list(tmp_path.iterdir())

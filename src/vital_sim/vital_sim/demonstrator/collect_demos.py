@@ -4,6 +4,9 @@ The expert drives the same motion law as the command gate at 30 Hz with a person
 wrongly, and is disturbed on its way (`disturbance`), so that corrections are shown all along it. A file holds what a
 recording on the robot would, and what only a simulation knows: the expert's intention (`t_base_tcp_intended`), where it
 would want the TCP one policy period later if it misjudged nothing, and the images' foreground, eight pixels a byte.
+
+With `--after` a policy acts first, until a moment that is drawn for each episode, and the expert shows how to go on
+from where the hand is then (after DAgger, Ross et al. 2011): only what it shows is kept.
 """
 
 import argparse
@@ -24,12 +27,14 @@ from safetensors.numpy import save
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema, weight_file
-from vital_core.files.schema import Name, Source
+from vital_core.files.schema import Name, Source, Text
+from vital_core.observation import Observation
 from vital_core.seeds import MAX_ATTEMPTS, RETRY_STRIDE
 from vital_core.task import WINDOW, WRIST_VIEWS, Task, WristView, load_task
 from vital_sim.cameras.cameras import WristCamera
 from vital_sim.demonstrator.disturbance import UNDISTURBED, Disturbance
 from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.forerunner import Forerunner
 from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import track
@@ -52,6 +57,9 @@ class Job:
     background: str
     disturbance: Disturbance
     wrist_view: str = WINDOW
+    after: Path | None = None
+    """Checkpoint of the policy that acts first."""
+    after_sha256: str = ""
 
     @property
     def path(self) -> Path:
@@ -62,9 +70,13 @@ class Job:
 class Recorder:
     """Records episodes of one task in one world."""
 
-    def __init__(self, task: Task, background: str, disturbance: Disturbance = UNDISTURBED) -> None:
+    def __init__(
+        self, task: Task, background: str, disturbance: Disturbance = UNDISTURBED, after: Path | None = None
+    ) -> None:
         self.task, self.disturbance = task, disturbance
-        self.world = World(task, scene=SceneConfig(background=background))
+        scene = SceneConfig(background=background)
+        self._forerunner = None if after is None else Forerunner(task, scene, after)
+        self.world = World(task, scene=scene) if self._forerunner is None else self._forerunner.world
         self.camera = WristCamera(self.world.model, self.task)
 
     def record(self, seed: int) -> dict[str, NDArray] | None:
@@ -73,13 +85,16 @@ class Recorder:
         world.begin(seed, self.disturbance.start_yaw_rad(seed))
         self.camera.reset(seed)
         baseline = self._baseline()
+        if self._forerunner is not None:
+            self._forerunner.act(seed, lambda: self._seen(baseline))
+        start_s = world.time_s
         rng = np.random.default_rng([seed, 1])
         expert = ScriptedExpert(
             world, rng, human_like=True, noise=self.disturbance.noise, strays=self.disturbance.strays
         )
         frames: list[dict[str, NDArray]] = []
         held = 0
-        while world.time_s < LIMIT_S and held < HOLD_FRAMES:
+        while world.time_s - start_s < LIMIT_S and held < HOLD_FRAMES:
             command = expert.command()
             frames.append(
                 {
@@ -98,6 +113,10 @@ class Recorder:
         if held < HOLD_FRAMES:
             return None
         return {name: np.stack([f[name] for f in frames]) for name in frames[0]}
+
+    def _seen(self, baseline: NDArray[np.float32]) -> Observation:
+        tactile = (self.world.tactile_ut() - baseline).astype(np.float32)
+        return Observation(self.camera.render(self.world.data), tactile)
 
     def _baseline(self) -> NDArray[np.float32]:
         readings = []
@@ -122,6 +141,7 @@ class DemoHeader:
     noise: Name = "0"
     strays: Name = "0"
     wrist_view: WristView = WINDOW
+    after: Text = ""
 
 
 def is_whole(path: Path) -> bool:
@@ -147,12 +167,12 @@ def _is_recorded(job: Job) -> bool:
         return False
     told = schema.checked(metadata, DemoHeader, _source(job.path))
     attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
-    found = (told.task, told.background, told.start_yaw_deg, told.noise, told.strays, told.wrist_view)
-    expected = (job.task, job.background, *_texts(job.disturbance), job.wrist_view)
+    found = (told.task, told.background, told.start_yaw_deg, told.noise, told.strays, told.wrist_view, told.after)
+    expected = (job.task, job.background, *_texts(job.disturbance), job.wrist_view, job.after_sha256)
     if found != expected or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
-            f"{job.path} is of (task, background, start yaw, noise, strays, view) {found}, seed {told.seed}, "
+            f"{job.path} is of (task, background, start yaw, noise, strays, view, after) {found}, seed {told.seed}, "
             f"expected {expected}, seed {job.seed}; record into another folder",
         )
     return True
@@ -162,15 +182,15 @@ def _texts(disturbance: Disturbance) -> tuple[str, str, str]:
     return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}", str(disturbance.strays)
 
 
-_recorders: dict[tuple[str, str, Disturbance, str], Recorder] = {}
+_recorders: dict[tuple[str, str, Disturbance, str, str], Recorder] = {}
 
 
 def record_job(job: Job) -> int:
     """Record one episode, trying further seeds after failures; returns how many failed."""
-    key = (job.task, job.background, job.disturbance, job.wrist_view)
+    key = (job.task, job.background, job.disturbance, job.wrist_view, job.after_sha256)
     if key not in _recorders:
         task = load_task(job.task).seen_through(job.wrist_view)
-        _recorders[key] = Recorder(task, job.background, job.disturbance)
+        _recorders[key] = Recorder(task, job.background, job.disturbance, job.after)
     failures = 0
     while (tensors := _recorders[key].record(seed := job.seed + RETRY_STRIDE * failures)) is None:
         failures += 1
@@ -189,6 +209,7 @@ def record_job(job: Job) -> int:
         "frame": "link_tcp",
         "background": job.background,
         "wrist_view": job.wrist_view,
+        "after": job.after_sha256,
         **dict(zip(("start_yaw_deg", "noise", "strays"), _texts(job.disturbance), strict=True)),
     }
     safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
@@ -206,6 +227,13 @@ def contact_sheet(folder: Path, columns: int = 8) -> NDArray[np.uint8]:
     return np.concatenate(rows)
 
 
+def _sha256_of(checkpoint: Path) -> str:
+    try:
+        return safe_file.sha256(checkpoint.read_bytes())
+    except OSError as error:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"--after {checkpoint} cannot be read ({error})") from error
+
+
 def _png(image_rgb: NDArray[np.uint8]) -> bytes:
     return cv2.imencode(".png", image_rgb[:, :, ::-1])[1].tobytes()
 
@@ -219,9 +247,11 @@ def collect(
     workers: int,
     disturbance: Disturbance = UNDISTURBED,
     wrist_view: str = WINDOW,
+    after: Path | None = None,
 ) -> int:
     """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
-    jobs = [Job(task, i, seed + i, folder, background, disturbance, wrist_view) for i in range(episodes)]
+    sha256 = "" if after is None else _sha256_of(after)
+    jobs = [Job(task, i, seed + i, folder, background, disturbance, wrist_view, after, sha256) for i in range(episodes)]
     missing = [job for job in jobs if not _is_recorded(job)]
     title = f"{task}: {len(missing)} of {episodes} episodes to record"
     console = Console(stderr=True)
@@ -249,6 +279,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--strays", type=int, default=usual.strays, help="how often the hand is carried off on its way")
     parser.add_argument("--wrist-view", choices=WRIST_VIEWS, default=WINDOW, help="what the wrist image shows")
+    parser.add_argument("--after", type=Path, metavar="CHECKPOINT", help="policy that acts first in every episode")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sheet", type=Path, help="PNG of images from every episode")
     options = parser.parse_args(arguments)
@@ -263,7 +294,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.sheet:
             safe_file.check_writable(options.sheet, "--sheet")
         where = options.out, options.background, options.workers
-        failed = collect(options.task, episodes, options.seed, *where, disturbance, options.wrist_view)
+        failed = collect(options.task, episodes, options.seed, *where, disturbance, options.wrist_view, options.after)
         console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
         if options.sheet:
             safe_file.write_bytes(options.sheet, _png(contact_sheet(options.out)))
