@@ -178,7 +178,8 @@ def markdown(results: Results) -> str:
         for method in dict.fromkeys(method for _, _, method in results.perturbed):
             lines += perturbation_table(results, method)
     lines += ["## How trials fail", "", *failure_table(results)]
-    lines += ["## Methods on the same start states", "", *pair_table(results)]
+    if any(True for _ in results.pairs()):
+        lines += ["## Methods on the same start states", "", *pair_table(results)]
     lines += ["## What was run", "", *cell_table(results)]
     return "\n".join(lines)
 
