@@ -91,6 +91,8 @@ def configure(
     critic_only: int = DDPGConfig.critic_only,
     first_reach: float = Exploration.first_reach,
     reach_steps: int = Exploration.reach_steps,
+    first_noise: float = Exploration.first,
+    last_noise: float = Exploration.last,
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``.
 
@@ -119,7 +121,9 @@ def configure(
                 returns=(-math.inf if dense else 0.0, 1.0),
                 average=1.0 if rlpd else DDPGConfig.average,
                 precision=fastest_precision(),
-                exploration=Exploration(seed=seed, first_reach=first_reach, reach_steps=reach_steps),
+                exploration=Exploration(
+                    first_noise, last_noise, first_reach=first_reach, reach_steps=reach_steps, seed=seed
+                ),
                 actor=ActorConfig(features=features, layers=3 if rlpd else 1),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
             ),

@@ -81,6 +81,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--reach-steps", type=int, default=Exploration.reach_steps, help="until it may be the whole scale"
     )
+    parser.add_argument(
+        "--first-noise",
+        type=float,
+        default=Exploration.first,
+        help="standard deviation of what is tried at the first step, in shares of the residual's scale",
+    )
+    parser.add_argument(
+        "--last-noise", type=float, default=Exploration.last, help=f"the same from step {Exploration.steps} on"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
@@ -106,6 +115,8 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         critic_only=options.critic_only,
         first_reach=options.first_reach,
         reach_steps=options.reach_steps,
+        first_noise=options.first_noise,
+        last_noise=options.last_noise,
     )
 
 
