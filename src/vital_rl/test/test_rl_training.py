@@ -206,6 +206,28 @@ def test_a_young_residual_stays_within_its_reach_and_a_grown_one_is_its_actor(ch
     assert came.exploration.reach(came.steps) == pytest.approx(0.55)
 
 
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"first_noise": -0.1}, "exploration's first is -0.1"),
+        ({"last_noise": float("nan")}, "exploration's last is nan"),
+        ({"first_reach": 11.0}, "exploration's first_reach is 11"),
+        ({"reach_steps": 0}, "exploration's reach_steps is 0, expected at least 1"),
+    ],
+)
+def test_exploration_that_is_none_is_refused(given, word):
+    with pytest.raises(VitalError, match=word) as refused:
+        configure(32, steps=100, updates_per_step=1, batch=4, variants=1, seed=0, **given)
+    assert refused.value.code is ErrorCode.BAD_PARAMETER
+
+
+def test_what_is_tried_follows_the_given_line():
+    made = configure(
+        32, steps=100, updates_per_step=1, batch=4, variants=1, seed=0, first_noise=0.1, last_noise=0.05
+    ).ddpg.exploration
+    assert (made.noise(0), made.noise(made.steps), made.seed) == (0.1, 0.05, 0)
+
+
 def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint):
     residual = drawn(ResidualLearner(small_config(), checkpoint).residual())
     policy, generator = ResidualPolicy(LocalPolicy(checkpoint), residual), torch.Generator().manual_seed(0)

@@ -104,6 +104,14 @@ class Exploration:
     seed: Annotated[int, Meta(ge=-(2**42), le=2**42)] = 0
     """Of the run."""
 
+    def __post_init__(self) -> None:
+        for name in ("first", "last", "first_reach"):
+            if not 0.0 <= (value := getattr(self, name)) <= 10.0:
+                raise ValueError(f"exploration's {name} is {value}, expected 0 to 10 times the residual's scale")
+        for name in ("steps", "reach_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"exploration's {name} is {getattr(self, name)}, expected at least 1")
+
     def noise(self, step: int) -> float:
         """Standard deviation at an environment step."""
         along = min(1.0, max(0.0, step / self.steps))
