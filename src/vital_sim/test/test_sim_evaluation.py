@@ -12,7 +12,7 @@ import pytest
 from vital_core.errors import VitalError
 from vital_core.files.video import read_video
 from vital_core.observation import Action
-from vital_sim.evaluation import evaluate, policies, workers
+from vital_sim.evaluation import evaluate, evaluation, policies, workers
 from vital_sim.evaluation.evaluation import (
     Cell,
     Trial,
@@ -133,7 +133,10 @@ def test_command_writes_one_file_films_failures_and_does_nothing_twice(diver, tm
     failed = next(t for t in report["each"] if not t["success"])
     assert len(films) == 1 and len(list(read_video(films[0]))) == failed["steps"]
     monkeypatch.setattr(evaluate, "over_processes", lambda *_: pytest.fail("nothing was left to do"))
-    assert evaluate.evaluate(evaluate._parse(arguments(tmp_path)), "evaluate")["finished"] == 3
+    before = path.read_bytes()
+    monkeypatch.setattr(evaluation, "versions", lambda: {"commit": "another"})
+    assert evaluate.evaluate(evaluate._parse(arguments(tmp_path)), "another command")["finished"] == 3
+    assert path.read_bytes() == before, "what was measured before says with what"
 
 
 class Quick:

@@ -19,6 +19,7 @@ from vital_sim.evaluation.evaluation import (
     EvaluatedPolicy,
     Trial,
     finished_trials,
+    read_report,
     report_of,
     write_report,
 )
@@ -118,13 +119,16 @@ def evaluate(options: argparse.Namespace, command: str) -> dict[str, Any]:
     done = finished_trials(path, cell)
     if done:
         log.info("%d of %d trials were done before", len(done), cell.trials)
-    for trial in _trials(options, cell, done):
-        done.append(trial)
+    if len(done) == cell.trials and (whole := read_report(path))["finished"] == cell.trials:
+        report = whole  # as it was measured: command, versions and commit are not this run's
+    else:
+        for trial in _trials(options, cell, done):
+            done.append(trial)
+            write_report(path, cell, done, command)
+            outcome = "success" if trial.success else trial.failure
+            log.info("%d / %d  seed %d  %s after %d steps", len(done), cell.trials, trial.seed, outcome, trial.steps)
+        report = report_of(cell, done, command)
         write_report(path, cell, done, command)
-        outcome = "success" if trial.success else trial.failure
-        log.info("%d / %d  seed %d  %s after %d steps", len(done), cell.trials, trial.seed, outcome, trial.steps)
-    report = report_of(cell, done, command)
-    write_report(path, cell, done, command)
     _tell(report, path)
     failed = sorted((t for t in done if not t.success), key=lambda t: t.seed)[: options.videos]
     for film in film_failures(folder / "videos", cell, policy, failed) if failed else ():
@@ -139,7 +143,7 @@ def _tell(report: dict[str, Any], path: Path) -> None:
     failures = ", ".join(f"{kind} {count}" for kind, count in sorted(report["failures"].items())) or "none"
     log.info(
         "%s, %s, %s: %d of %d (95 %% interval %.0f to %.0f %%), failures: %s; %s",
-        report["task"], report["perturbation"] or report["setting"], report["policy"]["method"],
+        report["task"], report.get("perturbation") or report["setting"], report["policy"]["method"],
         report["successes"], report["finished"],
         100 * low, 100 * high, failures, path,
     )  # fmt: skip
