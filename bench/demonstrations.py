@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vital_core import pose as pose_of
 from vital_core.statistics import wilson_interval
 from vital_core.task import load_task, task_names
-from vital_sim.demonstrator.collect_demos import HOLD_FRAMES, LIMIT_S
+from vital_sim.demonstrations.collect_demos import HOLD_FRAMES, LIMIT_S
 from vital_sim.demonstrator.disturbance import Disturbance
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import PERIOD_S

@@ -17,7 +17,7 @@ setup(
         "console_scripts": [
             "sim_node = vital_sim.ros.sim_node:main",
             "operator_node = vital_sim.ros.operator_node:main",
-            "collect_demos = vital_sim.demonstrator.collect_demos:main",
+            "collect_demos = vital_sim.demonstrations.collect_demos:main",
             "validate = vital_sim.validation.validity:main",
             "evaluate = vital_sim.evaluation.evaluate:main",
             "report = vital_sim.evaluation.report:main",

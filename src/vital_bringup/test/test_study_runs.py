@@ -20,7 +20,7 @@ from vital_bringup.study.cells import Cell, Stage
 from vital_bringup.study.record import Records, State
 from vital_bringup.study.runner import Options, Runner, locked
 from vital_core.errors import ErrorCode, VitalError
-from vital_sim.demonstrator import collect_demos
+from vital_sim.demonstrations import collect_demos
 
 WORKER = """#!/bin/sh
 # worker FILE WHAT: one that ends well, fails, leaves nothing, or waits for a file to go on

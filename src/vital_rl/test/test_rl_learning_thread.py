@@ -89,7 +89,7 @@ def learning(tmp_path, checkpoint):
 
 
 def test_episodes_are_learned_from_as_they_are_labelled_each_once_and_to_the_last_update(tmp_path, learning):
-    store = filled(tmp_path / "replay", episodes=6, steps=4, label=False)
+    store = filled(tmp_path / "replay", episodes=6, steps=4, label=False, owner="policy")
     at_work = learning(store)
     at_work.thread.start()
     at_work.wait(lambda: at_work.published == [0])

@@ -41,12 +41,12 @@ def some_step(seed=0):
     return ReplayStep(image, *numbers, owner="teleop", weights_version=seed, stamp_ns=seed, distance_m=0.5)
 
 
-def filled(folder, episodes=3, steps=4, label=True, **options):
+def filled(folder, episodes=3, steps=4, label=True, owner="teleop", **options):
     store = ReplayStore(folder, **options)
     for e in range(episodes):
         number = store.open_episode({"seed": e})
         for i in range(steps):
-            store.append(number, some_step(10 * number + i))
+            store.append(number, dataclasses.replace(some_step(10 * number + i), owner=owner))
         store.close_episode(number, "success", terminated=True)
         if label:
             store.label(number, True, "test")

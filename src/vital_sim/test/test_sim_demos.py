@@ -13,8 +13,9 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Action
 from vital_core.task import load_task, task_names
 from vital_data.dataset.dataset import load_demonstrations
-from vital_sim.demonstrator import collect_demos
-from vital_sim.demonstrator.collect_demos import Recorder
+from vital_sim.demonstrations import collect_demos
+from vital_sim.demonstrations.collect_demos import Recorder
+from vital_sim.demonstrations.forerunner import TOUCH_SHARE
 from vital_sim.demonstrator.disturbance import (
     LARGEST,
     NEAR_SHARE,
@@ -29,7 +30,6 @@ from vital_sim.demonstrator.disturbance import (
     Strays,
 )
 from vital_sim.demonstrator.expert import ScriptedExpert
-from vital_sim.demonstrator.forerunner import TOUCH_SHARE
 from vital_sim.demonstrator.rollout import run
 from vital_sim.demonstrator.style import Phase
 from vital_sim.evaluation.policies import PolicySpec

@@ -11,8 +11,9 @@ MAY_IMPORT = {
     "world": {"scenery"},
     "cameras": {"world"},
     "demonstrator": {"scenery", "world", "cameras"},
-    "gym": {"scenery", "world", "cameras"},
+    "gym": {"scenery", "world", "cameras", "demonstrator"},
     "evaluation": {"world", "cameras", "gym"},
+    "demonstrations": {"scenery", "world", "cameras", "demonstrator", "evaluation"},
     "validation": {"world", "demonstrator"},
     "ros": {"scenery", "world", "cameras", "demonstrator"},
 }

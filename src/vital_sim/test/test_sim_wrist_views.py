@@ -10,8 +10,8 @@ from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import WINDOW, WRIST_VIEWS, load_task, task_names
 from vital_sim.cameras.cameras import WristCamera
-from vital_sim.demonstrator import collect_demos
-from vital_sim.demonstrator.collect_demos import Job, record_job
+from vital_sim.demonstrations import collect_demos
+from vital_sim.demonstrations.collect_demos import Job, record_job
 from vital_sim.demonstrator.disturbance import Disturbance
 from vital_sim.evaluation.evaluate import _name, _parse
 from vital_sim.evaluation.evaluation import Cell

@@ -32,9 +32,9 @@ from vital_core.observation import Observation
 from vital_core.seeds import MAX_ATTEMPTS, RETRY_STRIDE
 from vital_core.task import WINDOW, WRIST_VIEWS, Task, WristView, load_task
 from vital_sim.cameras.cameras import WristCamera
+from vital_sim.demonstrations.forerunner import Forerunner
 from vital_sim.demonstrator.disturbance import UNDISTURBED, Disturbance
 from vital_sim.demonstrator.expert import ScriptedExpert
-from vital_sim.demonstrator.forerunner import Forerunner
 from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import track
