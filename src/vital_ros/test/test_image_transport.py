@@ -69,8 +69,13 @@ def tell(process: subprocess.Popen, line: str) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.timing
 def test_five_images_with_depth_wait_in_shared_memory_while_nobody_takes_them(start: Start):
-    """The sender is stopped before the listener goes on: what did not fit cannot be sent again."""
+    """The sender is stopped before the listener goes on: what did not fit cannot be sent again.
+
+    A listener that stands still for a second loses its port for a moment (Fast DDS's own watch), so that nothing else
+    may take the sender's processor meanwhile.
+    """
     listener, sender = start("listen"), start("send")
     assert said(sender) == said(listener) == "ready"
     listener.send_signal(signal.SIGSTOP)
