@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mcap.summary import Summary
 from mcap.writer import CompressionType, Writer
 from test_data_recording import TASK, episode_messages, record, recorder
 
@@ -111,6 +112,19 @@ def test_chunk_that_lies_about_its_size_is_refused(copied):
         with pytest.raises(VitalError, match="bytes") as refused:
             read_episode(path)
         assert refused.value.code is ErrorCode.BAD_RECORDING
+
+
+def test_recording_without_the_description_of_a_type_is_refused(session, monkeypatch):
+    described = Summary.__init__
+
+    def without(self, *given, **named):
+        described(self, *given, **named)
+        self.schemas = type("NoSchemas", (dict,), {"__setitem__": lambda *_: None})()
+
+    monkeypatch.setattr(Summary, "__init__", without)
+    with pytest.raises(VitalError, match="is of a type that the file does not describe") as refused:
+        read_episode(session / "episode_0000.mcap")
+    assert refused.value.code is ErrorCode.BAD_RECORDING
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -119,7 +119,9 @@ def _streams(recording: OpenRecording, summary: Summary, topics: Collection[str]
     for number, messages in _collect(recording, summary, channels).items():
         channel = channels[number]
         if messages.data:
-            kind = summary.schemas[channel.schema_id]
+            kind = summary.schemas.get(channel.schema_id)
+            if kind is None:
+                raise refuse(recording.path, f"{channel.topic} is of a type that the file does not describe")
             if kind.name != (expected := TYPES.get(channel.topic, kind.name)):
                 raise refuse(recording.path, f"{channel.topic} holds {shortened(kind.name, 80)}, expected {expected}")
             try:
