@@ -283,6 +283,7 @@ def test_goals_that_cannot_be_taken_are_refused_with_their_code(bench: Bench, po
     assert bench.result(running).completed
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_node_cleanly_in_the_middle_of_an_episode(bench: Bench, policy_process, number):
     bench.goal(duration_s=20.0)
