@@ -167,15 +167,26 @@ def test_what_a_person_finished_is_no_success_of_the_policys_and_is_drawn_as_pri
     assert learner.successes == [True, False] and [len(rows) for rows in learner.memory._prior] == [0, 1]
 
 
-def test_nobody_takes_over_in_an_environment_that_has_nobody(tmp_path, checkpoint, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("interventions", "word"), [(2, "nobody in this --env could take over"), (-1, "--interventions is -1, expected")]
+)
+def test_nobody_takes_over_where_nobody_can_or_less_than_never(
+    tmp_path, checkpoint, monkeypatch, caplog, interventions, word
+):
     gymnasium.register("Slide-v0", Slide, disable_env_checker=True)
     monkeypatch.setattr(Slide, "action_space", gymnasium.spaces.Box(-1.0, 1.0, (7,)), raising=False)
     save_checkpoint(tmp_path / "base.safetensors", checkpoint)
-    given = {"task": "usb_insertion", "env": "Slide-v0", "interventions": 2, "steps": 5, "updates-per-step": 0}
-    given |= {"checkpoint": tmp_path / "base.safetensors", "out": tmp_path / "out"}
+    given = {
+        "task": "usb_insertion",
+        "env": "Slide-v0",
+        "interventions": interventions,
+        "steps": 5,
+        "updates-per-step": 0,
+    }
+    given |= {"updates-per-step": 0, "checkpoint": tmp_path / "base.safetensors", "out": tmp_path / "out"}
     with pytest.raises(SystemExit) as left:
         train_residual.main([word for name, value in given.items() for word in (f"--{name}", str(value))])
-    assert left.value.code == 2 and "nobody in this --env could take over" in caplog.text
+    assert left.value.code == 2 and word in caplog.text
 
 
 def _seen_at(x):

@@ -62,6 +62,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--base-without-touch", action="store_true", help="with --without-touch: the base policy does not feel either"
     )
+    _add_learning(parser)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args(arguments)
+
+
+def _add_learning(parser: argparse.ArgumentParser) -> None:
+    """How it learns and how far it tries."""
     parser.add_argument("--learning-rate", type=float, default=DDPGConfig.learning_rate, help="the paper's is 1e-4")
     parser.add_argument(
         "--actor-l2",
@@ -90,9 +98,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--last-noise", type=float, default=Exploration.last, help=f"the same from step {Exploration.steps} on"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args(arguments)
 
 
 def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
@@ -141,6 +146,8 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
     checkpoint = load_checkpoint(path, task=options.task, rate_hz=load_task(options.task).control_rate_hz)
     learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
     env, store = _environment(options, checkpoint.wrist_view), ReplayStore(options.out / "replay", capacity=10**9)
+    if options.interventions < 0:
+        raise VitalError(ErrorCode.BAD_PARAMETER, f"--interventions is {options.interventions}, expected at least 0")
     if options.interventions and not hasattr(env.unwrapped, "demonstrate"):
         raise VitalError(ErrorCode.BAD_PARAMETER, "nobody in this --env could take over: leave out --interventions")
     training = ResidualTraining(learner, env, store, options.interventions)
