@@ -57,7 +57,7 @@ class Watcher(Node):
         super().__init__("watcher", context=context)
         self.times_s: list[float] = []
         self.speeds_rad_s: list[float] = []
-        self.owner, self.gate_sees_joints = "", False
+        self.owner, self.gate_sees_all = "", False
         self.create_subscription(JointState, "/joint_states", self._on_joints, qos_profile_sensor_data)
         self.create_subscription(GateState, "/vital/gate_state", self._on_gate, 10)
         self.acquire = self.create_client(AcquireControl, "/vital/acquire_control")
@@ -69,7 +69,7 @@ class Watcher(Node):
 
     def _on_gate(self, message: GateState) -> None:
         self.owner = message.owner
-        self.gate_sees_joints = 0.0 <= message.joint_state_age_s < 0.2
+        self.gate_sees_all = all(0.0 <= age_s < 0.2 for age_s in (message.joint_state_age_s, message.tactile_age_s))
 
     def moving(self) -> bool:
         return bool(self.speeds_rad_s) and self.speeds_rad_s[-1] > MOVING_RAD_S
@@ -107,7 +107,7 @@ class System:
     def move(self) -> None:
         """Begin a long way, of 3 s, and return in its midst."""
         watcher = self.watcher
-        self.spin_until(lambda: watcher.gate_sees_joints and bool(watcher.times_s), "the arm did not come up")
+        self.spin_until(lambda: watcher.gate_sees_all and bool(watcher.times_s), "the arm did not come up")
         self.spin_until(watcher.acquire.service_is_ready, "the gate did not come up")
         self.spin_until(watcher.execute.server_is_ready, "the gate did not come up")
         granted = self.ask(watcher.acquire.call_async(AcquireControl.Request(owner="reset", task="usb_insertion")))

@@ -171,7 +171,9 @@ def test_learning_begins_once_it_is_known_where_the_arm_is(tmp_path, base, check
     episode = robot.result(handle).replay_episode
     robot.ask("label", episode=episode, succeeded=True, source="test")
     _, rows = episode_message.from_message(robot.ask("read", cursor=0).found[0])
-    assert rows[0].distance_m == pytest.approx(0.0, abs=1e-6)
+    # Where the machine stalls, a tick's joint states may be too old to tell.
+    known_m = [row.distance_m for row in rows if np.isfinite(row.distance_m)]
+    assert known_m and known_m == pytest.approx([0.0] * len(known_m), abs=1e-6)
 
 
 def test_a_killed_policy_leaves_an_interrupted_episode_that_nobody_learns_from(
