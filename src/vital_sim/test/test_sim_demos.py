@@ -10,12 +10,12 @@ from safetensors.numpy import save_file
 
 from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_core.observation import Action
+from vital_core.observation import Action, Observation
 from vital_core.task import load_task, task_names
 from vital_data.dataset.dataset import load_demonstrations
 from vital_sim.demonstrations import collect_demos
 from vital_sim.demonstrations.collect_demos import Recorder
-from vital_sim.demonstrations.forerunner import TOUCH_SHARE
+from vital_sim.demonstrations.forerunner import TOUCH_SHARE, Forerunner
 from vital_sim.demonstrator.disturbance import (
     LARGEST,
     NEAR_SHARE,
@@ -33,6 +33,8 @@ from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import run
 from vital_sim.demonstrator.style import Phase
 from vital_sim.evaluation.policies import PolicySpec
+from vital_sim.gym.env import VitalEnv
+from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.variation import EXACT
 from vital_sim.world.world import World, WorldConfig
@@ -168,6 +170,32 @@ def test_a_policy_that_acts_first_is_followed_from_where_it_came_and_is_not_in_w
         assert np.linalg.norm(tensors["tactile_ut"], axis=1).max() > 1.0
     limit_ut = load_task(TASK).tactile_limit_ut
     assert max(largest_field_ut(o.tactile_ut) for o in presser.seen) < 2 * TOUCH_SHARE * limit_ut
+
+
+def test_a_policy_that_acts_first_is_pushed_to_one_side_through_an_episode(tmp_path, presser, monkeypatch):
+    monkeypatch.setattr(VitalEnv, "carry_out", lambda _env, action: done.append(action.to_array()))
+    seen = Observation(np.zeros((128, 128, 3), np.uint8), np.zeros(15, np.float32))
+    pushes, task = [], load_task(TASK)
+    for seed in (7, 8):
+        done: list = []
+        Forerunner(task, SceneConfig(), tmp_path / "first.safetensors", Disturbance(push=0.1)).act(seed, lambda: seen)
+        assert len(done) > 1 and (np.array(done) == done[0]).all()
+        pushes.append(done[0] - [0.0, 0.0, 0.002, 0.0, 0.0, 0.0, 1.0])
+    most = 0.1 * np.array([task.max_step_m] * 3 + [task.max_step_rad] * 3)
+    assert all((np.abs(push[:6]) <= most).all() and push[:6].all() and push[6] == 0.0 for push in pushes)
+    assert (pushes[0][:6] != pushes[1][:6]).all()
+
+
+def test_a_push_is_told_by_a_file_and_refused_where_nobody_acts_first(tmp_path, presser, capsys):
+    (tmp_path / "first.safetensors").write_bytes(b"weights")
+    given = [TASK, 1, 7, tmp_path / "demos", "green", 1]
+    collect_demos.collect(*given, Disturbance(0.0, 0.0, push=0.02), after=tmp_path / "first.safetensors")
+    assert read(tmp_path / "demos" / "episode_0000.safetensors")[1]["push"] == "0.02"
+    with pytest.raises(VitalError, match="record into another folder"):
+        collect_demos.collect(*given, UNDISTURBED, after=tmp_path / "first.safetensors")
+    with pytest.raises(SystemExit):
+        collect_demos.main(["--task", TASK, "--out", str(tmp_path / "none"), "--push", "0.02"])
+    assert "expected --after with it" in " ".join(capsys.readouterr().err.split())
 
 
 def test_episodes_after_another_policy_are_not_taken_for_these(tmp_path, presser):
@@ -343,7 +371,12 @@ def test_strays_are_told_by_a_file_and_one_of_others_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "words"),
-    [("--start-yaw-deg", "expected 0 to 45"), ("--noise", "expected 0 to 3"), ("--strays", "expected 0 to 20")],
+    [
+        ("--start-yaw-deg", "expected 0 to 45"),
+        ("--noise", "expected 0 to 3"),
+        ("--strays", "expected 0 to 20"),
+        ("--push", "expected 0 to 0.2"),
+    ],
 )
 def test_a_disturbance_out_of_range_is_refused(tmp_path, capsys, given, words):
     with pytest.raises(SystemExit) as stopped:

@@ -6,7 +6,8 @@ recording on the robot would, and what only a simulation knows: the expert's int
 would want the TCP one policy period later if it misjudged nothing, and the images' foreground, eight pixels a byte.
 
 With `--after` a policy acts first, until a moment that is drawn for each episode, and the expert shows how to go on
-from where the hand is then (after DAgger, Ross et al. 2011): only what it shows is kept.
+from where the hand is then (after DAgger, Ross et al. 2011): only what it shows is kept. `--push` moves every action of
+such an episode by the same little, as a residual does that has just begun to learn.
 """
 
 import argparse
@@ -75,7 +76,7 @@ class Recorder:
     ) -> None:
         self.task, self.disturbance = task, disturbance
         scene = SceneConfig(background=background)
-        self._forerunner = None if after is None else Forerunner(task, scene, after)
+        self._forerunner = None if after is None else Forerunner(task, scene, after, disturbance)
         self.world = World(task, scene=scene) if self._forerunner is None else self._forerunner.world
         self.camera = WristCamera(self.world.model, self.task)
 
@@ -140,6 +141,7 @@ class DemoHeader:
     start_yaw_deg: Name = "0"
     noise: Name = "0"
     strays: Name = "0"
+    push: Name = "0"
     wrist_view: WristView = WINDOW
     after: Text = ""
 
@@ -167,19 +169,20 @@ def _is_recorded(job: Job) -> bool:
         return False
     told = schema.checked(metadata, DemoHeader, _source(job.path))
     attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
-    found = (told.task, told.background, told.start_yaw_deg, told.noise, told.strays, told.wrist_view, told.after)
+    disturbed = told.start_yaw_deg, told.noise, told.strays, told.push
+    found = (told.task, told.background, *disturbed, told.wrist_view, told.after)
     expected = (job.task, job.background, *_texts(job.disturbance), job.wrist_view, job.after_sha256)
     if found != expected or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
-            f"{job.path} is of (task, background, start yaw, noise, strays, view, after) {found}, seed {told.seed}, "
-            f"expected {expected}, seed {job.seed}; record into another folder",
+            f"{job.path} is of (task, background, start yaw, noise, strays, push, view, after) {found}, "
+            f"seed {told.seed}, expected {expected}, seed {job.seed}; record into another folder",
         )
     return True
 
 
-def _texts(disturbance: Disturbance) -> tuple[str, str, str]:
-    return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}", str(disturbance.strays)
+def _texts(disturbance: Disturbance) -> tuple[str, str, str, str]:
+    return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}", str(disturbance.strays), f"{disturbance.push:g}"
 
 
 _recorders: dict[tuple[str, str, Disturbance, str, str], Recorder] = {}
@@ -210,7 +213,7 @@ def record_job(job: Job) -> int:
         "background": job.background,
         "wrist_view": job.wrist_view,
         "after": job.after_sha256,
-        **dict(zip(("start_yaw_deg", "noise", "strays"), _texts(job.disturbance), strict=True)),
+        **dict(zip(("start_yaw_deg", "noise", "strays", "push"), _texts(job.disturbance), strict=True)),
     }
     safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
     return failures
@@ -280,13 +283,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--strays", type=int, default=usual.strays, help="how often the hand is carried off on its way")
     parser.add_argument("--wrist-view", choices=WRIST_VIEWS, default=WINDOW, help="what the wrist image shows")
     parser.add_argument("--after", type=Path, metavar="CHECKPOINT", help="policy that acts first in every episode")
+    parser.add_argument(
+        "--push", type=float, default=usual.push, help="to one side, of what acts first, in shares of the largest step"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sheet", type=Path, help="PNG of images from every episode")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
         SceneConfig(background=options.background)
-        disturbance = Disturbance(options.start_yaw_deg, options.noise, options.strays)
+        disturbance = Disturbance(options.start_yaw_deg, options.noise, options.strays, options.push)
+        if options.push and options.after is None:
+            text = f"--push is {options.push:g} and nobody acts first, expected --after with it"
+            raise VitalError(ErrorCode.BAD_PARAMETER, text)
         episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
         if episodes < 1:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")

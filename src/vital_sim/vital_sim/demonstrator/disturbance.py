@@ -12,6 +12,7 @@ PERIOD_S = 1.0 / 6.0
 MOST_YAW_DEG = 45.0
 MOST_NOISE = 3.0
 MOST_STRAYS = 20
+MOST_PUSH = 0.2
 LARGEST = 2.0  # standard deviations, so that a step stays within the task's limits
 NEAR_M, NEAR_SHARE = 0.04, 0.1
 # A stray lasts so long and carries the hand by up to so much (m, rad, in the target's frame), where so large a share of
@@ -32,9 +33,12 @@ class Disturbance:
     strays: int = 0
     """How often the hand is carried off on its way, by `STRAY`. A demonstrator aligns within the first second: without
     strays nothing shows what to do when the target is near and still aside."""
+    push: float = 0.0
+    """A policy that acts first is pushed to one side through a whole episode: by up to so much of the task's largest
+    step along and about each axis."""
 
     def __post_init__(self) -> None:
-        for name, most in (("start_yaw_deg", MOST_YAW_DEG), ("noise", MOST_NOISE)):
+        for name, most in (("start_yaw_deg", MOST_YAW_DEG), ("noise", MOST_NOISE), ("push", MOST_PUSH)):
             if not 0.0 <= (value := getattr(self, name)) <= most:
                 text = f"--{name.replace('_', '-')} is {value:g}, expected 0 to {most:g}"
                 raise VitalError(ErrorCode.BAD_PARAMETER, text)
@@ -45,6 +49,11 @@ class Disturbance:
         """By how much an episode's start is turned."""
         half_rad = np.deg2rad(self.start_yaw_deg)
         return float(np.random.default_rng([seed, 2]).uniform(-half_rad, half_rad))
+
+    def push_of(self, seed: int, max_step_m: float, max_step_rad: float) -> NDArray[np.float64]:
+        """(7,) what is added to every action of an episode, TCP frame, m and rad; nothing to the gripper."""
+        shares = np.random.default_rng([seed, 4]).uniform(-self.push, self.push, 6)
+        return np.append(shares * np.repeat((max_step_m, max_step_rad), 3), 0.0)
 
 
 UNDISTURBED = Disturbance(0.0, 0.0, 0)
