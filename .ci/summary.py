@@ -16,6 +16,7 @@ def summary(files: list[Path]) -> str:
         counts["passed"] += number["tests"] - number["failures"] - number["errors"] - number["skipped"]
         counts["skipped"] += number["skipped"]
         counts["errors"] += number["errors"]
+        counts["run again"] += max(0, len(list(suite.iter("testcase"))) - number["tests"])
         seconds += float(suite.get("time", 0.0))
     told = ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "no tests ran"
     return f"{told} in {seconds:.2f}s ({int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d})"
