@@ -460,6 +460,23 @@ def test_state_of_another_configuration_is_refused(tmp_path, checkpoint):
     assert refused.value.code == ErrorCode.BAD_PARAMETER
 
 
+def test_a_run_whose_episodes_were_played_otherwise_is_not_gone_on_from(tmp_path, checkpoint):
+    next(helped_in(tmp_path, checkpoint, interventions=3).run(1))
+    helped_in(tmp_path, checkpoint, interventions=3).resume()
+    with pytest.raises(VitalError, match=r"episode 0 .* played by \{'interventions': 3\}, expected .*: 0") as refused:
+        helped_in(tmp_path, checkpoint, interventions=0).resume()
+    assert refused.value.code == ErrorCode.BAD_PARAMETER
+
+
+def test_another_patience_is_another_run(tmp_path, checkpoint_path, caplog):
+    given = ["--task", "usb_insertion", "--checkpoint", str(checkpoint_path), "--steps", "1"]
+    given += ["--out", str(tmp_path / "run"), "--batch", "4", "--updates-per-step", "1", "--variants", "1"]
+    train_residual.main([*given, "--patience-s", "2"])
+    with pytest.raises(SystemExit) as stopped:
+        train_residual.main(given)
+    assert stopped.value.code == 2 and "'patience_s': 2.0" in caplog.text and "another --out" in caplog.text
+
+
 def test_residual_comes_back_from_its_file_to_the_last_bit(tmp_path, checkpoint):
     residual = drawn(ResidualLearner(small_config(), checkpoint).averaged({"command": "train"}))
     save_residual(tmp_path / "r.safetensors", residual)

@@ -26,6 +26,7 @@ from vital_rl.residual.networks import Exploration
 
 EXIT_REFUSED = 2
 SAVE_EVERY = 10
+NO_PATIENCE = "until time runs out"
 log = logging.getLogger("train_residual")
 
 
@@ -125,14 +126,16 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
     )
 
 
-def _environment(options: argparse.Namespace, wrist_view: str) -> gymnasium.Env:
+def _environment(options: argparse.Namespace, wrist_view: str) -> tuple[gymnasium.Env, dict[str, Any]]:
+    """Where is learned, and what its episodes say of how they were played."""
     ours = f"vital_sim:Vital/{''.join(part.title() for part in options.task.split('_'))}-v0"
     name = options.env or ours
     asked: dict[str, Any] = {"foreground": True, "wrist_view": wrist_view} if name == ours else {}
     if options.patience_s is not None:
         asked["patience_s"] = options.patience_s
+    told = {"env": name, "patience_s": asked.get("patience_s", NO_PATIENCE)}
     try:
-        return gymnasium.make(name, **asked)
+        return gymnasium.make(name, **asked), told
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"no environment {name} ({error}): give another --env") from error
     except (TypeError, ValueError) as error:  # one of somebody else's, which has no patience; or a number it refuses
@@ -145,12 +148,13 @@ def train(options: argparse.Namespace, command: str) -> ResidualTraining:
     path = options.checkpoint or checkpoint_folder() / f"{options.task}.safetensors"
     checkpoint = load_checkpoint(path, task=options.task, rate_hz=load_task(options.task).control_rate_hz)
     learner = ResidualLearner(config_of(options, checkpoint), checkpoint, options.out)
-    env, store = _environment(options, checkpoint.wrist_view), ReplayStore(options.out / "replay", capacity=10**9)
+    env, told = _environment(options, checkpoint.wrist_view)
+    store = ReplayStore(options.out / "replay", capacity=10**9)
     if options.interventions < 0:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"--interventions is {options.interventions}, expected at least 0")
     if options.interventions and not hasattr(env.unwrapped, "demonstrate"):
         raise VitalError(ErrorCode.BAD_PARAMETER, "nobody in this --env could take over: leave out --interventions")
-    training = ResidualTraining(learner, env, store, options.interventions)
+    training = ResidualTraining(learner, env, store, options.interventions, told)
     if options.demos:
         demos = load_demonstrations(options.demos, options.task, checkpoint.policy.config.chunk, foreground=None)
         found = learner.add_demonstrations(demos)

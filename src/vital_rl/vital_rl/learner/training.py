@@ -2,13 +2,14 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from vital_core.errors import ErrorCode, VitalError
 from vital_core.labeller import Labeller
 from vital_core.observation import ACTION_VALUES, Observation
 from vital_core.owner import Owner
@@ -19,7 +20,7 @@ from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.tick import Tick
 from vital_rl.learner.episode_log import EpisodeLine
 from vital_rl.learner.learning import ResidualLearner
-from vital_rl.replay.replay_store import ReplayStore
+from vital_rl.replay.replay_store import ReplayStore, StoredEpisode
 from vital_rl.replay.step import ReplayStep
 from vital_rl.residual.networks import Exploration
 
@@ -31,21 +32,34 @@ class ResidualTraining:
     """A learner, the store it learns from, and an environment to act in.
 
     interventions: in how many episodes a person takes over, every other one from the first: at a moment of the first
-    half of the task's time, drawn from the episode's seed, and to the end.
+    half of the task's time, drawn from the episode's seed, and to the end. env_settings: what ``env`` was made by,
+    plain text and numbers by name; stored with every episode, and one that was played otherwise is not gone on from.
     """
 
     def __init__(
-        self, learner: ResidualLearner, env: gymnasium.Env, store: ReplayStore, interventions: int = 0
+        self,
+        learner: ResidualLearner,
+        env: gymnasium.Env,
+        store: ReplayStore,
+        interventions: int = 0,
+        env_settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.learner, self._env, self._store = learner, env, store
         self._helped = 2 * interventions
+        self._played_by = {"interventions": interventions, **(env_settings or {})}
         self.policy = ResidualPolicy(LocalPolicy(learner.checkpoint))
 
     def resume(self) -> None:
-        """Go on from the learner's state, and learn from the episodes that were stored after it as it would have."""
+        """Go on from the learner's state, and learn from the episodes that were stored after it as it would have.
+
+        Raises VitalError(BAD_PARAMETER) where a stored episode was played by other settings.
+        """
+        stored = self._store.read_since(0, 10**9).episodes
+        for episode in stored:
+            self._refuse_other_settings(episode)
         self.learner.resume(self._read)
         taken = set(self.learner.taken)
-        for episode in self._store.read_since(0, 10**9).episodes:
+        for episode in stored:
             if episode.number not in taken:
                 self._learn_from(episode.number)
 
@@ -53,6 +67,17 @@ class ResidualTraining:
         """Episodes until so many steps are done in all."""
         while self.learner.steps < steps:
             yield self._learn_from(self.play(FIRST_PRACTISED_SEED + len(self.learner.taken)))
+
+    def _refuse_other_settings(self, episode: StoredEpisode) -> None:
+        others = {
+            name: told for name, ours in self._played_by.items() if (told := episode.about.get(name, ours)) != ours
+        }
+        if others:
+            raise VitalError(
+                ErrorCode.BAD_PARAMETER,
+                f"episode {episode.number} of the replay was played by {others}, expected {self._played_by}: go on "
+                "with the same command, or learn into another --out",
+            )
 
     def _read(self, number: int) -> tuple[Any, list[ReplayStep]]:
         return self._store.episode(number), self._store.read_steps(number)
@@ -65,7 +90,7 @@ class ResidualTraining:
     def play(self, seed: int) -> int:
         """One episode into the store; its number."""
         self.policy.residual = self.learner.residual()
-        number = self._store.open_episode({"seed": seed})
+        number = self._store.open_episode({"seed": seed, **self._played_by})
         append = functools.partial(self._store.append, number)
         info = play_episode(
             self._env, self.policy, seed, self.learner.config.ddpg.exploration, self._store.transitions, append,
