@@ -29,12 +29,12 @@ from vital_rl.acting.learning_episode import LearningEpisode, Rollout
 from vital_rl.acting.policy_parameters import PolicyParameters
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import episode_length_s
-from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, Readings, TickResult
+from vital_rl.acting.tick import EpisodeFigures, PolicyTick, Readings, TickResult
 from vital_rl.acting.weights_inbox import WeightsInbox
 from vital_rl.learner.learner_parameters import LearnerParameters
 from vital_rl.replay.replay_parameters import ReplayParameters
 from vital_rl.replay.step import ReplayStep
-from vital_rl.residual.networks import ActorConfig, ResidualActor
+from vital_rl.residual.networks import ActorConfig, Exploration, Noise, ResidualActor
 from vital_rl.residual.residual import Residual, to_bytes
 
 IMAGE = np.zeros((128, 128, 3), np.uint8)
@@ -147,7 +147,7 @@ class Acting:
     def __init__(self, residual: tuple[Residual, LocalPolicy], finish_m: np.ndarray | None = None) -> None:
         self.kept, self.seen, self.readings = Kept(), Seen(), Readings()
         self.tick = PolicyTick(ResidualPolicy(residual[1], residual[0]), self.readings, max_age_s=60.0)
-        self.noise = Noise(lambda step: 0.1 * step, torch.Generator().manual_seed(0), after=3)
+        self.noise = Noise(Exploration(first=0.0, last=0.5, steps=5), episode_seed=0, after=3)
         self.episode = LearningEpisode(self.kept, self.tick, self.noise, self.seen, finish_m)
         self.count = 0
 
@@ -174,7 +174,7 @@ def test_what_is_stored_is_what_was_seen_answered_and_sent(residual):
     last = acting.kept.steps[-1]
     assert len(acting.kept.steps) == 4 and not last.residual.any()
     np.testing.assert_array_equal(last.executed, last.base)
-    assert acting.kept.closed == [("the time is up", False)] and acting.tick.noise is None
+    assert acting.kept.closed == [("the time is up", False)] and acting.tick.noise() is None
 
 
 def test_a_tick_without_a_fit_observation_leaves_no_step(residual):
@@ -189,14 +189,16 @@ def test_a_tick_without_a_fit_observation_leaves_no_step(residual):
 
 def test_nothing_is_explored_while_a_person_has_the_arm_and_the_steps_go_on_counting(residual):
     acting = Acting(residual)
-    noises = []
-    acting.noise.at_step = lambda number: noises.append(number) or 0.1
+    tried = []
+    acting.tick.noise = lambda: tried.append(acting.noise.next()) or tried[-1]
     acting.run()
     acting.episode.owned_by("teleop")
     calm = acting.run()
     acting.episode.owned_by(Owner.POLICY)
     acting.run()
-    assert noises == [3, 5] and acting.noise.after == 6
+    generator = Exploration().generator(0)
+    assert torch.equal(tried[0], 0.3 * torch.randn(7, generator=generator)) and tried[1] is None
+    assert torch.equal(tried[2], 0.5 * torch.randn(7, generator=generator)) and acting.noise.after == 6
     z, base = residual[1].predict(IMAGE[None], np.full((1, 15), 10.0, np.float32))[1], calm.tick.base[None]
     normalised = torch.from_numpy(residual[1].checkpoint.normaliser.normalise_actions(base))
     np.testing.assert_allclose(calm.tick.offset, residual[0].offset(z, normalised)[0], atol=1e-5)

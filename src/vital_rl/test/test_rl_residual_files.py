@@ -21,7 +21,7 @@ from vital_core.files import weight_file
 from vital_core.files.schema import Source
 from vital_policy.checkpoint import Checkpoint
 from vital_rl.residual.convert_residuals import main
-from vital_rl.residual.networks import ActorConfig, ResidualActor
+from vital_rl.residual.networks import ActorConfig, Noise, ResidualActor
 from vital_rl.residual.residual import (
     FORMAT,
     HEADER_KEY,
@@ -108,7 +108,7 @@ def test_residual_with_any_other_value_in_its_header_is_whole_or_refused(weights
         return
     assert "beyond" not in field
     z, base = torch.zeros(1, weights.base.feature_size), torch.zeros(1, 7)
-    offset = residual.offset(z, base, residual.exploration.noise(3), residual.exploration.generator(5))
+    offset = residual.offset(z, base, Noise(residual.exploration, episode_seed=5, after=3).next())
     assert offset.shape == (1, 7) and (abs(offset) <= 1.0).all()
     assert type(residual.version) is int and type(residual.settings.touch) is bool and residual.version >= 0
 

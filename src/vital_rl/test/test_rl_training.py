@@ -28,7 +28,7 @@ from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import offsets_of
 from vital_rl.residual.features import FeatureCache, variants_of
-from vital_rl.residual.networks import Exploration
+from vital_rl.residual.networks import Exploration, Noise
 from vital_rl.residual.residual import (
     Residual,
     ResidualSettings,
@@ -224,6 +224,8 @@ def test_a_young_residual_stays_within_its_reach_and_a_grown_one_is_its_actor(ch
         ({"last_noise": float("nan")}, "exploration's last is nan"),
         ({"first_reach": 11.0}, "exploration's first_reach is 11"),
         ({"reach_steps": 0}, "exploration's reach_steps is 0, expected at least 1"),
+        ({"noise_correlation": 1.0}, "exploration's correlation is 1.0, expected at least 0 and below 1"),
+        ({"noise_correlation": float("nan")}, "exploration's correlation is nan"),
     ],
 )
 def test_exploration_that_is_none_is_refused(given, word):
@@ -241,8 +243,8 @@ def test_what_is_tried_follows_the_given_line():
 
 def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint):
     residual = drawn(ResidualLearner(small_config(), checkpoint).residual())
-    policy, generator = ResidualPolicy(LocalPolicy(checkpoint), residual), torch.Generator().manual_seed(0)
-    ticks = [policy.tick(some_observation(s), noise=3.0, generator=generator) for s in range(20)]
+    policy, noise = ResidualPolicy(LocalPolicy(checkpoint), residual), Noise(Exploration(first=3.0), 0, after=0)
+    ticks = [policy.tick(some_observation(s), noise.next()) for s in range(20)]
     found = np.stack([t.residual for t in ticks])
     assert (np.abs(found) <= residual.scale + 1e-9).all() and np.abs(found[:, 0]).max() > 0.5 * residual.scale[0]
     assert not found[:, 6].any()
@@ -250,8 +252,20 @@ def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint
 
 def test_exploration_follows_from_its_seed(checkpoint):
     policy = ResidualPolicy(LocalPolicy(checkpoint), ResidualLearner(small_config(), checkpoint).residual())
-    twice = [policy.tick(some_observation(), 0.3, torch.Generator().manual_seed(5)).offset for _ in range(2)]
+    twice = [policy.tick(some_observation(), Noise(Exploration(), 5, after=0).next()).offset for _ in range(2)]
     assert np.array_equal(*twice) and twice[0].any()
+
+
+def test_what_is_tried_stays_on_one_side_as_long_as_it_is_told_to_and_is_no_louder():
+    def drawn_with(correlation):
+        noise = Noise(Exploration(first=0.2, last=0.2, correlation=correlation), 3, after=0)
+        return torch.stack([noise.next() for _ in range(4000)])
+
+    for correlation in (0.0, 0.85):
+        tried = drawn_with(correlation)
+        assert tried.std().item() == pytest.approx(0.2, rel=0.05)
+        after = (tried[:-1] * tried[1:]).mean() / tried.square().mean()
+        assert after.item() == pytest.approx(correlation, abs=0.03)
 
 
 def test_without_a_base_all_motion_is_the_actors(checkpoint):

@@ -14,8 +14,9 @@ from vital_core.owner import Owner
 from vital_core.pose import Pose
 from vital_rl.acting.episode import EpisodeEnd
 from vital_rl.acting.replay_client import OpenReplay
-from vital_rl.acting.tick import Noise, PolicyTick, TickResult
+from vital_rl.acting.tick import PolicyTick, TickResult
 from vital_rl.replay.step import ReplayStep
+from vital_rl.residual.networks import Noise
 
 Translation = NDArray[np.float64]  # (3,) m
 # Whoever cancels has seen the outcome, and the gate's stop is one: nothing would have followed.
@@ -99,7 +100,7 @@ class LearningEpisode:
         self._finish_m = finish_m
         self._rollout = Rollout(replay.append)
         self.owner = Owner.POLICY
-        tick.noise = noise
+        tick.noise = noise.next
 
     @property
     def episode(self) -> int:
@@ -128,7 +129,7 @@ class LearningEpisode:
         self._rollout.judged(left_by_box_m)
         t_base_tcp = self._senses.t_base_tcp()
         last = self._step(self._tick.run(), Owner.POLICY, t_base_tcp)
-        self._tick.noise = None
+        self._tick.noise = lambda: None
         try:
             if last is not None:
                 nothing = np.zeros_like(last.residual)

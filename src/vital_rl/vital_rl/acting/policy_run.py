@@ -22,7 +22,8 @@ from vital_rl.acting.policy_sensors import PolicySensors
 from vital_rl.acting.replay_client import ReplayClient
 from vital_rl.acting.residual_policy import ResidualPolicy
 from vital_rl.acting.run_goal import finish_of
-from vital_rl.acting.tick import EpisodeFigures, Noise, PolicyTick, TickResult
+from vital_rl.acting.tick import EpisodeFigures, PolicyTick, TickResult
+from vital_rl.residual.networks import Noise
 from vital_ros.conversions import array_of
 from vital_ros.gate_watch import GateWatch
 from vital_ros.message_check import stamp_ns
@@ -163,7 +164,7 @@ class PolicyRun:
         assert residual is not None
         about = {"task": parts.task.name, "checkpoint": parts.policy.checkpoint.sha256}
         replay, before = parts.replay.open(parts.task.name, seed, about, fail)
-        noise = Noise(residual.exploration.noise, residual.exploration.generator(seed), before)
+        noise = Noise(residual.exploration, seed, before)
         return LearningEpisode(replay, parts.tick, noise, parts.sensors, finish_of(self._goal))
 
     def _carry_out(self, result: TickResult, times: TickTimes) -> bool:

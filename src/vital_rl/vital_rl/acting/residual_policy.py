@@ -36,11 +36,7 @@ class ResidualPolicy:
         self.base.skip()
 
     def add_residual(
-        self,
-        actions: NDArray[np.floating],
-        z: torch.Tensor,
-        noise: float = 0.0,
-        generator: torch.Generator | None = None,
+        self, actions: NDArray[np.floating], z: torch.Tensor, tried: torch.Tensor | None = None
     ) -> list[Tick]:
         """Base actions (B, 7) and features (B, D) -> what is sent, with the residual where there is one."""
         # Another thread may replace it at any time.
@@ -50,16 +46,16 @@ class ResidualPolicy:
             return [Tick(one, nothing, nothing) for one in base]
         base = residual.base_of(base)
         normalised = torch.from_numpy(self.checkpoint.normaliser.normalise_actions(base))
-        offsets = residual.offset(z, normalised, noise, generator)
+        offsets = residual.offset(z, normalised, tried)
         version = residual.version
         return [Tick(one, offset, residual.scale * offset, version) for one, offset in zip(base, offsets, strict=True)]
 
-    def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
-        """The answer of this tick in its parts; noise: of exploration, in shares of the residual's scale."""
+    def tick(self, observation: Observation, tried: torch.Tensor | None = None) -> Tick:
+        """The answer of this tick in its parts; tried: (7,) of exploration, in shares of the residual's scale."""
         if (residual := self.residual) is not None:
             observation = replace(observation, tactile_ut=residual.felt_by_base(observation.tactile_ut))
         action, z = self.base.answer(observation)
-        return self.add_residual(action[None], z, noise, generator)[0]
+        return self.add_residual(action[None], z, tried)[0]
 
     def act(self, observation: Observation) -> Action:
         """The action of this tick."""

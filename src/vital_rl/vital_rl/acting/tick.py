@@ -127,8 +127,8 @@ class ActingPolicy(Protocol):
     def skip(self) -> None:
         """Time passes without an observation."""
 
-    def tick(self, observation: Observation, noise: float = 0.0, generator: torch.Generator | None = None) -> Tick:
-        """The answer to an observation; noise: of exploration, in shares of the residual's scale."""
+    def tick(self, observation: Observation, tried: torch.Tensor | None = None) -> Tick:
+        """The answer to an observation; tried: (7,) of exploration, in shares of the residual's scale."""
 
 
 @dataclass(frozen=True)
@@ -197,31 +197,13 @@ class EpisodeFigures:
         )
 
 
-@dataclass
-class Noise:
-    """Exploration of one episode."""
-
-    at_step: Callable[[int], float]
-    """Standard deviation at an environment step."""
-    generator: torch.Generator
-    after: int
-    """Environment steps before the next tick."""
-    silent: bool = False
-    """Nothing is explored while this holds."""
-
-    def next(self) -> float:
-        """Standard deviation for this tick, which counts as a step."""
-        noise = 0.0 if self.silent else self.at_step(self.after)
-        self.after += 1
-        return noise
-
-
 class PolicyTick:
     """Newest readings -> checked observation -> action. A residual is added to the base action where there is one."""
 
     def __init__(self, policy: ActingPolicy, readings: Readings, max_age_s: float) -> None:
         self._policy, self._readings, self._max_age_s = policy, readings, max_age_s
-        self.noise: Noise | None = None
+        self.noise: Callable[[], torch.Tensor | None] = lambda: None
+        """What is tried at a tick: (7,) in shares of the residual's scale."""
 
     def reset(self) -> None:
         """Begin an episode."""
@@ -244,7 +226,6 @@ class PolicyTick:
             in_time = all(0.0 <= age <= self._max_age_s for age in ages)
             code = ErrorCode.BAD_OBSERVATION if in_time else ErrorCode.STALE_OBSERVATION
             return TickResult(None, None, code, problem, *ages)
-        noise, generator = (0.0, None) if self.noise is None else (self.noise.next(), self.noise.generator)
-        tick = self._policy.tick(observation, noise, generator)
+        tick = self._policy.tick(observation, self.noise())
         base = Action.from_array(tick.base)
         return TickResult(tick.action, base, ErrorCode.OK, "", *ages, stamp_ns, observation, tick)

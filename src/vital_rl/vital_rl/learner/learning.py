@@ -93,6 +93,7 @@ def configure(
     reach_steps: int = Exploration.reach_steps,
     first_noise: float = Exploration.first,
     last_noise: float = Exploration.last,
+    noise_correlation: float = Exploration.correlation,
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``.
 
@@ -122,7 +123,12 @@ def configure(
                 average=1.0 if rlpd else DDPGConfig.average,
                 precision=fastest_precision(),
                 exploration=Exploration(
-                    first_noise, last_noise, first_reach=first_reach, reach_steps=reach_steps, seed=seed
+                    first_noise,
+                    last_noise,
+                    first_reach=first_reach,
+                    reach_steps=reach_steps,
+                    seed=seed,
+                    correlation=noise_correlation,
                 ),
                 actor=ActorConfig(features=features, layers=3 if rlpd else 1),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
@@ -294,6 +300,8 @@ class ResidualLearner:
             del config["failures_end"]
         if (exploration := config["ddpg"]["exploration"])["first_reach"] == 1.0:
             del exploration["first_reach"], exploration["reach_steps"]
+        if exploration["correlation"] == 0.0:
+            del exploration["correlation"]
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
     def save(self, about: dict[str, Any]) -> Path:

@@ -99,6 +99,12 @@ def _add_learning(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--last-noise", type=float, default=Exploration.last, help=f"the same from step {Exploration.steps} on"
     )
+    parser.add_argument(
+        "--noise-correlation",
+        type=float,
+        default=Exploration.correlation,
+        help="of what is tried with what was tried a tick before; 0.85: it stays on one side for a second",
+    )
 
 
 def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
@@ -123,6 +129,7 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         reach_steps=options.reach_steps,
         first_noise=options.first_noise,
         last_noise=options.last_noise,
+        noise_correlation=options.noise_correlation,
     )
 
 

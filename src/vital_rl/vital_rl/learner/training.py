@@ -22,7 +22,7 @@ from vital_rl.learner.episode_log import EpisodeLine
 from vital_rl.learner.learning import ResidualLearner
 from vital_rl.replay.replay_store import ReplayStore, StoredEpisode
 from vital_rl.replay.step import ReplayStep
-from vital_rl.residual.networks import Exploration
+from vital_rl.residual.networks import Exploration, Noise
 
 HELP = 6011  # tells the draw of a moment from every other one of a seed
 LABELLER = str(Labeller.SIM_TRUTH)
@@ -130,11 +130,9 @@ def play_episode(
     seen, info = env.reset(seed=seed)
     policy.reset()
     terminated = truncated = False
-    generator, count = exploration.generator(seed), 0
+    noise, count = Noise(exploration, seed, steps_before), 0
     while not (terminated or truncated):
-        tick = policy.tick(
-            Observation(seen["image"], seen["tactile"]), exploration.noise(steps_before + count), generator
-        )
+        tick = policy.tick(Observation(seen["image"], seen["tactile"]), noise.next())
         before, info_before = seen, info
         if count >= taken_over_at:
             seen, _, terminated, truncated, info = env.unwrapped.demonstrate()  # type: ignore[attr-defined]

@@ -103,6 +103,9 @@ class Exploration:
     """Environment steps until it is the whole scale."""
     seed: Annotated[int, Meta(ge=-(2**42), le=2**42)] = 0
     """Of the run."""
+    correlation: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    """Of what is tried with what was tried a tick before. 0: anew at every tick, so that it cancels out on the way;
+    0.85: on one side for a second, so that its effect is in the outcome."""
 
     def __post_init__(self) -> None:
         for name in ("first", "last", "first_reach"):
@@ -111,6 +114,8 @@ class Exploration:
         for name in ("steps", "reach_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"exploration's {name} is {getattr(self, name)}, expected at least 1")
+        if not 0.0 <= self.correlation < 1.0:
+            raise ValueError(f"exploration's correlation is {self.correlation}, expected at least 0 and below 1")
 
     def noise(self, step: int) -> float:
         """Standard deviation at an environment step."""
@@ -124,6 +129,30 @@ class Exploration:
     def generator(self, episode_seed: int) -> torch.Generator:
         """The random numbers of an episode."""
         return torch.Generator().manual_seed(self.seed * 1_000_003 + max(0, episode_seed))
+
+
+class Noise:
+    """What is tried in one episode.
+
+    after: environment steps before the next tick. silent: nothing is tried while this holds.
+    """
+
+    def __init__(self, exploration: Exploration, episode_seed: int, after: int) -> None:
+        self._exploration, self._generator = exploration, exploration.generator(episode_seed)
+        self.after, self.silent = after, False
+        self._drawn: Tensor | None = None
+
+    def next(self) -> Tensor | None:
+        """(7,) to be added to this tick's residual, in shares of its scale; it counts as a step."""
+        deviation = self._exploration.noise(self.after)
+        self.after += 1
+        if self.silent:
+            self._drawn = None
+            return None
+        fresh, kept = torch.randn(ACTION_VALUES, generator=self._generator), self._exploration.correlation
+        drawn = fresh if self._drawn is None else kept * self._drawn + math.sqrt(1.0 - kept**2) * fresh
+        self._drawn = drawn
+        return deviation * drawn
 
 
 @dataclass(frozen=True)

@@ -102,16 +102,14 @@ class Residual:
         return tactile_ut if self.settings.base_touch else np.zeros_like(tactile_ut)
 
     @torch.inference_mode()
-    def offset(
-        self, z: Tensor, base: Tensor, noise: float = 0.0, generator: torch.Generator | None = None
-    ) -> NDArray[np.float32]:
+    def offset(self, z: Tensor, base: Tensor, tried: Tensor | None = None) -> NDArray[np.float32]:
         """z (B, D) and normalised base actions (B, 7) -> (B, 7) in -1..1, in shares of the scale.
 
-        noise: standard deviation of exploration in the same shares.
+        tried: (7,) of exploration, in the same shares; see `Noise`.
         """
         offset = self.exploration.reach(self.steps) * self.actor(seen_by(z, self.settings), base.float())
-        if noise > 0.0:
-            offset = offset + noise * self.actor.active * torch.randn(offset.shape, generator=generator)
+        if tried is not None:
+            offset = offset + self.actor.active * tried
         return offset.clamp(-1.0, 1.0).numpy()
 
 
