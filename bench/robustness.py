@@ -40,7 +40,7 @@ def cell(task, name, options):
     if name:
         given += ["--perturbation", name]
     words = [str(word) for word in given]
-    return evaluate.evaluate(evaluate._parse(words), " ".join(["ros2 run vital_sim evaluate", *words]))
+    return evaluate.evaluate(evaluate.parse(words), " ".join(["ros2 run vital_sim evaluate", *words]))
 
 
 def main():

@@ -125,7 +125,7 @@ def test_cell_goes_on_where_it_was_and_refuses_another_ones_file(tmp_path):
 
 
 def test_command_writes_one_file_films_failures_and_does_nothing_twice(diver, tmp_path, monkeypatch):
-    options = evaluate._parse([*arguments(tmp_path), "--videos", "1"])
+    options = evaluate.parse([*arguments(tmp_path), "--videos", "1"])
     report = evaluate.evaluate(options, "evaluate")
     path = tmp_path / "out" / "usb_insertion_in_domain_diver.json"
     assert read_report(path)["finished"] == 3 == report["finished"]
@@ -135,7 +135,7 @@ def test_command_writes_one_file_films_failures_and_does_nothing_twice(diver, tm
     monkeypatch.setattr(evaluate, "over_processes", lambda *_: pytest.fail("nothing was left to do"))
     before = path.read_bytes()
     monkeypatch.setattr(evaluation, "versions", lambda: {"commit": "another"})
-    assert evaluate.evaluate(evaluate._parse(arguments(tmp_path)), "another command")["finished"] == 3
+    assert evaluate.evaluate(evaluate.parse(arguments(tmp_path)), "another command")["finished"] == 3
     assert path.read_bytes() == before, "what was measured before says with what"
 
 
@@ -180,7 +180,7 @@ def quick(diver, monkeypatch):
 
 
 def cell_of(tmp_path, *more, **options):
-    return evaluate.evaluate(evaluate._parse([*arguments(tmp_path, **options), *more]), "evaluate")
+    return evaluate.evaluate(evaluate.parse([*arguments(tmp_path, **options), *more]), "evaluate")
 
 
 def untimed(report):
@@ -241,7 +241,7 @@ def test_card_gets_the_cells_report(quick, tmp_path, monkeypatch):
 
 
 def test_loader_gets_what_was_given_and_nothing_else(tmp_path):
-    parse = evaluate._parse
+    parse = evaluate.parse
     assert evaluate._spec(parse(arguments(tmp_path))).options == ()
     given = parse([*arguments(tmp_path, loader="mine"), "--residual", "r.safetensors", "--ensemble-decay", "0"])
     spec = evaluate._spec(given)
@@ -311,12 +311,12 @@ def test_ray_runs_the_same_trials_or_says_how_to_get_it(diver, tmp_path):
         import ray  # noqa: F401
     except ImportError:
         with pytest.raises(VitalError, match="pip install ray"):
-            evaluate.evaluate(evaluate._parse([*arguments(tmp_path, trials=2), "--ray"]), "evaluate")
+            evaluate.evaluate(evaluate.parse([*arguments(tmp_path, trials=2), "--ray"]), "evaluate")
         return
     command = command_of(tmp_path, "--ray", trials=2)
     subprocess.run(command, env=offer_diver(tmp_path), check=True, timeout=180)
     over_ray = read_report(tmp_path / "out" / "usb_insertion_in_domain_diver.json")
-    here = evaluate.evaluate(evaluate._parse(arguments(tmp_path, trials=2, out=tmp_path / "here")), "evaluate")
+    here = evaluate.evaluate(evaluate.parse(arguments(tmp_path, trials=2, out=tmp_path / "here")), "evaluate")
     assert [(t["seed"], t["failure"], t["steps"]) for t in over_ray["each"]] == [
         (t["seed"], t["failure"], t["steps"]) for t in here["each"]
     ]

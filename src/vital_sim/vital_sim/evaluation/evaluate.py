@@ -33,7 +33,8 @@ EXIT_REFUSED = 2
 log = logging.getLogger("evaluate")
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line's options; None: this process's own. Leaves with a message where they are none."""
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -154,7 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        evaluate(_parse(arguments), " ".join(["ros2 run vital_sim evaluate", *given]))
+        evaluate(parse(arguments), " ".join(["ros2 run vital_sim evaluate", *given]))
     except VitalError as error:
         log.error("%s", error)
         sys.exit(EXIT_REFUSED)
