@@ -226,6 +226,8 @@ def test_a_young_residual_stays_within_its_reach_and_a_grown_one_is_its_actor(ch
         ({"reach_steps": 0}, "exploration's reach_steps is 0, expected at least 1"),
         ({"noise_correlation": 1.0}, "exploration's correlation is 1.0, expected at least 0 and below 1"),
         ({"noise_correlation": float("nan")}, "exploration's correlation is nan"),
+        ({"axes": ["z", "x"]}, "axes are z x, expected some of x y z rx ry rz, in this order"),
+        ({"axes": []}, "axes are none, expected"),
     ],
 )
 def test_exploration_that_is_none_is_refused(given, word):
@@ -248,6 +250,19 @@ def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint
     found = np.stack([t.residual for t in ticks])
     assert (np.abs(found) <= residual.scale + 1e-9).all() and np.abs(found[:, 0]).max() > 0.5 * residual.scale[0]
     assert not found[:, 6].any()
+
+
+def test_a_residual_moves_and_tries_along_its_axes_alone_also_from_its_file(tmp_path, checkpoint):
+    config = configure(
+        checkpoint.feature_size, steps=9, updates_per_step=1, batch=4, variants=1, seed=0, axes=["x", "z"]
+    )
+    residual = drawn(ResidualLearner(config, checkpoint).residual())
+    save_residual(tmp_path / "r.safetensors", residual)
+    policy = ResidualPolicy(LocalPolicy(checkpoint), load_residual(tmp_path / "r.safetensors", checkpoint))
+    noise = Noise(Exploration(), 0, after=0)
+    for tried in (None, noise.next()):
+        offset = policy.tick(some_observation(), tried).offset
+        assert offset[[0, 2]].all() and not offset[[1, 3, 4, 5, 6]].any()
 
 
 def test_exploration_follows_from_its_seed(checkpoint):

@@ -30,7 +30,15 @@ from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, offsets_of, rewards
 from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.features import FeatureCache
-from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, CriticConfig, Exploration, ResidualActor
+from vital_rl.residual.networks import (
+    AXES,
+    OFFSET_SHARE,
+    ActorConfig,
+    Axis,
+    CriticConfig,
+    Exploration,
+    ResidualActor,
+)
 from vital_rl.residual.prior import add_demonstrations, demonstrated
 from vital_rl.residual.residual import Residual, ResidualSettings, load_residual, save_residual, seen_by
 
@@ -94,6 +102,7 @@ def configure(
     first_noise: float = Exploration.first,
     last_noise: float = Exploration.last,
     noise_correlation: float = Exploration.correlation,
+    axes: Sequence[Axis] = AXES,
 ) -> LearningConfig:
     """Settings of a run for a base policy of so many ``features``.
 
@@ -130,7 +139,7 @@ def configure(
                     seed=seed,
                     correlation=noise_correlation,
                 ),
-                actor=ActorConfig(features=features, layers=3 if rlpd else 1),
+                actor=ActorConfig(features=features, layers=3 if rlpd else 1, axes=tuple(axes)),
                 critic=CriticConfig(features=features, critics=10 if rlpd else 2),
             ),
             replay=ReplayConfig(rows=2 * steps + 10_000, variants=variants, features=features),
@@ -300,6 +309,8 @@ class ResidualLearner:
             del config["failures_end"]
         if (exploration := config["ddpg"]["exploration"])["first_reach"] == 1.0:
             del exploration["first_reach"], exploration["reach_steps"]
+        if (actor := config["ddpg"]["actor"])["axes"] == AXES:
+            del actor["axes"]
         if exploration["correlation"] == 0.0:
             del exploration["correlation"]
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}

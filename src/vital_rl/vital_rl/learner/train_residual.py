@@ -22,7 +22,7 @@ from vital_rl.learner.learning import STRETCH, LearningConfig, ResidualLearner, 
 from vital_rl.learner.training import ResidualTraining
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.residual.ddpg import DDPGConfig
-from vital_rl.residual.networks import Exploration
+from vital_rl.residual.networks import AXES, Exploration
 
 EXIT_REFUSED = 2
 SAVE_EVERY = 10
@@ -59,6 +59,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="in so many episodes, every other one from the first, a scripted person takes over and finishes",
     )
     parser.add_argument("--rlpd", action="store_true", help="no base policy and ten critics: RLPD from scratch")
+    parser.add_argument(
+        "--axes",
+        nargs="+",
+        choices=AXES,
+        default=AXES,
+        metavar="AXIS",
+        help="what the residual corrects: x y z rx ry rz",
+    )
     parser.add_argument("--without-touch", action="store_true", help="the residual does not feel")
     parser.add_argument(
         "--base-without-touch", action="store_true", help="with --without-touch: the base policy does not feel either"
@@ -130,6 +138,7 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         first_noise=options.first_noise,
         last_noise=options.last_noise,
         noise_correlation=options.noise_correlation,
+        axes=options.axes,
     )
 
 

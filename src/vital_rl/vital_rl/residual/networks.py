@@ -7,7 +7,7 @@ batched matrix products: one kernel a layer, however many critics there are.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from vital_core.observation import ACTION_VALUES
 from vital_data.dataset.normalisation import Normaliser
 
 OFFSET_SHARE = 0.2
+Axis = Literal["x", "y", "z", "rx", "ry", "rz"]
+AXES: tuple[Axis, ...] = get_args(Axis)
 GRIPPER = 6
 Share = Annotated[float, Meta(ge=0.0, le=10.0)]
 HIDDEN_GAIN = math.sqrt(2.0)  # of a layer before a ReLU (He et al. 2015)
@@ -38,8 +40,14 @@ class ActorConfig:
     """Whether the gripper is corrected too."""
     layers: Annotated[int, Meta(ge=1, le=32)] = 1
     """How many hidden layers."""
+    axes: tuple[Axis, ...] = AXES
+    """Which of the TCP frame it corrects along and about."""
 
     def __post_init__(self) -> None:
+        if not self.axes or self.axes != tuple(axis for axis in AXES if axis in self.axes):
+            raise ValueError(
+                f"axes are {' '.join(self.axes) or 'none'}, expected some of {' '.join(AXES)}, in this order"
+            )
         if min(self.features, self.hidden, self.layers) < 1:
             raise ValueError(f"{self} needs at least 1 feature, 1 wide, 1 layer")
 
@@ -70,8 +78,7 @@ class ResidualActor(nn.Module):
         self.hidden = nn.Linear(config.features + ACTION_VALUES, config.hidden)
         self.deeper = nn.ModuleList(nn.Linear(config.hidden, config.hidden) for _ in range(config.layers - 1))
         self.out = nn.Linear(config.hidden, ACTION_VALUES)
-        active = torch.ones(ACTION_VALUES)
-        active[GRIPPER] = float(config.gripper)
+        active = torch.tensor([*(float(axis in config.axes) for axis in AXES), float(config.gripper)])
         self.register_buffer("active", active, persistent=False)
         for layer in (self.hidden, *self.deeper):
             nn.init.orthogonal_(layer.weight)
