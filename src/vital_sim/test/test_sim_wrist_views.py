@@ -13,7 +13,7 @@ from vital_sim.cameras.cameras import WristCamera
 from vital_sim.demonstrations import collect_demos
 from vital_sim.demonstrations.collect_demos import Job, record_job
 from vital_sim.demonstrator.disturbance import Disturbance
-from vital_sim.evaluation.evaluate import _name, _parse
+from vital_sim.evaluation.evaluate import _name, parse
 from vital_sim.evaluation.evaluation import Cell
 from vital_sim.gym.env import VitalEnv
 from vital_sim.ros.sim_session import SimSession
@@ -138,7 +138,7 @@ def test_results_of_another_view_are_another_cell_with_another_name():
     cells = {str(Cell("usb_insertion", "scene", 0, 1, {}, wrist_view=view).identity) for view in WRIST_VIEWS}
     assert len(cells) == 3
     names = [
-        _name(_parse(["--policy", "x", "--task", "usb_insertion", "--wrist-view", view, *more]), {"method": "visk"})
+        _name(parse(["--policy", "x", "--task", "usb_insertion", "--wrist-view", view, *more]), {"method": "visk"})
         for view, more in ((WINDOW, []), ("fisheye", []), ("fisheye_window", []), ("fisheye", ["--name", "mine"]))
     ]
     assert names == ["visk", "visk_fisheye", "visk_fisheye_window", "mine"]

@@ -165,8 +165,14 @@ def test_lost_device_gives_the_arm_back_and_needs_an_open_clutch(hand):
 
 
 def test_a_frozen_gate_is_noticed_and_the_clutch_must_open_before_the_arm_follows_again(hand):
+    hand.open_clutch()
     hand.sample.clutch = True
     wait_until(lambda: hand.gate.owner == "teleop" and hand.teleop.mode == TeleopState.ENGAGED)
+    # Between two messages: a process that is frozen while it takes one out of Fast DDS's shared memory keeps the lock,
+    # on which whoever publishes to it waits.
+    seen = hand.gate
+    wait_until(lambda: hand.gate is not seen)
+    time.sleep(0.005)
     hand.gate_process.send_signal(signal.SIGSTOP)
     try:
         start_s = time.monotonic()
