@@ -117,7 +117,7 @@ def test_observation_never_comes_from_the_future(frames, seed):
 @settings(deadline=None, max_examples=12)
 @given(st.integers(0, 50), st.sampled_from(list(ActionSource)))
 def test_later_samples_do_not_change_an_action_that_is_over(seed, source):
-    streams = synthetic.streams(40, seed, intended=True)
+    streams = synthetic.streams(40, seed, labels=True)
     config = AlignmentConfig(action_source=source)
     end_ns = int(streams[IMAGE_TOPIC].stamps_ns[30])
     whole, cut = align("whole", streams, config), align("cut", before(streams, end_ns), config)

@@ -95,12 +95,13 @@ def _period_later(source: ActionSource, t_s: float) -> float:
         ActionSource.MEASURED: t_s + period_s,
         ActionSource.COMMANDED: t_s + period_s - frame_s + 0.005 + synthetic.LEAD_S,
         ActionSource.INTENDED: t_s + 2 * synthetic.LEAD_S,
+        ActionSource.DEMONSTRATED: t_s + 3 * synthetic.LEAD_S,
     }[source]
 
 
 @pytest.mark.parametrize("source", list(ActionSource))
 def test_action_leads_to_the_sources_pose_in_the_frame_of_the_measured_one(source):
-    streams = synthetic.streams(40, jitter_s=0.0, intended=True)
+    streams = synthetic.streams(40, jitter_s=0.0, labels=True)
     state = streams[topics.POSE_TOPIC]
     aligned = align("e", streams, AlignmentConfig(action_source=source))
     used = np.flatnonzero(aligned.valid)

@@ -228,7 +228,7 @@ def test_vector_of_one_is_a_plain_value():
 @settings(deadline=None, max_examples=15)
 @given(st.integers(2, 20), st.integers(0, 1000))
 def test_messages_come_in_the_order_of_their_stamps_and_none_is_lost(frames, seed):
-    streams = synthetic.streams(frames, seed % 7, intended=True)
+    streams = synthetic.streams(frames, seed % 7, labels=True)
     made = list(messages_of(streams))
     stamps = [stamp_ns for _, stamp_ns, _ in made]
     assert stamps == sorted(stamps)

@@ -72,10 +72,10 @@ def test_loading_is_repeatable_and_the_hash_follows_content_and_settings(session
     assert others[3].episodes == 4
 
 
-def test_intended_actions_are_taken_where_every_episode_tells_it(tmp_path):
+def test_what_was_demonstrated_is_taken_where_every_episode_tells_it(tmp_path):
     writer = SessionWriter(tmp_path / "s", TASK, {})
-    writer.add(synthetic.streams(40, 0, intended=True), {})
-    assert load_demonstrations(tmp_path / "s", TASK).action_source is ActionSource.INTENDED
+    writer.add(synthetic.streams(40, 0, labels=True), {})
+    assert load_demonstrations(tmp_path / "s", TASK).action_source is ActionSource.DEMONSTRATED
     writer.add(synthetic.streams(40, 1), {})
     assert load_demonstrations(tmp_path / "s", TASK).action_source is ActionSource.COMMANDED
     with pytest.raises(VitalError, match=r"episode_0001.*tcp_intended"):

@@ -150,14 +150,14 @@ def test_definition_with_an_unknown_type_is_refused():
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     writer = SessionWriter(tmp_path_factory.mktemp("reader") / "s", "usb_insertion", {})
-    return writer.add(synthetic.streams(40, 3, intended=True), {"seed": 7, "faults": ["dark"]})
+    return writer.add(synthetic.streams(40, 3, labels=True), {"seed": 7, "faults": ["dark"]})
 
 
 def test_recording_comes_back_exactly(recording):
     episode = read_episode(recording)
     assert (episode.index, episode.task, episode.outcome, episode.faults) == (0, "usb_insertion", "success", ("dark",))
     assert episode.metadata["seed"] == "7"
-    for topic, written in synthetic.streams(40, 3, intended=True).items():
+    for topic, written in synthetic.streams(40, 3, labels=True).items():
         read = episode.streams[topic]
         np.testing.assert_array_equal(read.stamps_ns, written.stamps_ns)
         assert message_count(recording, topic) == len(written.stamps_ns)

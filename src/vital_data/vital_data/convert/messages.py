@@ -74,9 +74,7 @@ MAKERS: dict[str, Callable[[Fields, int, int], Any]] = {
     topics.FOREGROUND_TOPIC: _foreground,
     topics.TACTILE_TOPIC: _tactile,
     JOINT_TOPIC: _joints,
-    topics.POSE_TOPIC: _pose,
-    topics.TARGET_TOPIC: _pose,
-    topics.INTENDED_TOPIC: _pose,
+    **dict.fromkeys(topics.POSE_TOPICS, _pose),
     topics.COMMAND_TOPIC: _command,
 }
 

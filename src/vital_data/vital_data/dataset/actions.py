@@ -17,8 +17,11 @@ class ActionSource(Enum):
     COMMANDED = "commanded"
     """The target in force at the end of the period, which is what a command to the gate means; it keeps the force of a
     blocked push."""
+    DEMONSTRATED = "demonstrated"
+    """Where the demonstrator's own hand would move to within the period, its misjudgements included, where noise that
+    was injected moves the arm besides (Laskey et al. 2017)."""
     INTENDED = "intended"
-    """What a demonstrator with injected noise wanted at the start of the period (Laskey et al. 2017)."""
+    """The same if it misjudged nothing, which only a simulation knows."""
 
 
 def chunk_frames(frame_ns: Stamps, chunk: int, control_rate_hz: float, frame_rate_hz: float) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from vital_data.dataset.alignment import MISSING, frames_at, nearest_previous, p
 from vital_data.files.stream_values import relative_vectors
 from vital_data.files.streams import (
     COMMAND_TOPIC,
+    DEMONSTRATED_TOPIC,
     FOREGROUND_TOPIC,
     FRAME_RATE_HZ,
     FRAMES,
@@ -30,6 +31,13 @@ from vital_data.files.streams import (
     Stream,
     median_rate_hz,
 )
+
+# Where the pose that an action leads to is told, by source; the measured one is there anyway.
+END_TOPICS = {
+    ActionSource.COMMANDED: TARGET_TOPIC,
+    ActionSource.DEMONSTRATED: DEMONSTRATED_TOPIC,
+    ActionSource.INTENDED: INTENDED_TOPIC,
+}
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,9 @@ class AlignmentConfig:
 
     def topics(self) -> tuple[str, ...]:
         """The topics that the actions need, the clock first."""
-        poses = {ActionSource.COMMANDED: (TARGET_TOPIC,), ActionSource.INTENDED: (INTENDED_TOPIC,)}
+        ends = (END_TOPICS[self.action_source],) if self.action_source in END_TOPICS else ()
         seen = (FOREGROUND_TOPIC,) if self.foreground else ()
-        return (IMAGE_TOPIC, TACTILE_TOPIC, POSE_TOPIC, COMMAND_TOPIC, *poses.get(self.action_source, ()), *seen)
+        return (IMAGE_TOPIC, TACTILE_TOPIC, POSE_TOPIC, COMMAND_TOPIC, *ends, *seen)
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ def _check_topics(name: str, streams: Mapping[str, Stream], config: AlignmentCon
 def _purpose(topic: str, config: AlignmentConfig) -> str:
     if topic == FOREGROUND_TOPIC:
         return "to put other backgrounds behind the images; train without, or record in the simulation"
-    hint = "; choose another source" if topic == INTENDED_TOPIC else ""
+    hint = "; choose another source" if topic in (DEMONSTRATED_TOPIC, INTENDED_TOPIC) else ""
     return f"for {config.action_source.value} actions{hint}"
 
 
@@ -211,12 +219,11 @@ def _period_end(
         following = frames_at(clock_ns, end_ns, 0.5 / config.frame_rate_hz)
         poses, fresh = measured
         return poses[following], (following != MISSING) & fresh[following]
+    topic = END_TOPICS[config.action_source]
     if config.action_source is ActionSource.COMMANDED:
         # A target stamped at the very end of the period belongs to the next one.
-        topic = TARGET_TOPIC
         newest = nearest_previous(end_ns, streams[topic].stamps_ns, config.target_age_s, before=True)
     else:
-        topic = INTENDED_TOPIC
         newest = nearest_previous(clock_ns, streams[topic].stamps_ns, config.target_age_s)
     return _checked_poses(name, topic, streams)[newest.index], newest.fresh
 

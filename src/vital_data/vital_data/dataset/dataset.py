@@ -95,8 +95,8 @@ def load_demonstrations(
 ) -> Demonstrations:
     """Every usable episode of one or more folders, in order: recorded sessions, or scripted demonstrations.
 
-    Without an ``action_source`` it is the demonstrator's intention where every episode tells it, and the command
-    otherwise.
+    Without an ``action_source`` it is what was demonstrated where every episode tells it apart from injected noise, and
+    the command otherwise.
     The control rate is the task's. Episodes that are marked redo, failed or faulty are left out and named, unless
     ``include_unusable``. ``foreground``: read it too, None for where every episode tells it; only the simulation does.
     The normaliser is kept beside the first session, and made again when the content changes.
@@ -109,8 +109,8 @@ def load_demonstrations(
         told = ", ".join(f"'{view}' in {name}" for view, name in sorted(views.items()))
         raise VitalError(ErrorCode.BAD_DATASET, f"the wrist images show {told}: give demonstrations of one view alone")
     if action_source is None:
-        intended = all(source.tells_intention() for source in sources)
-        action_source = ActionSource.INTENDED if intended else ActionSource.COMMANDED
+        demonstrated = all(source.tells_demonstrated() for source in sources)
+        action_source = ActionSource.DEMONSTRATED if demonstrated else ActionSource.COMMANDED
     if foreground is None:
         foreground = all(source.tells_foreground() for source in sources)
     config = AlignmentConfig(action_source, load_task(task).control_rate_hz, foreground=foreground)

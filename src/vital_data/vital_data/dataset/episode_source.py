@@ -8,8 +8,8 @@ from pathlib import Path
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.task import WINDOW
 from vital_data.dataset.scripted_demos import (
+    DEMONSTRATED,
     FOREGROUND,
-    INTENDED,
     SCRIPTED_FILES,
     read_scripted_demo,
     scripted_frames,
@@ -19,7 +19,7 @@ from vital_data.dataset.scripted_demos import (
 from vital_data.files import layout
 from vital_data.files.episode_reader import message_count, read_episode
 from vital_data.files.session import SUCCESS, EpisodeEntry, Session
-from vital_data.files.streams import FOREGROUND_TOPIC, IMAGE_TOPIC, INTENDED_TOPIC, Stream
+from vital_data.files.streams import DEMONSTRATED_TOPIC, FOREGROUND_TOPIC, IMAGE_TOPIC, Stream
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ class EpisodeSource:
         """How many images it holds."""
         return scripted_frames(self.path) if self._scripted else message_count(self.path, IMAGE_TOPIC)
 
-    def tells_intention(self) -> bool:
-        """Whether it says what the demonstrator intended."""
-        return tells(self.path, INTENDED) if self._scripted else message_count(self.path, INTENDED_TOPIC) > 0
+    def tells_demonstrated(self) -> bool:
+        """Whether it says where the demonstrator's own hand moved to, apart from noise that the arm was given."""
+        return tells(self.path, DEMONSTRATED) if self._scripted else message_count(self.path, DEMONSTRATED_TOPIC) > 0
 
     def tells_foreground(self) -> bool:
         """Whether it says what its images show."""

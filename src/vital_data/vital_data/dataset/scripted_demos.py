@@ -27,12 +27,13 @@ START_NS, EPISODE_NS = 1_600_000_000 * NS_PER_S, 60 * NS_PER_S
 # A command answers the image that it was stamped with, a moment later.
 COMMAND_DELAY_NS = 1_000_000
 ARRAYS = ("image", "tactile_ut", "t_base_tcp", "t_base_tcp_target", "gripper")
-INTENDED, FOREGROUND = "t_base_tcp_intended", "foreground"
+DEMONSTRATED, INTENDED, FOREGROUND = "t_base_tcp_demonstrated", "t_base_tcp_intended", "foreground"
+OPTIONAL = (DEMONSTRATED, INTENDED, FOREGROUND)
 FLOATS = ("F32", "F64")
 # By array: kinds of numbers, and the shape of a frame's.
 SHAPES: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "image": (("U8",), (IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3)), "tactile_ut": (FLOATS, (TACTILE_VALUES,)),
-    "t_base_tcp": (FLOATS, (4, 4)), "t_base_tcp_target": (FLOATS, (4, 4)), INTENDED: (FLOATS, (4, 4)),
+    "t_base_tcp": (FLOATS, (4, 4)), "t_base_tcp_target": (FLOATS, (4, 4)), DEMONSTRATED: (FLOATS, (4, 4)), INTENDED: (FLOATS, (4, 4)),
     "gripper": (FLOATS, ()), FOREGROUND: (("U8",), (IMAGE_SIZE_PX, IMAGE_SIZE_PX // 8)),
 }  # fmt: skip
 
@@ -83,7 +84,7 @@ def wrist_view_of(path: Path) -> str:
 
 
 def tells(path: Path, array: str) -> bool:
-    """Whether a file has an array that it may lack (`INTENDED`, `FOREGROUND`). Raises VitalError(BAD_DATASET)."""
+    """Whether a file has an array that it may lack (`DEMONSTRATED`, `INTENDED`, `FOREGROUND`). Raises VitalError(BAD_DATASET)."""
     with _opened(path) as file:
         return array in set(file.keys())
 
@@ -93,7 +94,7 @@ def read_scripted_demo(path: Path, number: int) -> ScriptedDemo:
     with _opened(path) as file:
         header = file.metadata() or {}
         names = set(file.keys())
-        arrays = {name: file.get_tensor(name) for name in (*ARRAYS, INTENDED, FOREGROUND) if name in names}
+        arrays = {name: file.get_tensor(name) for name in (*ARRAYS, *OPTIONAL) if name in names}
     expected = {"format": FORMAT, "frame": TCP_FRAME, "rate_hz": f"{topics.FRAME_RATE_HZ:g}"}
     for name, value in expected.items():
         if header.get(name) != value:
@@ -125,8 +126,9 @@ def _streams(arrays: dict[str, NDArray], start_ns: int) -> dict[str, Stream]:
         topics.TARGET_TOPIC: _poses(stamps + COMMAND_DELAY_NS, target),
         topics.COMMAND_TOPIC: Stream(stamps + COMMAND_DELAY_NS, command, TCP_FRAME),
     }
-    if INTENDED in arrays:
-        streams[topics.INTENDED_TOPIC] = _poses(stamps, arrays[INTENDED])
+    for name, topic in ((DEMONSTRATED, topics.DEMONSTRATED_TOPIC), (INTENDED, topics.INTENDED_TOPIC)):
+        if name in arrays:
+            streams[topic] = _poses(stamps, arrays[name])
     if FOREGROUND in arrays:
         foreground = 255 * np.unpackbits(arrays[FOREGROUND], axis=-1)
         streams[topics.FOREGROUND_TOPIC] = Stream(stamps, {"image": foreground})

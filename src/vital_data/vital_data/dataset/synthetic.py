@@ -35,7 +35,7 @@ def _images(rng: np.random.Generator, frames: int) -> np.ndarray:
     return np.clip(base + rng.integers(-3, 4, (frames, 128, 128, 1)), 0, 255).astype(np.uint8)
 
 
-def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: bool = False) -> dict[str, Stream]:
+def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, labels: bool = False) -> dict[str, Stream]:
     """Streams of an episode of ``frames`` images at 30 Hz: tactile 100 Hz, joints and poses 50 Hz, commands 30 Hz."""
     rng = np.random.default_rng(seed)
     duration_s = frames / topics.FRAME_RATE_HZ - 1e-6
@@ -72,8 +72,7 @@ def streams(frames: int = 60, seed: int = 0, jitter_s: float = 0.002, intended: 
             topics.FRAMES[topics.COMMAND_TOPIC],
         ),
     }
-    if intended:
-        made[topics.INTENDED_TOPIC] = Stream(
-            image, values_of_matrices(_poses(image, seed, 2 * LEAD_S)), topics.FRAMES[topics.INTENDED_TOPIC]
-        )
+    if labels:
+        for topic, ahead_s in ((topics.INTENDED_TOPIC, 2 * LEAD_S), (topics.DEMONSTRATED_TOPIC, 3 * LEAD_S)):
+            made[topic] = Stream(image, values_of_matrices(_poses(image, seed, ahead_s)), topics.FRAMES[topic])
     return made

@@ -13,18 +13,20 @@ JOINT_TOPIC = "/joint_states"
 POSE_TOPIC = "/vital/tcp_pose"
 TARGET_TOPIC = "/vital/tcp_target"
 INTENDED_TOPIC = "/vital/tcp_intended"
+DEMONSTRATED_TOPIC = "/vital/tcp_demonstrated"
 COMMAND_TOPIC = "/vital/command"
 GATE_TOPIC = "/vital/gate_state"
 # Where the wrist image shows gripper, held object or target; from a simulation, stamped as the image.
 FOREGROUND_TOPIC = "/sim/wrist_foreground"
 # Frame in which the numbers of a topic are given.
-FRAMES = {POSE_TOPIC: BASE_FRAME, TARGET_TOPIC: BASE_FRAME, INTENDED_TOPIC: BASE_FRAME, COMMAND_TOPIC: TCP_FRAME}
+POSE_TOPICS = (POSE_TOPIC, TARGET_TOPIC, INTENDED_TOPIC, DEMONSTRATED_TOPIC)
+FRAMES = {**dict.fromkeys(POSE_TOPICS, BASE_FRAME), COMMAND_TOPIC: TCP_FRAME}
 # Type that the messages of a topic are of.
 TYPES = {
     **dict.fromkeys((IMAGE_TOPIC, FOREGROUND_TOPIC), "sensor_msgs/msg/Image"),
     TACTILE_TOPIC: "vital_interfaces/msg/TactileArray",
     JOINT_TOPIC: "sensor_msgs/msg/JointState",
-    **dict.fromkeys((POSE_TOPIC, TARGET_TOPIC, INTENDED_TOPIC), "geometry_msgs/msg/PoseStamped"),
+    **dict.fromkeys(POSE_TOPICS, "geometry_msgs/msg/PoseStamped"),
     COMMAND_TOPIC: "vital_interfaces/msg/EndEffectorDelta",
     GATE_TOPIC: "vital_interfaces/msg/GateState",
 }

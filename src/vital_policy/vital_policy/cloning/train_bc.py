@@ -183,7 +183,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--actions",
         "--label",
         choices=[source.value for source in ActionSource],
-        help="where an action leads to (default: intended where every episode tells it, commanded otherwise)",
+        help="where an action leads to (default: demonstrated where every episode tells it, commanded otherwise)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, state and log")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")

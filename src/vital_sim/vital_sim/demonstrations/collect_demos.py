@@ -2,8 +2,9 @@
 
 The expert drives the same motion law as the command gate at 30 Hz with a person's errors, from a start that is turned
 wrongly, and is disturbed on its way (`disturbance`), so that corrections are shown all along it. A file holds what a
-recording on the robot would, and what only a simulation knows: the expert's intention (`t_base_tcp_intended`), where it
-would want the TCP one policy period later if it misjudged nothing, and the images' foreground, eight pixels a byte.
+recording on the robot would, with where the demonstrator's own hand moves to within a policy period, whatever the arm
+is disturbed by (`t_base_tcp_demonstrated`), and what only a simulation knows: where it would move if it misjudged
+nothing (`t_base_tcp_intended`), and the images' foreground, eight pixels a byte.
 
 With `--after` a policy acts first, until a moment that is drawn for each episode, and the expert shows how to go on
 from where the hand is then (after DAgger, Ross et al. 2011): only what it shows is kept. `--push` moves every action of
@@ -105,6 +106,7 @@ class Recorder:
                     "t_base_tcp": world.t_base_tcp(),
                     "t_base_tcp_target": command.target.copy(),
                     "t_base_tcp_intended": command.intended.copy(),
+                    "t_base_tcp_demonstrated": command.demonstrated.copy(),
                     "gripper": np.array(command.gripper, np.float32),
                 }
             )

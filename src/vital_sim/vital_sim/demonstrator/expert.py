@@ -85,12 +85,13 @@ class ScriptedExpert:
         if truth.contact_force_n > TOUCHED_N and self._view.task.starts_closed:
             self._certainty_s += PERIOD_S
         twist = self._law.twist(self.style, truth, self._misjudgement())
+        demonstrated = self._moved(truth, twist, POLICY_PERIOD_S)
         for disturbing in (self._noise, self._strays):
             twist = twist + disturbing.twist(self._time_s, self._law.way_m(truth), self._law.phase)
         intended = self._moved(truth, self._law.twist(self._intention, truth, np.zeros(5)), POLICY_PERIOD_S)
         self._tcp = self._moved(truth, twist, PERIOD_S)
         self._time_s += PERIOD_S
-        return Command(self._tcp, intended, self._law.gripper)
+        return Command(self._tcp, intended, demonstrated, self._law.gripper)
 
     def _misjudgement(self) -> NDArray[np.float64]:
         """(5,) lateral error in m, tilt error in rad, force error in N; touch, and time, make it go away."""

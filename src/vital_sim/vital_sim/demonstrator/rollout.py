@@ -21,7 +21,10 @@ class Command:
     """Of the TCP, in force until the next command."""
     intended: Pose
     """Where, from this state, it would want the TCP one policy period (1/6 s) later if it misjudged nothing: the label
-    for learning (DART, Laskey et al. 2017: the executed motion carries the noise, the label does not)."""
+    for learning of who knows the truth."""
+    demonstrated: Pose
+    """The same with its misjudgement: where its own hand moves to, whatever noise the arm is given besides. A person's
+    hand tells it (DART, Laskey et al. 2017: the executed motion carries the noise, the label does not)."""
     gripper: float = 1.0
     """0 open, 1 closed."""
 
