@@ -71,7 +71,7 @@ class Still:
 
     def command(self):
         self.left -= 1
-        return Command(self.target, self.target, 0.25)
+        return Command(self.target, self.target, self.target, 0.25)
 
 
 def test_run_ends_when_the_controller_is_done():

@@ -33,7 +33,8 @@ FLOATS = ("F32", "F64")
 # By array: kinds of numbers, and the shape of a frame's.
 SHAPES: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "image": (("U8",), (IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3)), "tactile_ut": (FLOATS, (TACTILE_VALUES,)),
-    "t_base_tcp": (FLOATS, (4, 4)), "t_base_tcp_target": (FLOATS, (4, 4)), DEMONSTRATED: (FLOATS, (4, 4)), INTENDED: (FLOATS, (4, 4)),
+    "t_base_tcp": (FLOATS, (4, 4)), "t_base_tcp_target": (FLOATS, (4, 4)),
+    DEMONSTRATED: (FLOATS, (4, 4)), INTENDED: (FLOATS, (4, 4)),
     "gripper": (FLOATS, ()), FOREGROUND: (("U8",), (IMAGE_SIZE_PX, IMAGE_SIZE_PX // 8)),
 }  # fmt: skip
 
@@ -84,7 +85,7 @@ def wrist_view_of(path: Path) -> str:
 
 
 def tells(path: Path, array: str) -> bool:
-    """Whether a file has an array that it may lack (`DEMONSTRATED`, `INTENDED`, `FOREGROUND`). Raises VitalError(BAD_DATASET)."""
+    """Whether a file has an array that it may lack (`OPTIONAL`). Raises VitalError(BAD_DATASET)."""
     with _opened(path) as file:
         return array in set(file.keys())
 

@@ -61,4 +61,4 @@ class BlindController:
             self._waited_s += PERIOD_S
             if self._waited_s > wait_s:
                 self._at, self._waited_s = self._at + 1, 0.0
-        return Command(self._tcp, self._tcp, gripper)
+        return Command(self._tcp, self._tcp, self._tcp, gripper)
