@@ -55,6 +55,10 @@ def test_a_shipped_study_is_whole_and_reports_on_seeds_that_no_other_reports_on(
         ({"choosing": {"first_seed": 99_999, "trials": 2}}, "seed 100000 of choosing may be practised on"),
         ({"choosing": {"first_seed": 40000, "trials": 5, "settings": ["moon"]}}, "choosing.settings has moon"),
         ({"choosing": {"first_seed": 40000, "trials": 0}}, "choosing.trials is 0"),
+        ({"following": {"seed": 49_900}}, "seed 50000 of reporting may be a demonstration's"),
+        ({"following": {"seed": 39_800, "rounds": 2, "episodes": 101}}, "seed 40000 of choosing may be"),
+        ({"following": {"seed": 8000, "rounds": 0}}, "following.rounds is 0"),
+        ({"residual": {"prior": {"seed": 40_004}}}, "seed 40004 of choosing may be a demonstration's"),
         ({"cloning": {"preset": "gpu"}}, "cloning.preset is 'gpu', expected one of cpu, paper"),
         ({"cloning": {"iterations": 10, "epochs": 3}}, "'cloning.epochs' is unknown"),
     ],
@@ -94,6 +98,38 @@ def test_all_methods_have_one_budget_and_each_cell_comes_after_what_it_reads():
     learned = [" ".join(cell.command(Path("/out"))) for cell in cells if cell.stage is Stage.LEARNED]
     assert len(learned) == 6 and all("--steps 50" in told for told in learned)
     assert sum(told.endswith("--rlpd --threads 1") for told in learned) == 3
+
+
+def test_a_policy_is_followed_and_cloned_again_from_all_episodes_with_its_weights_to_begin_with():
+    following = {"seed": 8000, "rounds": 2, "episodes": 6, "push": 0.01, "iterations": 20}
+    study = study_of(
+        tasks=["usb_insertion"], methods=["baku", "vital"], following=following, residual={"prior": {"seed": 500}}
+    )
+    cells = cells_of(study)
+    place = {cell.name: number for number, cell in enumerate(cells)}
+    assert all(place[name] < place[cell.name] for cell in cells for name in cell.after)
+    commands = {cell.name: " ".join(cell.command(Path("/out"))) for cell in cells}
+    for method in ("baku", "vital_bc"):
+        name = f"usb_insertion/{method}/seed_0/round"
+        before = f"/out/cloned/seed_0/round_1/{method}/usb_insertion/usb_insertion.safetensors"
+        assert {"--seed 8006", "--episodes 6", f"--after {before}", "--push 0.01"} <= said_of(
+            commands[f"demonstrations/{name}_2"]
+        )
+        folders = [f"/out/demonstrations/seed_0/round_{number}/{method}/usb_insertion" for number in (1, 2)]
+        told = commands[f"cloned/{name}_2"]
+        assert f"--demos /out/demonstrations/usb_insertion {' '.join(folders)} --out" in told
+        assert f"--init {before} --keep-normalisation" in told and "--iterations 20" in told
+    assert "--init" not in commands["cloned/usb_insertion/baku/seed_0"]
+    learned = commands["learned/usb_insertion/vital/seed_0"]
+    assert "--checkpoint /out/cloned/seed_0/round_2/vital_bc/" in learned
+    assert "--demos /out/demonstrations/prior/usb_insertion --out" in learned
+    measured = [cell for cell in cells if cell.stage is Stage.CHOOSING and cell.method == "baku"]
+    assert [cell.after for cell in measured] == [("cloned/usb_insertion/baku/seed_0/round_2",)]
+
+
+def said_of(command: str) -> set[str]:
+    """Its options, each with its value."""
+    return {f"--{option.strip()}" for option in command.split("--")}
 
 
 def test_what_lies_on_the_table_is_not_tilted_and_what_is_located_has_its_file():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from vital_bringup.study.description import METHODS, Measured, Study
+from vital_bringup.study.description import METHODS, Demonstrations, Following, Measured, Study
 from vital_core.files import safe_file
 from vital_sim.world.variation import LOCATED
 
@@ -42,6 +42,8 @@ class Cell:
     method: str = ""
     training_seed: int = 0
     setting: str = ""
+    round: int = 0
+    """In which a policy was followed and cloned again; 0: the first time."""
     after: tuple[str, ...] = ()
     """Names of the cells whose products it reads."""
     reads: tuple[str, ...] = ()
@@ -51,7 +53,8 @@ class Cell:
     def name(self) -> str:
         """By which it is told and redone."""
         seed = f"seed_{self.training_seed}" if self.method else ""
-        return "/".join(part for part in (self.stage, self.task, self.method, seed, self.setting) if part)
+        again = f"round_{self.round}" if self.round else ""
+        return "/".join(part for part in (self.stage, self.task, self.method, seed, again, self.setting) if part)
 
     @property
     def file_name(self) -> str:
@@ -83,44 +86,86 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
     for task in study.tasks:
         for cell in _of_task(study, task):
             cells.setdefault(cell.name, cell)
-    return tuple(sorted(cells.values(), key=lambda cell: list(Stage).index(cell.stage)))
+    return tuple(sorted(cells.values(), key=_order))
+
+
+def _order(cell: Cell) -> tuple[int, int, int]:
+    """Everything is cloned, round after round, before anything is learned on top."""
+    stage = list(Stage).index(cell.stage)
+    return max(0, stage - list(Stage).index(Stage.CLONED)), cell.round, stage
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Demonstrations: folders that a training takes, the cells that make them, and what of them is from elsewhere."""
+
+    folders: tuple[str | Path, ...]
+    cells: tuple[Cell, ...] = ()
+    reads: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the cells."""
+        return tuple(cell.name for cell in self.cells)
+
+    def and_(self, cell: Cell) -> "_Shown":
+        """With those that a cell makes."""
+        return _Shown((*self.folders, cell.product.parent), (*self.cells, cell), self.reads)
 
 
 def _of_task(study: Study, task: str) -> Iterator[Cell]:
-    collected = None if task in study.demonstrations.recordings else _collected(study, task)
-    if collected:
-        yield collected
+    shown = _shown(study.demonstrations, task)
+    prior = shown if study.residual.prior is None else _shown(study.residual.prior, task, "prior")
+    yield from shown.cells
+    if any(METHODS[name].residual is not None for name in study.methods):
+        yield from prior.cells
     for seed in study.seeds_of(task):
         for name in study.methods:
-            cloned = made = _cloned(study, task, METHODS[name].cloned, seed, collected)
-            yield cloned
+            rounds = tuple(_cloned_in_rounds(study, task, METHODS[name].cloned, seed, shown))
+            yield from rounds
+            cloned = made = rounds[-1]
             if METHODS[name].residual is not None:
-                made = _learned(study, task, name, seed, cloned, collected)
+                made = _learned(study, task, name, seed, cloned, prior)
                 yield made
             for stage, measured in ((Stage.CHOOSING, study.choosing), (Stage.REPORTING, study.reporting)):
                 for setting in study.settings_of(task, measured):
                     yield _measured(stage, measured, setting, name, cloned, made)
 
 
-def _collected(study: Study, task: str) -> Cell:
-    told, folder = study.demonstrations, Path("demonstrations") / task
+COLLECT = ("vital_sim", "collect_demos")
+EPISODES = "episode_*.safetensors"
+
+
+def _shown(told: Demonstrations, task: str, purpose: str = "") -> _Shown:
+    """What a description tells of, made or recorded. purpose: in the folder and the name, where it is not the usual."""
+    if task in told.recordings:
+        return _Shown(told.recordings[task], reads=told.recordings[task])
+    folder = Path("demonstrations") / purpose / task
     arguments = (
-        *("--task", task, "--episodes", str(study.episodes_of(task)), "--seed", str(told.seed), "--out", folder),
+        *("--task", task, "--episodes", str(told.episodes_of(task)), "--seed", str(told.seed), "--out", folder),
         *("--start-yaw-deg", f"{told.start_yaw_deg:g}", "--noise", f"{told.noise:g}", "--background", told.background),
         *("--strays", str(told.strays)),
     )
-    program = ("vital_sim", "collect_demos")
-    how = ("--workers", "1")
-    return Cell(Stage.DEMONSTRATIONS, task, program, arguments, how, folder / "episode_*.safetensors")
+    cell = Cell(
+        Stage.DEMONSTRATIONS, task, COLLECT, arguments, ("--workers", "1"), folder / EPISODES, setting=purpose
+    )  # fmt: skip
+    return _Shown(()).and_(cell)
 
 
-def _shown(study: Study, task: str, collected: Cell | None) -> tuple[str | Path, ...]:
-    """Folders of the demonstrations."""
-    return (collected.product.parent,) if collected else study.demonstrations.recordings[task]
-
-
-def _read_from(study: Study, task: str, collected: Cell | None) -> tuple[str, ...]:
-    return () if collected else study.demonstrations.recordings[task]
+def _followed(study: Study, following: Following, cloned: Cell, number: int) -> Cell:
+    """Episodes that begin where ``cloned`` has come to, of the round of that number."""
+    seeds, task = following.seeds_of(number), cloned.task
+    folder = Path("demonstrations") / f"seed_{cloned.training_seed}" / f"round_{number}" / cloned.method / task
+    arguments: tuple[str | Path, ...] = (
+        *("--task", task, "--episodes", str(len(seeds)), "--seed", str(seeds.start), "--out", folder),
+        *("--start-yaw-deg", f"{following.start_yaw_deg:g}", "--strays", str(following.strays)),
+        *("--noise", f"{study.demonstrations.noise:g}", "--background", study.demonstrations.background),
+        *("--after", cloned.product, "--push", f"{following.push:g}"),
+    )
+    return Cell(
+        Stage.DEMONSTRATIONS, task, COLLECT, arguments, ("--workers", "1"), folder / EPISODES, cloned.method,
+        cloned.training_seed, round=number, after=(cloned.name,),
+    )  # fmt: skip
 
 
 def _options(**given: object) -> tuple[str, ...]:
@@ -133,16 +178,30 @@ def _options(**given: object) -> tuple[str, ...]:
     )
 
 
-def _cloned(study: Study, task: str, method: str, seed: int, collected: Cell | None) -> Cell:
-    budget, folder = study.cloning, Path("cloned") / f"seed_{seed}" / method / task
+def _cloned_in_rounds(study: Study, task: str, method: str, seed: int, shown: _Shown) -> Iterator[Cell]:
+    """A policy, and what follows it and is cloned again, round after round; the last one is what counts."""
+    yield (cloned := _cloned(study, task, method, seed, shown))
+    for number in study.rounds():
+        assert study.following is not None
+        yield (followed := _followed(study, study.following, cloned, number))
+        shown = shown.and_(followed)
+        yield (cloned := _cloned(study, task, method, seed, shown, cloned))
+
+
+def _cloned(study: Study, task: str, method: str, seed: int, shown: _Shown, before: Cell | None = None) -> Cell:
+    """before: the same of the round before, whose weights it begins with."""
+    budget, following = study.cloning, study.following if before else None
+    number = before.round + 1 if before else 0
+    folder = Path("cloned") / f"seed_{seed}" / (f"round_{number}" if number else "") / method / task
+    begun: tuple[str | Path, ...] = ("--init", before.product, "--keep-normalisation") if before else ()
     arguments: tuple[str | Path, ...] = (
-        *("--task", task, "--demos", *_shown(study, task, collected), "--out", folder, "--method", method),
+        *("--task", task, "--demos", *shown.folders, "--out", folder, "--method", method, *begun),
         *_options(
             preset=budget.preset,
-            iterations=budget.iterations,
-            coarse_iterations=budget.coarse_iterations,
+            iterations=following.iterations if following else budget.iterations,
+            coarse_iterations=0 if following else budget.coarse_iterations,
             batch=budget.batch,
-            learning_rate=budget.learning_rate,
+            learning_rate=following.learning_rate if following else budget.learning_rate,
             loss=budget.loss,
             holdout=budget.holdout,
             precision=budget.precision,
@@ -152,15 +211,15 @@ def _cloned(study: Study, task: str, method: str, seed: int, collected: Cell | N
     )
     return Cell(
         Stage.CLONED, task, ("vital_policy", "train_bc"), arguments, ("--threads", "1", "--resume"),
-        folder / f"{task}.safetensors", method, seed,
-        after=(collected.name,) if collected else (), reads=_read_from(study, task, collected),
+        folder / f"{task}.safetensors", method, seed, round=number,
+        after=(*shown.names, *((before.name,) if before else ())), reads=shown.reads,
     )  # fmt: skip
 
 
-def _learned(study: Study, task: str, method: str, seed: int, cloned: Cell, collected: Cell | None) -> Cell:
+def _learned(study: Study, task: str, method: str, seed: int, cloned: Cell, shown: _Shown) -> Cell:
     budget, folder = study.residual, Path("learned") / f"seed_{seed}" / method / task
     arguments: tuple[str | Path, ...] = (
-        *("--task", task, "--checkpoint", cloned.product, "--demos", *_shown(study, task, collected), "--out", folder),
+        *("--task", task, "--checkpoint", cloned.product, "--demos", *shown.folders, "--out", folder),
         *_options(
             steps=budget.steps,
             updates_per_step=budget.updates_per_step,
@@ -168,6 +227,8 @@ def _learned(study: Study, task: str, method: str, seed: int, cloned: Cell, coll
             variants=budget.variants,
             learning_rate=budget.learning_rate,
             actor_l2=budget.actor_l2,
+            first_reach=budget.first_reach,
+            reach_steps=budget.reach_steps,
             seed=seed,
         ),
         *(METHODS[method].residual or ()),
@@ -175,7 +236,7 @@ def _learned(study: Study, task: str, method: str, seed: int, cloned: Cell, coll
     return Cell(
         Stage.LEARNED, task, ("vital_rl", "train_residual"), arguments, ("--threads", "1"),
         folder / f"{task}_residual.safetensors", method, seed,
-        after=(cloned.name, *((collected.name,) if collected else ())), reads=_read_from(study, task, collected),
+        after=(cloned.name, *shown.names), reads=shown.reads,
     )  # fmt: skip
 
 

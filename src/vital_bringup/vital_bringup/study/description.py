@@ -4,6 +4,7 @@ One YAML file describes it. Budgets are given once, so methods in a table cannot
 shift of its images) is given by task, for all methods alike.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -61,6 +62,10 @@ class Demonstrations:
     recordings: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
     """Folders of sessions by task, instead of the scripted operator's episodes."""
 
+    def episodes_of(self, task: str) -> int:
+        """How many the scripted operator gives."""
+        return load_task(task).demonstrations if self.episodes is None else self.episodes
+
 
 @dataclass(frozen=True)
 class Cloning:
@@ -71,12 +76,36 @@ class Cloning:
     coarse_iterations: Count | None = None
     batch: AtLeastOne | None = None
     learning_rate: Positive | None = None
-    loss: Literal["square", "variance", "relative"] | None = None
+    loss: Literal["square", "variance", "tip", "relative"] | None = None
     holdout: Count | None = None
     precision: Literal["float32", "bfloat16"] | None = None
     """Of matrix products; None: the fastest of the processor, so that the figures are that processor's."""
     shift_px: dict[Name, Pixels] = field(default_factory=dict)
     """How far images are shifted, by task."""
+
+
+@dataclass(frozen=True)
+class Following:
+    """Rounds in which the operator follows each cloned policy (DAgger, Ross et al. 2011), which is then cloned again
+    from all episodes so far, its weights to begin with. Each method follows its own, and all have the same rounds."""
+
+    seed: Count
+    """Of the first round's first episode; the next round's follow."""
+    rounds: Annotated[int, Meta(ge=1, le=20)] = 1
+    episodes: AtLeastOne = 192
+    """Of a round."""
+    push: NotNegative = 0.02
+    """To one side, of the policy that is followed, in shares of the largest step."""
+    start_yaw_deg: NotNegative = 8.0
+    strays: Count = 0
+    iterations: AtLeastOne = 1000
+    """Of cloning, a round."""
+    learning_rate: Positive = 3e-4
+
+    def seeds_of(self, number: int) -> range:
+        """Of the episodes of a round, the first of which is 1."""
+        first = self.seed + (number - 1) * self.episodes
+        return range(first, first + self.episodes)
 
 
 @dataclass(frozen=True)
@@ -89,6 +118,12 @@ class Residual:
     variants: AtLeastOne = 4
     learning_rate: Positive | None = None
     actor_l2: NotNegative | None = None
+    first_reach: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
+    """What of its reach the residual begins with; None: the whole."""
+    reach_steps: AtLeastOne | None = None
+    """After how many it has the whole."""
+    prior: Demonstrations | None = None
+    """Prior data of its own, by the scripted operator; None: what is cloned from, without what follows a policy."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +157,8 @@ class Study:
     """By task, where they are others."""
     demonstrations: Demonstrations = field(default_factory=Demonstrations)
     cloning: Cloning = field(default_factory=Cloning)
+    following: Following | None = None
+    """None: policies are cloned once."""
     residual: Residual = field(default_factory=Residual)
 
     def __post_init__(self) -> None:
@@ -139,10 +176,9 @@ class Study:
         """Training seeds of a task."""
         return self.training_seeds_of.get(task, self.training_seeds)
 
-    def episodes_of(self, task: str) -> int:
-        """How many demonstrations the scripted operator gives."""
-        told = self.demonstrations.episodes
-        return load_task(task).demonstrations if told is None else told
+    def rounds(self) -> range:
+        """In which policies are followed; the first is 1."""
+        return range(1, 1 if self.following is None else 1 + self.following.rounds)
 
     def settings_of(self, task: str, measured: Measured) -> tuple[str, ...]:
         """Settings that a task has: what lies on the table is not tilted."""
@@ -153,6 +189,7 @@ class Study:
         return {
             "training_seeds_of": self.training_seeds_of,
             "demonstrations.recordings": self.demonstrations.recordings,
+            "residual.prior.recordings": self.residual.prior.recordings if self.residual.prior else {},
             "cloning.shift_px": self.cloning.shift_px,
         }
 
@@ -182,13 +219,20 @@ class Study:
                 raise _bad(
                     f"seed {measured.seeds[-1]} of {name} may be practised on, expected below {FIRST_PRACTISED_SEED}"
                 )
-            for episodes in map(self.episodes_of, self.tasks):
+            for shown in self._shown_seeds():
                 for attempt in range(MAX_ATTEMPTS):
-                    first = self.demonstrations.seed + attempt * RETRY_STRIDE
-                    if shared := _both(range(first, first + episodes), measured.seeds):
+                    tried = range(shown.start + attempt * RETRY_STRIDE, shown.stop + attempt * RETRY_STRIDE)
+                    if shared := _both(tried, measured.seeds):
                         raise _bad(
                             f"seed {shared[0]} of {name} may be a demonstration's, expected seeds none trained on"
                         )
+
+    def _shown_seeds(self) -> Iterator[range]:
+        for told in (self.demonstrations, self.residual.prior):
+            if told is not None:
+                yield from (range(told.seed, told.seed + told.episodes_of(task)) for task in self.tasks)
+        if self.following is not None:
+            yield from map(self.following.seeds_of, self.rounds())
 
 
 def _both(a: range, b: range) -> range:
