@@ -50,9 +50,8 @@ class TrackingFilter:
         self._config = config
         self.commanded = np.zeros(7)
         self.reference = np.zeros(7)
-        self._speed = [0.0] * 7
+        self._speed = np.zeros(7)
         self._delayed = np.zeros(7)
-        self._moved = np.zeros(7)
         self._queue: deque[tuple[float, Joints]] = deque()
         self._now_s = 0.0
 
@@ -60,7 +59,7 @@ class TrackingFilter:
         """Stand still at ``joints_rad``."""
         q = np.array(joints_rad, dtype=float)
         self.commanded, self.reference, self._delayed = q.copy(), q.copy(), q.copy()
-        self._speed = [0.0] * 7
+        self._speed = np.zeros(7)
         self._queue.clear()
         self._now_s = 0.0
 
@@ -78,16 +77,20 @@ class TrackingFilter:
         while self._queue and self._queue[0][0] <= self._now_s + 1e-9:
             self._delayed = self._queue.popleft()[1]
         kept, gained, pulled, slowed = _lag_over(dt_s, self._config.bandwidth_rad_s)
+        error, speed = self.reference - self._delayed, self._speed
+        self._speed = pulled * error + slowed * speed
+        moved = kept * error + gained * speed - error
+        # No joint is faster than all together, which is told by one product.
         farthest = MAX_JOINT_SPEED_RAD_S * dt_s
-        # Seven numbers at a time: plain Python is twice as fast as arrays.
-        for joint, (reference, target) in enumerate(zip(self.reference.tolist(), self._delayed.tolist(), strict=True)):
-            error, speed = reference - target, self._speed[joint]
-            self._speed[joint] = pulled * error + slowed * speed
-            moved = kept * error + gained * speed - error
-            if abs(self._speed[joint]) > MAX_JOINT_SPEED_RAD_S:
-                self._speed[joint] = math.copysign(MAX_JOINT_SPEED_RAD_S, self._speed[joint])
-                moved = self._speed[joint] * dt_s
-            # Between two moments within the limit the oscillator may be a little beyond it.
-            self._moved[joint] = min(max(moved, -farthest), farthest)
-        self.reference = self.reference + self._moved
+        if self._speed.dot(self._speed) > MAX_JOINT_SPEED_RAD_S**2 or moved.dot(moved) > farthest**2:
+            moved = self._limited(moved, dt_s)
+        self.reference = self.reference + moved
         return self.reference
+
+    def _limited(self, moved: Joints, dt_s: float) -> Joints:
+        """Way (7,) of joints none of which goes faster than it may; what would is as fast as it may."""
+        limit = MAX_JOINT_SPEED_RAD_S
+        fast = np.abs(self._speed) > limit
+        self._speed = np.clip(self._speed, -limit, limit)
+        # Between two moments within the limit the oscillator may be a little beyond it.
+        return np.clip(np.where(fast, self._speed * dt_s, moved), -limit * dt_s, limit * dt_s)

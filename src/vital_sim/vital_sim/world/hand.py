@@ -33,6 +33,8 @@ SIDES = (("left", 1.0), ("right", -1.0))
 # An object that has slid this far between the fingers is lost, and so is one whose gripper opens this much.
 LOST_M = 0.012
 OPEN = 0.5
+# Sum of the squares of six displacements over their limits, below which none is beyond its own.
+SURELY_WITHIN = 0.99
 Vector6 = NDArray[np.float64]
 
 
@@ -179,10 +181,11 @@ class HeldGrasp:
 
     def step(self, seconds: float) -> None:
         """Beyond the grip's friction the object slides: its rest pose follows."""
-        moved = self.displacement()
-        excess = moved - np.minimum(np.maximum(moved, -self._slip), self._slip)
-        if np.count_nonzero(excess):
-            self._rest += excess
+        moved = self._at - self._rest
+        share = moved / self._slip
+        # None is farther than all together, which is told by one product.
+        if share.dot(share) > SURELY_WITHIN:
+            self._rest += moved - np.clip(moved, -self._slip, self._slip)
 
     def displacement(self) -> Vector6:
         """See `Grasp`."""

@@ -5,6 +5,7 @@ there changes about linearly with the local displacement, with the axes mixed, a
 skin; it bends over for large movements, and the chip saturates.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ class TactilePad:
 
     def advance(self, seconds: float) -> None:
         """Let the slow drift go on."""
-        scale = self._config.drift_ut * np.sqrt(seconds)
+        scale = self._config.drift_ut * math.sqrt(seconds)
         self._drift += scale * self._rng.standard_normal(self._drift.shape)
 
     def field_ut(self, displacement: NDArray[np.float64]) -> NDArray[np.float64]:

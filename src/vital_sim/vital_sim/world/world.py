@@ -95,6 +95,11 @@ class World:
         self._arm_qpos = np.array([j.qposadr[0] for j in arm])
         self._arm_dof = np.array([j.dofadr[0] for j in arm])
         self._sites = {name: model.site(name).id for name in ("tcp", "tip", "target_opening")}
+        # Views of what is read and written at every step; to ask MuJoCo's data for them takes as long as to use them.
+        data, tip, opening = self.data, self._sites["tip"], self._sites["target_opening"]
+        self._servos, self._step_s = data.ctrl[:7], float(model.opt.timestep)
+        self._tip_m, self._opening_m = data.site_xpos[tip], data.site_xpos[opening]
+        self._opening_axes = data.site_xmat[opening].reshape(3, 3)
         self._target = model.body("target").id
         self._block = model.joint(modelling.LOOSE_JOINT).qposadr[0] if isinstance(self.fixture, Block) else None
         self._grasp: Grasp = (
@@ -264,13 +269,13 @@ class World:
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass, in whole physics steps; a remainder is carried to the next call."""
         self._pending_s += seconds
-        step_s = self.model.opt.timestep
+        step_s = self._step_s
         steps = int(self._pending_s / step_s + 1e-6)
         self._pending_s -= steps * step_s
         per_servo = max(1, round(SERVO_PERIOD_S / step_s))
         while steps > 0:
             count = min(steps, per_servo)
-            self.data.ctrl[:7] = self._filter.step(count * step_s) - self._encoder_error
+            self._servos[:] = self._filter.step(count * step_s) - self._encoder_error
             mujoco.mj_step(self.model, self.data, nstep=count)
             self._grasp.step(count * step_s)
             self._follow_travel()
@@ -304,7 +309,7 @@ class World:
     def _follow_travel(self) -> None:
         """How far a card has been drawn through without leaving the slot, or a block has been lifted."""
         if self.task.skill == "pick":
-            self._travel_m = float(self.data.site_xpos[self._sites["target_opening"]][2]) - self._rest_height_m
+            self._travel_m = float(self._opening_m[2]) - self._rest_height_m
         elif self.task.skill == "swipe":
             inside = self._tip_in_target()
             if not self._engaged(-inside[2], abs(inside[1])):
@@ -314,8 +319,7 @@ class World:
             self._travel_m = 0.0 if self._drawn_from_m is None else float(inside[0]) - self._drawn_from_m
 
     def _tip_in_target(self) -> NDArray[np.float64]:
-        tip, target = self._sites["tip"], self._sites["target_opening"]
-        return (self.data.site_xpos[tip] - self.data.site_xpos[target]) @ self.data.site_xmat[target].reshape(3, 3)
+        return (self._tip_m - self._opening_m) @ self._opening_axes
 
     def _engaged(self, depth_m: float, lateral_m: float) -> bool:
         """Whether the object is in the target as deep and as straight as success asks for."""
