@@ -15,9 +15,10 @@ MOST_STRAYS = 20
 MOST_PUSH = 0.2
 LARGEST = 2.0  # standard deviations, so that a step stays within the task's limits
 NEAR_M, NEAR_SHARE = 0.04, 0.1
-# A stray lasts so long and carries the hand by up to so much (m, rad, in the target's frame), where so large a share of
-# the way is left and at least so much of it. It turns the hand about all axes: what is seen of a turn is seen near.
-STRAY_S, STRAY = 0.5, np.array([0.012, 0.012, 0.004, *np.deg2rad([6.0, 6.0, 10.0])])
+# A stray lasts so long and would carry the hand by up to so much (m, rad, in the target's frame) if nobody pushed back,
+# where so large a share of the way is left and at least so much of it. It turns the hand about all axes: turns are seen
+# near the target, and from several degrees on.
+STRAY_S, STRAY = 0.5, np.array([0.012, 0.012, 0.004, *np.deg2rad([16.0, 16.0, 20.0])])
 STRAY_SHARES, STRAY_LEAST_M = (0.15, 0.95), 0.008
 
 
