@@ -108,7 +108,7 @@ class _Shown:
         """Of the cells."""
         return tuple(cell.name for cell in self.cells)
 
-    def and_(self, cell: Cell) -> "_Shown":
+    def plus(self, cell: Cell) -> "_Shown":
         """With those that a cell makes."""
         return _Shown((*self.folders, cell.product.parent), (*self.cells, cell), self.reads)
 
@@ -149,7 +149,7 @@ def _shown(told: Demonstrations, task: str, purpose: str = "") -> _Shown:
     cell = Cell(
         Stage.DEMONSTRATIONS, task, COLLECT, arguments, ("--workers", "1"), folder / EPISODES, setting=purpose
     )  # fmt: skip
-    return _Shown(()).and_(cell)
+    return _Shown(()).plus(cell)
 
 
 def _followed(study: Study, following: Following, cloned: Cell, number: int) -> Cell:
@@ -184,7 +184,7 @@ def _cloned_in_rounds(study: Study, task: str, method: str, seed: int, shown: _S
     for number in study.rounds():
         assert study.following is not None
         yield (followed := _followed(study, study.following, cloned, number))
-        shown = shown.and_(followed)
+        shown = shown.plus(followed)
         yield (cloned := _cloned(study, task, method, seed, shown, cloned))
 
 

@@ -46,6 +46,7 @@ FORMAT = "vital_demo/1"
 BASELINE_SAMPLES = 5
 HOLD_FRAMES = 15
 LIMIT_S = 20.0
+DISTURBED = ("start_yaw_deg", "noise", "strays", "push", "stray_turn_deg")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,10 @@ class Recorder:
             self._forerunner.act(seed, lambda: self._seen(baseline))
         start_s = world.time_s
         rng = np.random.default_rng([seed, 1])
+        told = self.disturbance
+        turn_rad = float(np.deg2rad(told.stray_turn_deg))
         expert = ScriptedExpert(
-            world, rng, human_like=True, noise=self.disturbance.noise, strays=self.disturbance.strays
+            world, rng, human_like=True, noise=told.noise, strays=told.strays, stray_turn_rad=turn_rad
         )
         frames: list[dict[str, NDArray]] = []
         held = 0
@@ -144,6 +147,7 @@ class DemoHeader:
     noise: Name = "0"
     strays: Name = "0"
     push: Name = "0"
+    stray_turn_deg: Name = "0"
     wrist_view: WristView = WINDOW
     after: Text = ""
 
@@ -171,20 +175,21 @@ def _is_recorded(job: Job) -> bool:
         return False
     told = schema.checked(metadata, DemoHeader, _source(job.path))
     attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
-    disturbed = told.start_yaw_deg, told.noise, told.strays, told.push
+    disturbed = tuple(getattr(told, name) for name in DISTURBED)
     found = (told.task, told.background, *disturbed, told.wrist_view, told.after)
     expected = (job.task, job.background, *_texts(job.disturbance), job.wrist_view, job.after_sha256)
     if found != expected or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
-            f"{job.path} is of (task, background, start yaw, noise, strays, push, view, after) {found}, "
+            f"{job.path} is of (task, background, start yaw, noise, strays, push, stray turn, view, after) {found}, "
             f"seed {told.seed}, expected {expected}, seed {job.seed}; record into another folder",
         )
     return True
 
 
-def _texts(disturbance: Disturbance) -> tuple[str, str, str, str]:
-    return f"{disturbance.start_yaw_deg:g}", f"{disturbance.noise:g}", str(disturbance.strays), f"{disturbance.push:g}"
+def _texts(disturbance: Disturbance) -> tuple[str, ...]:
+    """Of `DISTURBED`."""
+    return tuple(f"{getattr(disturbance, name):g}" for name in DISTURBED)
 
 
 _recorders: dict[tuple[str, str, Disturbance, str, str], Recorder] = {}
@@ -215,7 +220,7 @@ def record_job(job: Job) -> int:
         "background": job.background,
         "wrist_view": job.wrist_view,
         "after": job.after_sha256,
-        **dict(zip(("start_yaw_deg", "noise", "strays", "push"), _texts(job.disturbance), strict=True)),
+        **dict(zip(DISTURBED, _texts(job.disturbance), strict=True)),
     }
     safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
     return failures
@@ -283,6 +288,12 @@ def main(arguments: list[str] | None = None) -> None:
         "--noise", type=float, default=usual.noise, help="on the way, in shares of the usual; the label is without it"
     )
     parser.add_argument("--strays", type=int, default=usual.strays, help="how often the hand is carried off on its way")
+    parser.add_argument(
+        "--stray-turn-deg",
+        type=float,
+        default=usual.stray_turn_deg,
+        help="about each axis, by each stray (default: 10 about the target's alone)",
+    )
     parser.add_argument("--wrist-view", choices=WRIST_VIEWS, default=WINDOW, help="what the wrist image shows")
     parser.add_argument("--after", type=Path, metavar="CHECKPOINT", help="policy that acts first in every episode")
     parser.add_argument(
@@ -294,7 +305,9 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(stderr=True)
     try:
         SceneConfig(background=options.background)
-        disturbance = Disturbance(options.start_yaw_deg, options.noise, options.strays, options.push)
+        disturbance = Disturbance(
+            options.start_yaw_deg, options.noise, options.strays, options.stray_turn_deg, options.push
+        )
         if options.push and options.after is None:
             text = f"--push is {options.push:g} and nobody acts first, expected --after with it"
             raise VitalError(ErrorCode.BAD_PARAMETER, text)

@@ -13,13 +13,13 @@ MOST_YAW_DEG = 45.0
 MOST_NOISE = 3.0
 MOST_STRAYS = 20
 MOST_PUSH = 0.2
+MOST_STRAY_TURN_DEG = 25.0
 LARGEST = 2.0  # standard deviations, so that a step stays within the task's limits
 NEAR_M, NEAR_SHARE = 0.04, 0.1
 # A stray lasts so long and would carry the hand by up to so much (m, rad, in the target's frame) if nobody pushed back,
-# where so large a share of the way is left and at least so much of it. It turns the hand about all axes: turns are seen
-# near the target, and from several degrees on.
-STRAY_S, STRAY = 0.5, np.array([0.012, 0.012, 0.004, *np.deg2rad([16.0, 16.0, 20.0])])
-STRAY_SHARES, STRAY_LEAST_M = (0.15, 0.95), 0.008
+# where so large a share of the way is left and at least so much of it.
+STRAY_S, STRAY = 0.5, np.array([0.012, 0.012, 0.004, 0.0, 0.0, np.deg2rad(10.0)])
+STRAY_SHARES, STRAY_LEAST_M = (0.25, 0.95), 0.012
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,17 @@ class Disturbance:
     strays: int = 0
     """How often the hand is carried off on its way, by `STRAY`. A demonstrator aligns within the first second: without
     strays nothing shows what to do when the target is near and still aside."""
+    stray_turn_deg: float = 0.0
+    """By how much a stray would turn it at most, about each axis; 0: by 10 degrees about the target's alone."""
     push: float = 0.0
     """A policy that acts first is pushed to one side through a whole episode: by up to so much of the task's largest
     step along and about each axis."""
 
     def __post_init__(self) -> None:
-        for name, most in (("start_yaw_deg", MOST_YAW_DEG), ("noise", MOST_NOISE), ("push", MOST_PUSH)):
+        most_of = {
+            "start_yaw_deg": MOST_YAW_DEG, "noise": MOST_NOISE, "push": MOST_PUSH, "stray_turn_deg": MOST_STRAY_TURN_DEG
+        }  # fmt: skip
+        for name, most in most_of.items():
             if not 0.0 <= (value := getattr(self, name)) <= most:
                 text = f"--{name.replace('_', '-')} is {value:g}, expected 0 to {most:g}"
                 raise VitalError(ErrorCode.BAD_PARAMETER, text)
@@ -82,11 +87,12 @@ class InjectedNoise:
 
 
 class Strays:
-    """Carries the hand off, a few times on its approach."""
+    """Carries the hand off, a few times on its approach, by `STRAY`; turn_rad: about each axis, instead of its turn."""
 
-    def __init__(self, rng: np.random.Generator, count: int) -> None:
+    def __init__(self, rng: np.random.Generator, count: int, turn_rad: float = 0.0) -> None:
+        largest = np.append(STRAY[:3], np.full(3, turn_rad)) if turn_rad > 0.0 else STRAY
         self._shares = sorted(rng.uniform(*STRAY_SHARES, count).tolist())  # of the way; the last one comes first
-        self._twists = (rng.uniform(-1.0, 1.0, (count, 6)) * STRAY / STRAY_S).tolist()
+        self._twists = (rng.uniform(-1.0, 1.0, (count, 6)) * largest / STRAY_S).tolist()
         self._whole_way_m: float | None = None
         self._until_s, self._twist = 0.0, np.zeros(6)
 

@@ -56,6 +56,7 @@ class ScriptedExpert:
         human_like: bool = False,
         noise: float = 0.0,
         strays: int = 0,
+        stray_turn_rad: float = 0.0,
     ) -> None:
         self._view = view
         rng = rng or np.random.default_rng(0)
@@ -63,7 +64,7 @@ class ScriptedExpert:
         self._intention = INTENTION if human_like else Style()
         self._drift = _Drift(rng, 5, self.style.error_hz)
         self._law = law_for(view.task, view.fixture)
-        self._noise, self._strays = InjectedNoise(rng, noise), Strays(rng, strays)
+        self._noise, self._strays = InjectedNoise(rng, noise), Strays(rng, strays, stray_turn_rad)
         self._certainty_s = 0.0
         self._time_s = 0.0
         self._tcp = view.t_base_tcp()
