@@ -12,6 +12,7 @@ from vital_data import cli
 from vital_data.convert.lerobot_reader import LeRobotReader
 from vital_data.convert.session_writer import SessionWriter
 from vital_data.dataset import synthetic
+from vital_data.dataset.actions import ActionSource
 from vital_data.dataset.dataset import load_demonstrations
 from vital_data.dataset.feature_map import load_feature_map
 from vital_data.inspect.traces import force_proxy, speed_trace, step_trace, tactile_trace
@@ -60,7 +61,7 @@ def test_existing_folder_is_refused_with_exit_code_2(session, tmp_path, capsys):
     assert "is there already" in capsys.readouterr().err
 
 
-def test_scripted_demonstrations_become_a_session_with_their_intention(tmp_path):
+def test_scripted_demonstrations_become_a_session_with_what_was_demonstrated_and_intended(tmp_path):
     frames = 30
     poses = np.stack([point_down((0.45, 0.0, 0.2 - 0.001 * k), 0.002 * k) for k in range(frames + 10)])
     rng = np.random.default_rng(0)
@@ -70,6 +71,7 @@ def test_scripted_demonstrations_become_a_session_with_their_intention(tmp_path)
         "t_base_tcp": poses[:frames],
         "t_base_tcp_target": poses[1 : frames + 1],
         "t_base_tcp_intended": poses[6 : frames + 6],
+        "t_base_tcp_demonstrated": poses[7 : frames + 7],
         "gripper": np.ones(frames, np.float32),
     }
     header = {
@@ -87,8 +89,10 @@ def test_scripted_demonstrations_become_a_session_with_their_intention(tmp_path)
     assert len(demos) == frames - 4
     np.testing.assert_array_equal(demos.image, arrays["image"][:-4])
     np.testing.assert_array_equal(demos.tactile_ut, arrays["tactile_ut"][:-4])
-    np.testing.assert_allclose(demos.actions[:, 0, 2], 0.006, atol=1e-12)
-    np.testing.assert_allclose(demos.actions[:, 0, 5], 6 * 0.002 * -1, atol=1e-9)
+    intended = load_demonstrations(tmp_path / "session", TASK, action_source=ActionSource.INTENDED)
+    for found, ahead in ((demos, 7), (intended, 6)):
+        np.testing.assert_allclose(found.actions[:, 0, 2], 0.001 * ahead, atol=1e-12)
+        np.testing.assert_allclose(found.actions[:, 0, 5], ahead * 0.002 * -1, atol=1e-9)
 
 
 def test_page_sheet_and_film_are_drawn(session, tmp_path):

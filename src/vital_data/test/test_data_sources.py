@@ -113,7 +113,7 @@ def test_sources_of_several_folders_come_in_their_order(demo, tmp_path):
     ]  # fmt: skip
     assert excluded == {"s/episode_0001": "outcome failure"}
     assert [source.images() for source in sources] == [0, 0, 6, 6]
-    assert not any(source.tells_intention() or source.tells_foreground() for source in sources)
+    assert not any(source.tells_demonstrated() or source.tells_foreground() for source in sources)
 
 
 @given(

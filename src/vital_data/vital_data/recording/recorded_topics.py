@@ -30,6 +30,7 @@ TOPICS: tuple[tuple[str, type, QoSProfile], ...] = (
     (GATE, GateState, LAST_TEN),
     ("/vital/teleop_state", TeleopState, EVERY),
     ("/vital/tcp_intended", PoseStamped, EVERY),
+    ("/vital/tcp_demonstrated", PoseStamped, EVERY),
     ("/sim/wrist_foreground", Image, qos_profile_sensor_data),
 )
 
