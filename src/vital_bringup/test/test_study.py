@@ -58,6 +58,8 @@ def test_a_shipped_study_is_whole_and_reports_on_seeds_that_no_other_reports_on(
         ({"following": {"seed": 49_900}}, "seed 50000 of reporting may be a demonstration's"),
         ({"following": {"seed": 39_800, "rounds": 2, "episodes": 101}}, "seed 40000 of choosing may be"),
         ({"following": {"seed": 8000, "rounds": 0}}, "following.rounds is 0"),
+        ({"following": {"seed": 8000, "push": 0.5}}, "push is 0.5, expected 0 to 0.2"),
+        ({"demonstrations": {"strays": 30}}, "strays is 30, expected 0 to 20"),
         ({"residual": {"prior": {"seed": 40_004}}}, "seed 40004 of choosing may be a demonstration's"),
         ({"cloning": {"preset": "gpu"}}, "cloning.preset is 'gpu', expected one of cpu, paper"),
         ({"cloning": {"iterations": 10, "epochs": 3}}, "'cloning.epochs' is unknown"),

@@ -17,6 +17,7 @@ from vital_core.files import safe_file, schema
 from vital_core.files.schema import Count, Name, NotNegative, Positive, Source
 from vital_core.seeds import FIRST_PRACTISED_SEED, MAX_ATTEMPTS, RETRY_STRIDE
 from vital_core.task import load_task
+from vital_sim.demonstrator.disturbance import Disturbance
 from vital_sim.world.variation import ALL_SETTINGS, LIE_ON_THE_TABLE, TILTS_DEG
 
 FORMAT = "vital_study/1"
@@ -62,6 +63,11 @@ class Demonstrations:
     recordings: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
     """Folders of sessions by task, instead of the scripted operator's episodes."""
 
+    def __post_init__(self) -> None:
+        Disturbance(
+            self.start_yaw_deg, self.noise, self.strays
+        )  # refuses what recording would, before anything is made
+
     def episodes_of(self, task: str) -> int:
         """How many the scripted operator gives."""
         return load_task(task).demonstrations if self.episodes is None else self.episodes
@@ -101,6 +107,9 @@ class Following:
     iterations: AtLeastOne = 1000
     """Of cloning, a round."""
     learning_rate: Positive = 3e-4
+
+    def __post_init__(self) -> None:
+        Disturbance(self.start_yaw_deg, strays=self.strays, push=self.push)
 
     def seeds_of(self, number: int) -> range:
         """Of the episodes of a round, the first of which is 1."""

@@ -20,8 +20,8 @@ class Command:
     target: Pose
     """Of the TCP, in force until the next command."""
     intended: Pose
-    """Where, from this state, it would want the TCP one policy period (1/6 s) later if it misjudged nothing: the label
-    for learning of who knows the truth."""
+    """Where, from this state, it would want the TCP one policy period (1/6 s) later if it misjudged nothing, which
+    only a simulation can tell."""
     demonstrated: Pose
     """The same with its misjudgement: where its own hand moves to, whatever noise the arm is given besides. A person's
     hand tells it (DART, Laskey et al. 2017: the executed motion carries the noise, the label does not)."""

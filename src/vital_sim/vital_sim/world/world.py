@@ -269,15 +269,14 @@ class World:
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass, in whole physics steps; a remainder is carried to the next call."""
         self._pending_s += seconds
-        step_s = self._step_s
-        steps = int(self._pending_s / step_s + 1e-6)
-        self._pending_s -= steps * step_s
-        per_servo = max(1, round(SERVO_PERIOD_S / step_s))
+        steps = int(self._pending_s / self._step_s + 1e-6)
+        self._pending_s -= steps * self._step_s
+        per_servo = max(1, round(SERVO_PERIOD_S / self._step_s))
         while steps > 0:
             count = min(steps, per_servo)
-            self._servos[:] = self._filter.step(count * step_s) - self._encoder_error
+            self._servos[:] = self._filter.step(count * self._step_s) - self._encoder_error
             mujoco.mj_step(self.model, self.data, nstep=count)
-            self._grasp.step(count * step_s)
+            self._grasp.step(count * self._step_s)
             self._follow_travel()
             steps -= count
         self._pad.advance(seconds)
