@@ -47,8 +47,9 @@ def pushes(share, scale):
     yield "none", np.zeros(7)
     for axis, name in enumerate(AXES):
         for sign in (1.0, -1.0):
-            push = np.zeros(7)
-            push[axis] = sign * share * scale[axis]
+            offset = np.zeros(7)
+            offset[axis] = sign * share
+            push = scale.added(offset)
             yield f"{name} {1000 * push[axis]:+.2f} {'mm' if axis < 3 else 'mrad'}", push
 
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
-from vital_data.dataset.normalisation import MIN_HALF_RANGE, Normaliser, stored_normaliser
+from vital_data.dataset.normalisation import MIN_HALF_RANGE, Normaliser, moved_to, stored_normaliser
 
 FINITE = st.floats(-1.0, 1.0, width=32)
 
@@ -20,6 +21,35 @@ def test_normalised_actions_fit_the_range_and_come_back(actions):
     np.testing.assert_allclose(normaliser.restore_actions(normalised), actions, atol=1e-5)
     same = Normaliser.from_dict(normaliser.to_dict())
     np.testing.assert_array_equal(same.normalise_actions(actions), normalised)
+
+
+POINT_M = (0.0756, 0.0, 0.035)
+
+
+@given(hnp.arrays(np.float64, (20, 7), elements=FINITE))
+def test_actions_taken_apart_at_another_point_come_back_as_the_tcp_s(actions):
+    normaliser = Normaliser.fit(actions, np.zeros((2, 15)), POINT_M)
+    normalised = normaliser.normalise_actions(actions)
+    assert np.abs(normalised).max() <= 1.0
+    np.testing.assert_allclose(normaliser.restore_actions(normalised), actions, atol=1e-5)
+    same = Normaliser.from_dict(normaliser.to_dict())
+    np.testing.assert_array_equal(same.restore_actions(normalised), normaliser.restore_actions(normalised))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_hand_that_turns_about_its_tip_has_no_way_there(axis):
+    turn = 0.02 * np.eye(3)[axis]
+    way = np.asarray(POINT_M) - pose_of.rotation_matrix(turn) @ POINT_M
+    action = np.array([*way, *turn, 1.0])
+    moved = moved_to(np.array(POINT_M), action)
+    assert np.abs(moved[:3]).max() < 2e-5 < 4e-4 < np.abs(way).max()
+    np.testing.assert_array_equal(moved[3:], action[3:])
+
+
+def test_a_stored_normaliser_from_before_there_was_a_point_is_the_tcp_s():
+    before = stored()
+    del before["point_m"]
+    np.testing.assert_array_equal(Normaliser.from_dict(before).point_m, np.zeros(3))
 
 
 def test_dimension_that_never_moves_keeps_a_scale():
@@ -106,6 +136,8 @@ def stored(**changes) -> dict:
         {"tactile_scale_ut": [100.0] * 14},
         {"tactile_scale_ut": ["100"] * 15},
         {"tactile_scale_ut": None},
+        {"point_m": [0.0, 0.0]},
+        {"point_m": [0.0, 0.0, float("inf")]},
         {"unknown": 1},
     ],
 )

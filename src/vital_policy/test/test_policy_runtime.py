@@ -59,6 +59,15 @@ def test_every_task_ships_a_policy():
     assert {"usb_insertion", "plug_in_socket", "key_in_lock", "card_swipe", "pick_block"} <= set(SHIPPED)
 
 
+def test_a_policy_that_answers_at_the_tip_does_so_in_either_runtime(checkpoint_path):
+    checkpoint = load_checkpoint(checkpoint_path)
+    normaliser = dataclasses.replace(checkpoint.normaliser, point_m=np.array([0.02, 0.01, 0.05]))
+    tip = dataclasses.replace(checkpoint, normaliser=normaliser)
+    assert compared(OnnxNetwork(exported(tip)), tip) <= MOST_APART
+    with pytest.raises(VitalError, match="from PyTorch's answers"):
+        compared(OnnxNetwork(exported(checkpoint)), tip)
+
+
 @pytest.mark.parametrize(
     "task", [QUICK, *(pytest.param(task, marks=pytest.mark.slow) for task in SHIPPED if task != QUICK)]
 )

@@ -22,6 +22,7 @@ from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.cloning import train_bc
+from vital_policy.cloning.loss import Loss
 from vital_policy.cloning.trainer import PRESETS, TrainConfig, Trainer, learning_rate
 from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import main
@@ -219,6 +220,7 @@ def test_two_processes_share_a_batch_and_learn_what_one_would(demos: Path, tmp_p
         ["--keep-normalisation"],
         ["--other-normalisation"],
         ["--init", "a", "--keep-normalisation", "--other-normalisation"],
+        ["--init", "a", "--keep-normalisation", "--answer-at", "tip"],
     ],
 )
 def test_whose_normalisation_it_is_needs_the_checkpoint_and_one_answer(demos: Path, tmp_path: Path, more):
@@ -242,11 +244,39 @@ def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkp
         Trainer(tiny.with_method("baku"), demos).begin_with(policy, demos.normaliser)
 
 
+def test_errors_at_the_tip_are_those_of_answers_at_the_tip(tiny, demos):
+    demos = load_demonstrations([demos], "usb_insertion", 10)
+    tip_m = (0.02, 0.0, 0.05)
+    tcp, tip = (
+        Trainer(dataclasses.replace(tiny, loss=loss, tip_m=tip_m), of)
+        for loss, of in ((Loss.TIP, demos), (Loss.VARIANCE, demos.normalised_at(tip_m)))
+    )
+    wrong_m = np.array([0.001, -0.002, 0.003, 0.01, -0.02, 0.03, 0.0])
+    found = []
+    for trainer in (tcp, tip):
+        answered, wanted = (
+            torch.from_numpy(trainer.normaliser.normalise_actions(actions))
+            for actions in (trainer.demos.actions + wrong_m, trainer.demos.actions)
+        )
+        found.append(trainer._loss(answered, wanted, torch.from_numpy(trainer.demos.mask)).item())
+    assert found[0] == pytest.approx(found[1], rel=1e-4) and found[0] > 0.1
+
+
+def test_a_policy_that_answers_at_the_tip_is_kept_with_it_and_says_so(demos: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    subprocess.run(_train(demos, out, "--answer-at", "tip"), check=True, capture_output=True)
+    checkpoint = load_checkpoint(out / "usb_insertion.safetensors")
+    task = load_task("usb_insertion")
+    np.testing.assert_allclose(checkpoint.normaliser.point_m, (task.tip_forward_m, 0.0, task.tip_offset_m))
+    assert "mm from the TCP in its frame" in (out / "usb_insertion.md").read_text()
+
+
 def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):
     out = tmp_path / "out"
     subprocess.run(_train(demos, out), check=True, capture_output=True)
-    done = subprocess.run(_train(demos, out, "--resume", "--seed", "5"), capture_output=True, text=True)
-    assert done.returncode == 2 and "BAD_PARAMETER" in done.stderr and "Traceback" not in done.stderr
+    for other in (("--seed", "5"), ("--answer-at", "tip")):
+        done = subprocess.run(_train(demos, out, "--resume", *other), capture_output=True, text=True)
+        assert done.returncode == 2 and "BAD_PARAMETER" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_training_without_demonstrations_is_one_clear_line(tmp_path: Path):

@@ -13,6 +13,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
 from vital_core.files.schema import Count, Name, Source, Text
@@ -90,7 +93,8 @@ def write_model_card(checkpoint_path: Path, *reports: Report) -> Path:
 | licence | {licence_beside(checkpoint_path)} |
 | file | `{checkpoint_path.name}`, fp16, known by SHA-256 `{checkpoint.sha256}` |
 | largest action | {json.dumps([float(f"{v:.3g}") for v in normaliser.action_half_range])} about \
-{json.dumps([float(f"{v:.3g}") for v in normaliser.action_centre])} (m, rad, gripper) |
+{json.dumps([float(f"{v:.3g}") for v in normaliser.action_centre])} (m, rad, gripper), the way of \
+{whose_way(normaliser.point_m)} |
 
 Made by:
 
@@ -100,6 +104,14 @@ Made by:
 {measured(reports)}
 """
     return write_beside(checkpoint_path, text)
+
+
+def whose_way(point_m: NDArray[np.floating]) -> str:
+    """Of which point of the hand, (3,) in the TCP frame, an action's first values are the way."""
+    if not point_m.any():
+        return "the TCP"
+    at = ", ".join(f"{1000 * value:g}" for value in point_m)
+    return f"the tip, ({at}) mm from the TCP in its frame"
 
 
 def check_reports(reports: tuple[Report, ...], name: str, expected: str, path: Path) -> tuple[Report, ...]:

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import ACTION_VALUES
-from vital_data.dataset.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser, moved_to
 from vital_rl.residual.batches import (
     Batch,
     EpisodeSteps,
@@ -29,6 +29,7 @@ from vital_rl.residual.networks import (
     CriticConfig,
     Critics,
     Exploration,
+    OffsetScale,
     ResidualActor,
     offset_scale,
 )
@@ -150,14 +151,25 @@ ACTIONS = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(7)), eleme
 SCALES = hnp.arrays(np.float32, 7, elements=st.sampled_from([0.0, 0.001, 0.01, 0.02]))
 
 
-@given(ACTIONS, SCALES, st.integers(0, 2**31))
+POINTS = st.sampled_from([(0.0, 0.0, 0.0), (0.08, 0.0, 0.04)])
+
+
+@given(ACTIONS, SCALES, POINTS, st.integers(0, 2**31))
 @settings(deadline=None)
-def test_offsets_put_on_the_base_again_are_what_was_executed_as_far_as_the_scale_reaches(base, scale, seed):
+def test_offsets_put_on_the_base_again_are_what_was_executed_as_far_as_the_scale_reaches(base, largest, point, seed):
+    scale = OffsetScale(largest, np.array(point))
     wanted = np.random.default_rng(seed).uniform(-2.0, 2.0, base.shape)
-    offset, beyond = offsets_of(base + scale * wanted, base, scale)
-    assert np.abs(offset).max() <= 1.0 and not offset[:, scale == 0.0].any()
-    np.testing.assert_allclose(offset, np.where(scale > 0.0, wanted.clip(-1.0, 1.0), 0.0), atol=1e-4)
-    assert beyond == (np.abs(wanted[:, scale > 0.0]) > 1.0).any(axis=1).sum()
+    offset, beyond = offsets_of(base + scale.added(wanted), base, scale)
+    assert np.abs(offset).max() <= 1.0 and not offset[:, largest == 0.0].any()
+    np.testing.assert_allclose(offset, np.where(largest > 0.0, wanted.clip(-1.0, 1.0), 0.0), atol=1e-4)
+    assert beyond == (np.abs(wanted[:, largest > 0.0]) > 1.0).any(axis=1).sum()
+
+
+def test_a_turn_alone_leaves_the_point_of_the_base_policy_s_answers_in_place():
+    point_m = np.array([0.08, 0.0, 0.04])
+    added = OffsetScale(np.full(7, 0.01, np.float32), point_m).added(np.array([0.0, 0.0, 0.0, 1.0, -1.0, 1.0, 0.0]))
+    np.testing.assert_allclose(moved_to(point_m, added), [0.0, 0.0, 0.0, 0.01, -0.01, 0.01, 0.0], atol=1e-9)
+    assert np.abs(added[:3]).max() > 5e-4, "the TCP goes round it"
 
 
 @given(st.lists(st.just(math.nan) | st.floats(0.0, 1.0), min_size=1, max_size=8), st.booleans())
@@ -222,7 +234,7 @@ def test_a_residual_reaches_a_share_of_the_farthest_demonstrated_action(centre, 
     scale = offset_scale(Normaliser(centre, half, np.ones(15)), share, gripper=gripper)
     farthest = np.abs(np.stack([centre - half, centre + half])).max(0)
     expected = share * farthest * (np.arange(ACTION_VALUES) != GRIPPER if not gripper else 1.0)
-    np.testing.assert_allclose(scale, expected, rtol=1e-6)
+    np.testing.assert_allclose(scale.largest, expected, rtol=1e-6)
 
 
 def a_batch(seed: int, size: int = 16) -> Batch:

@@ -48,11 +48,11 @@ def test_what_was_demonstrated_is_the_residual_of_a_policy_that_stands_still(par
     for number, (episode, _) in enumerate(shown(parts, dense=False)):
         rows = np.flatnonzero(demos.episode == number)[::EVERY]
         assert len(episode) == len(rows) - 1 and episode.terminated and episode.intervened.all()
-        wanted = (demos.actions[rows[:-1], 0, :6] / residual.scale[:6]).clip(-1.0, 1.0)
+        wanted = (demos.actions[rows[:-1], 0, :6] / residual.scale.largest[:6]).clip(-1.0, 1.0)
         np.testing.assert_allclose(episode.residual[:, :6], wanted, atol=1e-5)
         assert np.abs(episode.residual).max() > 0.1 and not episode.residual[:, 6].any()
         assert episode.reward.tolist() == [0.0] * (len(episode) - 1) + [1.0]
-    assert residual.scale[0] == pytest.approx(0.2 * STEP_M)
+    assert residual.scale.largest[0] == pytest.approx(0.2 * STEP_M)
 
 
 def test_dense_reward_counts_the_way_that_was_left_to_the_end_of_the_demonstration(parts):

@@ -28,7 +28,7 @@ from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep, foreground_of
 from vital_rl.residual.batches import offsets_of
 from vital_rl.residual.features import FeatureCache, variants_of
-from vital_rl.residual.networks import Exploration, Noise
+from vital_rl.residual.networks import Exploration, Noise, OffsetScale
 from vital_rl.residual.residual import (
     Residual,
     ResidualSettings,
@@ -248,7 +248,8 @@ def test_residual_stays_within_its_scale_however_loud_the_exploration(checkpoint
     policy, noise = ResidualPolicy(LocalPolicy(checkpoint), residual), Noise(Exploration(first=3.0), 0, after=0)
     ticks = [policy.tick(some_observation(s), noise.next()) for s in range(20)]
     found = np.stack([t.residual for t in ticks])
-    assert (np.abs(found) <= residual.scale + 1e-9).all() and np.abs(found[:, 0]).max() > 0.5 * residual.scale[0]
+    assert (np.abs(found) <= residual.scale.largest + 1e-9).all()
+    assert np.abs(found[:, 0]).max() > 0.5 * residual.scale.largest[0]
     assert not found[:, 6].any()
 
 
@@ -288,7 +289,7 @@ def test_without_a_base_all_motion_is_the_actors(checkpoint):
     residual = drawn(ResidualLearner(config, checkpoint).residual())
     tick = ResidualPolicy(LocalPolicy(checkpoint), residual).tick(some_observation())
     assert not tick.base[:6].any() and tick.base[6] == pytest.approx(1.0) and tick.residual[:6].any()
-    assert residual.scale[0] == pytest.approx(0.05)
+    assert residual.scale.largest[0] == pytest.approx(0.05)
 
 
 def test_without_touch_the_actor_answers_the_same_whatever_is_felt(checkpoint):
@@ -362,7 +363,7 @@ def test_runs_of_different_seeds_differ_in_everything_that_is_drawn():
 
 
 def test_offsets_are_what_was_added_and_say_when_that_was_too_much():
-    scale = np.array([0.01] * 6 + [0.0], np.float32)
+    scale = OffsetScale(np.array([0.01] * 6 + [0.0], np.float32), np.zeros(3))
     base, executed = np.zeros((2, 7)), np.zeros((2, 7))
     executed[0, 0], executed[1, 1], executed[:, 6] = 0.005, -0.05, 1.0
     offset, beyond = offsets_of(executed, base, scale)

@@ -82,6 +82,11 @@ class Demonstrations:
             parts["foreground"] = self.foreground[chosen]
         return dataclasses.replace(self, **parts)
 
+    def normalised_at(self, point_m: tuple[float, float, float]) -> "Demonstrations":
+        """The same with a normaliser of the way of this point of the hand, in the TCP frame."""
+        normaliser = Normaliser.fit(self.actions[self.mask], self.tactile_ut, point_m)
+        return dataclasses.replace(self, normaliser=normaliser)
+
 
 def load_demonstrations(
     sessions: Path | Sequence[Path],

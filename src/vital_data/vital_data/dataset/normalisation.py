@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from vital_core.files import safe_file, schema
 from vital_core.files.schema import Sha256, Source
 from vital_core.observation import ACTION_VALUES, TACTILE_VALUES
 
+TCP = (0.0, 0.0, 0.0)
 ACTION_MARGIN = 1.1
 # Smallest half range of a dimension (m, rad, gripper): keeps a dimension that never moves from becoming noise.
 MIN_HALF_RANGE = np.array([5e-4] * 3 + [2e-3] * 3 + [5e-2])
@@ -36,19 +37,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Normaliser:
-    """Affine map of actions to [-1, 1] per dimension, and a bounded scaling of the tactile field per axis."""
+    """Affine map of actions to [-1, 1] per dimension, and a bounded scaling of the tactile field per axis.
+
+    Actions are taken apart into the way of one point of the hand and the turn about it (`moved_to`). Of a hand that
+    turns about its tip most of the TCP's way is lever, so that an error of one is always an error of the other there.
+    """
 
     action_centre: NDArray[np.float64]
-    """(7,) in m, rad and gripper units."""
+    """(7,) in m, rad and gripper units, at ``point_m``."""
     action_half_range: NDArray[np.float64]
-    """(7,) in m, rad and gripper units."""
+    """(7,) in m, rad and gripper units, at ``point_m``."""
     tactile_scale_ut: NDArray[np.float64]
     """(15,)."""
+    point_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    """(3,) the point in the TCP frame; the TCP itself by default."""
 
     def __post_init__(self) -> None:
         expected = {
-            "action_centre": ACTION_VALUES, "action_half_range": ACTION_VALUES, "tactile_scale_ut": TACTILE_VALUES,
-        }  # fmt: skip
+            "action_centre": ACTION_VALUES,
+            "action_half_range": ACTION_VALUES,
+            "tactile_scale_ut": TACTILE_VALUES,
+            "point_m": 3,
+        }
         for name, size in expected.items():
             values = getattr(self, name)
             if values.shape != (size,) or not np.isfinite(values).all():
@@ -58,23 +68,28 @@ class Normaliser:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name).tolist()}")
 
     @classmethod
-    def fit(cls, actions: NDArray[np.floating], tactile_ut: NDArray[np.floating]) -> "Normaliser":
-        """From all demonstrated actions (N, 7) and tactile readings (M, 15), µT.
+    def fit(
+        cls, actions: NDArray[np.floating], tactile_ut: NDArray[np.floating], point_m: tuple[float, float, float] = TCP
+    ) -> "Normaliser":
+        """From all demonstrated actions (N, 7) of the TCP and tactile readings (M, 15), µT.
 
         Actions span [-1, 1] with a margin of 10 %; the tactile scale is max(100 µT, 3 sigma) (paper, A1).
         """
-        low, high = actions.min(0), actions.max(0)
+        point = np.array(point_m, dtype=float)
+        moved = moved_to(point, actions)
+        low, high = moved.min(0), moved.max(0)
         half_range = np.maximum(ACTION_MARGIN * (high - low) / 2, MIN_HALF_RANGE)
         scale = np.maximum(MIN_TACTILE_SCALE_UT, TACTILE_SIGMAS * tactile_ut.std(0))
-        return cls(((low + high) / 2).astype(float), half_range.astype(float), scale.astype(float))
+        return cls(((low + high) / 2).astype(float), half_range.astype(float), scale.astype(float), point)
 
     def normalise_actions(self, actions: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(..., 7) in m, rad -> (..., 7) float32."""
-        return ((actions - self.action_centre) / self.action_half_range).astype(np.float32)
+        """(..., 7) deltas of the TCP in m, rad -> (..., 7) float32."""
+        return ((moved_to(self.point_m, actions) - self.action_centre) / self.action_half_range).astype(np.float32)
 
     def restore_actions(self, normalised: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(..., 7) in [-1, 1] -> (..., 7) in m, rad. Inverse of `normalise_actions`."""
-        return np.asarray(normalised, dtype=float) * self.action_half_range + self.action_centre
+        """(..., 7) in [-1, 1] -> (..., 7) deltas of the TCP in m, rad. Inverse of `normalise_actions`."""
+        answered = np.asarray(normalised, dtype=float) * self.action_half_range + self.action_centre
+        return moved_to(-self.point_m, answered)
 
     def normalise_tactile(self, tactile_ut: NDArray[np.floating]) -> NDArray[np.float32]:
         """(..., 15) µT -> (..., 15) float32 within +-TACTILE_BOUND, nearly linear within +-1."""
@@ -91,6 +106,15 @@ class Normaliser:
         return schema.checked(values, StoredNormaliser, source).restore()
 
 
+def moved_to(point_m: NDArray[np.float64], actions: NDArray) -> NDArray:
+    """(..., 7) deltas in m, rad, gripper -> the same with the way of a point at ``point_m`` (3,) from the one they are
+    of, for small angles: t + w x p, which its opposite undoes exactly."""
+    if not point_m.any():
+        return actions
+    way = actions[..., :3] + np.cross(actions[..., 3:6], point_m)
+    return np.concatenate([way, actions[..., 3:]], axis=-1)
+
+
 @dataclass(frozen=True)
 class StoredNormaliser:
     """`Normaliser` as files hold it."""
@@ -98,10 +122,12 @@ class StoredNormaliser:
     action_centre: Annotated[tuple[Centre, ...], Meta(min_length=ACTION_VALUES, max_length=ACTION_VALUES)]
     action_half_range: Annotated[tuple[HalfRange, ...], Meta(min_length=ACTION_VALUES, max_length=ACTION_VALUES)]
     tactile_scale_ut: Annotated[tuple[ScaleUt, ...], Meta(min_length=TACTILE_VALUES, max_length=TACTILE_VALUES)]
+    point_m: Annotated[tuple[Centre, ...], Meta(min_length=3, max_length=3)] = TCP
 
     def restore(self) -> Normaliser:
         """The normaliser."""
-        return Normaliser(*(np.array(v) for v in (self.action_centre, self.action_half_range, self.tactile_scale_ut)))
+        values = self.action_centre, self.action_half_range, self.tactile_scale_ut, self.point_m
+        return Normaliser(*(np.array(v) for v in values))
 
 
 @dataclass(frozen=True)

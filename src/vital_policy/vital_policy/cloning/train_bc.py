@@ -39,6 +39,7 @@ from vital_policy.precision import PRECISIONS, fastest_precision
 LOG_EVERY = 50
 VALIDATE_EVERY = 250
 EXIT_REFUSED = 2
+TCP, TIP = POINTS = ("tcp", "tip")
 log = logging.getLogger("train_bc")
 
 
@@ -50,9 +51,8 @@ class Run:
         self.state_path = folder / f"{task}.state.safetensors"
         self.checkpoint_path = folder / f"{task}.safetensors"
         self._writer = SummaryWriter(str(folder / "tensorboard" / f"{task}_{method}"))
-        self._identity = json.dumps(
-            {"task": task, "data": trainer.demos.sha256, "config": trainer.config.to_dict()}, sort_keys=True
-        )
+        told = {"task": task, "data": trainer.demos.sha256, "config": trainer.config.to_dict()}
+        self._identity = json.dumps({**told, "normaliser": trainer.normaliser.to_dict()}, sort_keys=True)
 
     def save(self) -> None:
         """Write the state to resume from and the checkpoint of the present weights."""
@@ -192,6 +192,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--loss", choices=[loss.value for loss in Loss], help="how errors are weighed")
+    parser.add_argument(
+        "--answer-at", choices=POINTS, help="whose way the network answers with, beside the hand's turn (default: tcp)"
+    )
     parser.add_argument("--motion-share", type=float, help="of a batch, drawn by motion across the main direction")
     parser.add_argument("--shift-px", type=int, help="images are shifted by up to so much each way")
     parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products; cpu: the fastest here")
@@ -271,6 +274,10 @@ def train(options: argparse.Namespace, command: str) -> None:
         )
     if options.keep_normalisation and options.other_normalisation:
         raise VitalError(ErrorCode.BAD_PARAMETER, "--keep-normalisation and --other-normalisation exclude each other")
+    if options.keep_normalisation and options.answer_at is not None:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER, "--answer-at is told by the checkpoint under --keep-normalisation: leave one out"
+        )
     config = configure(options)
     torch.set_num_threads(options.threads)
     keep_memory()
@@ -280,6 +287,8 @@ def train(options: argparse.Namespace, command: str) -> None:
     source = ActionSource(options.actions) if options.actions else None
     foreground = config.background_share > 0.0
     demos = load_demonstrations(options.demos, options.task, config.policy.chunk, source, foreground=foreground)
+    if options.answer_at == TIP:
+        demos = demos.normalised_at(config.tip_m)
     if options.keep_normalisation:
         demos = dataclasses.replace(demos, normaliser=load_checkpoint(options.init, task=options.task).normaliser)
     try:

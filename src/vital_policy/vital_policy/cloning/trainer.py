@@ -259,7 +259,8 @@ class Trainer:
         """What errors are taken of: under `Loss.TIP` (..., 7) actions less their centre at the tip, in m, rad."""
         if self.config.loss is not Loss.TIP:
             return normalised
-        return at_tip(normalised * self._half_range, self.config.tip_m)
+        beyond = np.subtract(self.config.tip_m, self.normaliser.point_m)
+        return at_tip(normalised * self._half_range, tuple(beyond.tolist()))
 
     def _draw(self) -> tuple[Tensor, torch.Generator]:
         """This process' share of the batch, and what its augmentation and dropout follow from."""

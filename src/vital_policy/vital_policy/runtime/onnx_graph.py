@@ -34,6 +34,7 @@ class _FromSensors(nn.Module):
     tactile_scale_ut: Tensor
     action_half_range: Tensor
     action_centre: Tensor
+    point_m: Tensor
 
     def __init__(self, policy: Policy, normaliser: Normaliser) -> None:
         super().__init__()
@@ -49,7 +50,10 @@ class _FromSensors(nn.Module):
     def forward(self, image: Tensor, tactile_ut: Tensor) -> tuple[Tensor, Tensor]:
         tactile = TACTILE_BOUND * torch.tanh(tactile_ut / self.tactile_scale_ut / TACTILE_BOUND)
         seen = self.policy.encode(to_network(image), tactile)
-        return self.policy.decode(seen) * self.action_half_range + self.action_centre, seen.joined()
+        answer = self.policy.decode(seen) * self.action_half_range + self.action_centre
+        way, turn, gripper = answer.split((3, 3, 1), dim=-1)
+        lever = torch.linalg.cross(turn, self.point_m.expand_as(turn))
+        return torch.cat([way - lever, turn, gripper], dim=-1), seen.joined()
 
 
 def onnx_graph(policy: Policy, normaliser: Normaliser, metadata: Mapping[str, str]) -> bytes:

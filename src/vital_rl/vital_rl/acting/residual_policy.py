@@ -47,8 +47,8 @@ class ResidualPolicy:
         base = residual.base_of(base)
         normalised = torch.from_numpy(self.checkpoint.normaliser.normalise_actions(base))
         offsets = residual.offset(z, normalised, tried)
-        version = residual.version
-        return [Tick(one, offset, residual.scale * offset, version) for one, offset in zip(base, offsets, strict=True)]
+        parts = zip(base, offsets, residual.scale.added(offsets), strict=True)
+        return [Tick(one, offset, added, residual.version) for one, offset, added in parts]
 
     def tick(self, observation: Observation, tried: torch.Tensor | None = None) -> Tick:
         """The answer of this tick in its parts; tried: (7,) of exploration, in shares of the residual's scale."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import ACTION_VALUES
+from vital_rl.residual.networks import OffsetScale
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,10 @@ class EpisodeSteps:
 
 
 def offsets_of(
-    executed: NDArray[np.floating], base: NDArray[np.floating], scale: NDArray[np.floating]
+    executed: NDArray[np.floating], base: NDArray[np.floating], scale: OffsetScale
 ) -> tuple[NDArray[np.float32], int]:
     """(T, 7) what was added over the offset scale, within -1..1, and how many steps asked for more than that."""
-    active = scale > 0.0
-    offset = np.zeros(executed.shape, np.float32)
-    offset[:, active] = (executed - base)[:, active] / scale[active]
+    offset = scale.shares(executed - base)
     beyond = int((np.abs(offset) > 1.0 + 1e-6).any(axis=1).sum())
     return offset.clip(-1.0, 1.0), beyond
 

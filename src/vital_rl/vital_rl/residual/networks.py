@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vital_core.observation import ACTION_VALUES
-from vital_data.dataset.normalisation import Normaliser
+from vital_data.dataset.normalisation import Normaliser, moved_to
 
 OFFSET_SHARE = 0.2
 Axis = Literal["x", "y", "z", "rx", "ry", "rz"]
@@ -52,8 +52,28 @@ class ActorConfig:
             raise ValueError(f"{self} needs at least 1 feature, 1 wide, 1 layer")
 
 
-def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper: bool = False) -> NDArray[np.float32]:
-    """(7,) largest residual in m, rad, gripper: ``share`` of the largest absolute action of the demonstrations.
+@dataclass(frozen=True, eq=False)
+class OffsetScale:
+    """What a residual of 1 is, in the parts that the base policy answers in: a turn alone leaves its point in place."""
+
+    largest: NDArray[np.float32]
+    """(7,) in m, rad, gripper; 0 where a residual has no say."""
+    point_m: NDArray[np.float64]
+    """(3,) in the TCP frame, whose way the first three are; see `Normaliser`."""
+
+    def added(self, offset: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(..., 7) in -1..1 -> what it adds to the TCP's action, m, rad, gripper."""
+        return moved_to(-self.point_m, self.largest * offset).astype(np.float32)
+
+    def shares(self, added: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Inverse of `added`, and 0 where a residual has no say; beyond -1..1 where it cannot add as much."""
+        active, offset = self.largest > 0.0, np.zeros(added.shape, np.float32)
+        offset[..., active] = moved_to(self.point_m, added)[..., active] / self.largest[active]
+        return offset
+
+
+def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper: bool = False) -> OffsetScale:
+    """``share`` of the largest absolute action of the demonstrations.
 
     The gripper is the base policy's alone unless ``gripper``.
     """
@@ -61,7 +81,7 @@ def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper
     scale = share * np.maximum(np.abs(centre - half), np.abs(centre + half))
     if not gripper:
         scale[GRIPPER] = 0.0
-    return scale.astype(np.float32)
+    return OffsetScale(scale.astype(np.float32), normaliser.point_m)
 
 
 class ResidualActor(nn.Module):

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from vital_data.dataset.dataset import Demonstrations
 from vital_rl.residual.batches import EpisodeSteps, FeatureReplay, offsets_of, rewards
 from vital_rl.residual.features import FeatureCache
+from vital_rl.residual.networks import OffsetScale
 
 BaseAlong = Callable[[NDArray[np.uint8], NDArray[np.floating]], NDArray[np.float32]]
 
 
 def demonstrated(
     base_along: BaseAlong,
-    scale: NDArray[np.float32],
+    scale: OffsetScale,
     demos: Demonstrations,
     every: int,
     cache: FeatureCache,
@@ -24,7 +25,7 @@ def demonstrated(
 ) -> Iterator[tuple[EpisodeSteps, int]]:
     """Each demonstration, thinned to the control rate (each ``every``-th frame), and its steps beyond the scale.
 
-    base_along: the base actions (T, 7) along images (T, 128, 128, 3) and touch (T, 15); scale: (7,) of the residual.
+    base_along: the base actions (T, 7) along images (T, 128, 128, 3) and touch (T, 15); scale: of the residual.
     dense: its distance to where it ended is rewarded too.
     """
     for number in range(demos.episodes):

@@ -18,7 +18,7 @@ from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Name, Sha256, Source, Text
 from vital_core.files.weight_file import Header, Metadata
 from vital_policy.checkpoint import Checkpoint
-from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, Exploration, ResidualActor, offset_scale
+from vital_rl.residual.networks import OFFSET_SHARE, ActorConfig, Exploration, OffsetScale, ResidualActor, offset_scale
 
 FORMAT = weight_file.Format("vital_residual/2", "vital_residual/1", "ros2 run vital_rl convert_residuals")
 HEADER_KEY = "vital"
@@ -72,8 +72,8 @@ class Residual:
     task: str
     base_sha256: str
     """By which the base policy's checkpoint is known."""
-    scale: NDArray[np.float32]
-    """(7,) largest residual in m, rad, gripper."""
+    scale: OffsetScale
+    """What its answers are shares of."""
     settings: ResidualSettings = field(default_factory=ResidualSettings)
     version: int = 0
     """Counts up with every set of weights of a run."""

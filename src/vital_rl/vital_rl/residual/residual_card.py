@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
-from vital_policy.model_card import Report, check_reports, licence_beside, measured, run, write_beside
+from vital_policy.model_card import Report, check_reports, licence_beside, measured, run, whose_way, write_beside
 from vital_rl.residual.residual import base_path, load_residual, residual_identity
 
 
@@ -23,7 +23,8 @@ def write_residual_card(path: Path, checkpoint: Checkpoint, *reports: Report) ->
 | network | {sum(p.numel() for p in residual.actor.parameters()):,} parameters on the features of the base policy, \
 {"image and touch" if residual.settings.touch else "image only"} |
 | base policy | SHA-256 `{residual.base_sha256}` |
-| adds at most | {json.dumps([float(f"{v:.3g}") for v in residual.scale.tolist()])} (m, rad, gripper) to an action |
+| adds at most | {json.dumps([float(f"{v:.3g}") for v in residual.scale.largest.tolist()])} (m, rad, gripper) \
+to an action, the way of {whose_way(residual.scale.point_m)} |
 | learned from | {residual.steps} steps in {about.get("episodes", "?")} episodes, {residual.version} updates, \
 seed {about.get("seed", "?")} |
 | licence | {licence_beside(path)} |
