@@ -145,12 +145,13 @@ def learning_rate(config: TrainConfig, iteration: int) -> float:
 
 
 def split_holdout(demos: Demonstrations, episodes: int) -> tuple[Demonstrations, Demonstrations | None]:
-    """Training and validation parts: the last ``episodes`` recordings are held out."""
+    """Training and validation parts: ``episodes`` recordings, evenly over all, are held out, so that of folders of
+    different kinds each is looked at."""
     if episodes == 0:
         return demos, None
     if episodes >= demos.episodes:
         raise ValueError(f"cannot hold out {episodes} of {demos.episodes} episodes")
-    held = demos.episode >= demos.episodes - episodes
+    held = np.isin(demos.episode, (np.arange(episodes) + 0.5) * demos.episodes // episodes)
     return demos.subset(~held), demos.subset(held)
 
 
