@@ -267,8 +267,10 @@ def test_a_policy_that_answers_at_the_tip_is_kept_with_it_and_says_so(demos: Pat
     subprocess.run(_train(demos, out, "--answer-at", "tip"), check=True, capture_output=True)
     checkpoint = load_checkpoint(out / "usb_insertion.safetensors")
     task = load_task("usb_insertion")
+    assert checkpoint.provenance.actions == "commanded"
     np.testing.assert_allclose(checkpoint.normaliser.point_m, (task.tip_forward_m, 0.0, task.tip_offset_m))
-    assert "mm from the TCP in its frame" in (out / "usb_insertion.md").read_text()
+    card = (out / "usb_insertion.md").read_text()
+    assert "mm from the TCP in its frame" in card and "| imitated | commanded actions |" in card
 
 
 def test_resume_of_another_run_is_refused(demos: Path, tmp_path: Path):

@@ -88,6 +88,7 @@ def write_model_card(checkpoint_path: Path, *reports: Report) -> Path:
 | control rate | {checkpoint.control_rate_hz:g} Hz, deltas in the TCP frame |
 | temporal ensemble | exp(-m i), oldest first, m = {checkpoint.ensemble_decay:g} |
 | demonstrations | {origin.demonstrations} episodes for training, data SHA-256 `{origin.data_sha256}` |
+| imitated | {f"{origin.actions} actions" if origin.actions else "not told"} |
 | steps, seed | {origin.steps}, {origin.seed} |
 | source | commit `{origin.commit}` |
 | licence | {licence_beside(checkpoint_path)} |

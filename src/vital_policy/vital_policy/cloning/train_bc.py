@@ -67,6 +67,7 @@ class Run:
             steps=trainer.iteration,
             demonstrations=trainer.demos.episodes,
             data_sha256=trainer.demos.sha256,
+            actions=trainer.demos.action_source.value,
         )
         rate_hz = load_task(self.task).control_rate_hz
         checkpoint = Checkpoint(
