@@ -26,14 +26,14 @@ from vital_data.dataset.feature_map import FeatureMap, load_feature_map
 from vital_data.dataset.frames import frames_of, streams_of
 from vital_data.files.episode_reader import read_episode
 from vital_data.files.session import Session
-from vital_data.files.streams import COMMAND_TOPIC, FOREGROUND_TOPIC, IMAGE_TOPIC, Stream
+from vital_data.files.streams import COMMAND_TOPIC, DEMONSTRATED_TOPIC, FOREGROUND_TOPIC, IMAGE_TOPIC, Stream
 
 TASK = "usb_insertion"
 
 
 @pytest.fixture(scope="module")
 def features() -> FeatureMap:
-    return load_feature_map().without({"/vital/tcp_intended"})
+    return load_feature_map().without({"/vital/tcp_demonstrated", "/vital/tcp_intended"})
 
 
 @pytest.fixture(scope="module")
@@ -151,13 +151,24 @@ def test_folder_without_scripted_demonstrations_is_refused(tmp_path):
 @settings(deadline=None, max_examples=15)
 @given(st.integers(5, 40), st.integers(0, 1000))
 def test_frames_of_the_streams_of_frames_are_the_same_frames(frames, seed):
-    features = load_feature_map().without({"/vital/tcp_intended"})
+    features = load_feature_map().without({"/vital/tcp_demonstrated", "/vital/tcp_intended"})
     once = frames_of(synthetic.streams(frames, seed % 7), features)
     again = frames_of(streams_of(once, features), features)
     np.testing.assert_array_equal(again.stamps_ns, once.stamps_ns)
     for name, values in once.columns.items():
         np.testing.assert_array_equal(again.columns[name], values, err_msg=name)
     assert again.dropped == 0
+
+
+def test_what_was_demonstrated_apart_from_noise_is_a_feature_where_it_was_recorded():
+    features = load_feature_map().without({"/vital/tcp_intended"})
+    streams = synthetic.streams(20, 3)
+    streams[DEMONSTRATED_TOPIC] = streams["/vital/tcp_target"]
+    once = frames_of(streams, features)
+    np.testing.assert_array_equal(once.columns["tcp_demonstrated"], once.columns["tcp_target"])
+    back = streams_of(once, features)
+    for name, values in back["/vital/tcp_target"].values.items():
+        np.testing.assert_array_equal(back[DEMONSTRATED_TOPIC].values[name], values)
 
 
 VALUES = hnp.arrays(np.float64, st.tuples(st.integers(1, 30), st.integers(1, 5)), elements=st.floats(-1e3, 1e3))

@@ -27,7 +27,7 @@ CODEC_MEAN, CODEC_MOST = 2.5, 30
 
 @pytest.fixture(scope="module")
 def features() -> FeatureMap:
-    return load_feature_map().without({"/vital/tcp_intended"})
+    return load_feature_map().without({"/vital/tcp_demonstrated", "/vital/tcp_intended"})
 
 
 @pytest.fixture(scope="module")
