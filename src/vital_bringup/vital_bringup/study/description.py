@@ -80,9 +80,12 @@ class Cloning:
     preset: Literal["cpu", "paper"] = "cpu"
     iterations: AtLeastOne | None = None
     coarse_iterations: Count | None = None
+    plain_iterations: Count | None = None
     batch: AtLeastOne | None = None
     learning_rate: Positive | None = None
     loss: Literal["square", "variance", "tip", "relative"] | None = None
+    answer_at: Literal["tcp", "tip"] | None = None
+    """Whose way the networks answer with; rounds that follow keep it."""
     holdout: Count | None = None
     precision: Literal["float32", "bfloat16"] | None = None
     """Of matrix products; None: the fastest of the processor, so that the figures are that processor's."""
