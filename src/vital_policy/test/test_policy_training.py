@@ -71,16 +71,6 @@ def test_new_backgrounds_leave_the_foreground_to_the_crop_and_the_colours(tiny, 
     assert np.isfinite(trainer.step())
 
 
-def test_plain_iterations_see_the_background_that_was_recorded_and_then_others(tiny, with_foreground):
-    still = Augmentation(0, 0.0, 0.0, 0.0)
-    config = dataclasses.replace(tiny, background_share=1.0, backgrounds=8, augmentation=still, plain_iterations=1)
-    trainer, index = Trainer(config, with_foreground), torch.arange(4)
-    recorded = to_network(trainer._image[index])
-    torch.testing.assert_close(trainer._images(index, torch.Generator()), recorded)
-    trainer.step()
-    assert (trainer._images(index, torch.Generator()) != recorded).float().mean() > 0.5
-
-
 def test_backgrounds_without_a_foreground_are_refused(tiny, demos):
     with pytest.raises(ValueError, match="tell the foreground"):
         Trainer(dataclasses.replace(tiny, background_share=0.5), load_demonstrations([demos], "usb_insertion", 10))

@@ -200,7 +200,6 @@ def _cloned(study: Study, task: str, method: str, seed: int, shown: _Shown, befo
             preset=budget.preset,
             iterations=following.iterations if following else budget.iterations,
             coarse_iterations=0 if following else budget.coarse_iterations,
-            plain_iterations=0 if following else budget.plain_iterations,
             answer_at=None if before else budget.answer_at,
             batch=budget.batch,
             learning_rate=following.learning_rate if following else budget.learning_rate,

@@ -80,7 +80,6 @@ class Cloning:
     preset: Literal["cpu", "paper"] = "cpu"
     iterations: AtLeastOne | None = None
     coarse_iterations: Count | None = None
-    plain_iterations: Count | None = None
     batch: AtLeastOne | None = None
     learning_rate: Positive | None = None
     loss: Literal["square", "variance", "tip", "relative"] | None = None

@@ -190,9 +190,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--iterations", type=int)
     parser.add_argument("--coarse-iterations", type=int, help="of them, the first ones on images of half the size")
-    parser.add_argument(
-        "--plain-iterations", type=int, help="of them, the first ones before the background that is there"
-    )
     parser.add_argument("--batch", type=int)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--loss", choices=[loss.value for loss in Loss], help="how errors are weighed")
@@ -233,7 +230,6 @@ def configure(options: argparse.Namespace) -> TrainConfig:
     given = {
         "iterations": options.iterations,
         "coarse_iterations": options.coarse_iterations,
-        "plain_iterations": options.plain_iterations,
         "batch": options.batch,
         "learning_rate": options.learning_rate,
         "seed": options.seed,

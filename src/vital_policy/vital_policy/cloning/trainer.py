@@ -73,9 +73,6 @@ class TrainConfig:
     coarse_iterations: int = 0
     """How many of the first ones see images of half the size, at a quarter of the cost: the network has no size of its
     own, and what to look for is learned before where exactly it is."""
-    plain_iterations: int = 0
-    """How many of the first ones see images before their own background: what to look at is learned where nothing else
-    catches the eye, and then found anywhere."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     open_hand_pad_px: int | None = None
     """How far images are shifted in a task that begins with an open hand, None for as far as elsewhere: nothing in view
@@ -93,9 +90,8 @@ class TrainConfig:
             raise ValueError(f"precision is '{self.precision}', expected one of {', '.join(PRECISIONS)}")
         if not self.relative_floor > 0.0:
             raise ValueError(f"relative_floor is {self.relative_floor}, expected more than 0")
-        for name in ("coarse_iterations", "plain_iterations"):
-            if not 0 <= getattr(self, name) <= self.iterations:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to {self.iterations}")
+        if not 0 <= self.coarse_iterations <= self.iterations:
+            raise ValueError(f"coarse_iterations is {self.coarse_iterations}, expected 0 to {self.iterations}")
         if not self.learning_rate > 0.0:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
 
@@ -230,8 +226,7 @@ class Trainer:
     def _images(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """(B, 3, 128, 128) as the network takes them: backgrounds first, then the crop and the colours."""
         image = self._image[index]
-        plain = self.iteration < self.config.plain_iterations
-        if self._backgrounds is not None and self._foreground is not None and not plain:
+        if self._backgrounds is not None and self._foreground is not None:
             image = self._backgrounds.apply(image, self._foreground[index], generator)
         coarse = self.iteration < self.config.coarse_iterations
         return augment(image, self.config.augmentation, generator, coarse=coarse)
