@@ -204,6 +204,7 @@ LOW = -load_task("card_swipe").success_depth_m - 0.002
         ([(ENTRY_M + 0.02, 0.0, LOW), (ENTRY_M + 0.2, 0.0, LOW)], Outcome.SLIPPED_OUT),
         ([(ENTRY_M + 0.02, 0.0, LOW), (ENTRY_M + 0.02, 0.0, 0.02)], Outcome.SLIPPED_OUT),
         ([(ENTRY_M - 0.01, 0.0, LOW)], Outcome.TIME_OUT),
+        ([(ENTRY_M + 0.0002, 0.0, LOW), (ENTRY_M - 0.0002, 0.0, LOW)], Outcome.TIME_OUT),  # leans on its front
     ],
 )
 def test_how_a_card_was_not_swiped(worlds, tips_m, outcome):

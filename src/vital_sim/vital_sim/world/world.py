@@ -330,12 +330,12 @@ class World:
         x_m, y_m, z_m = self._tip_in_target()
         lateral_m = abs(y_m) if self.task.skill == "swipe" else np.hypot(x_m, y_m)
         in_it = -z_m > ENTERED_M and lateral_m < 2 * self.task.success_lateral_m
-        return bool(in_it and self._along_the_slot(x_m))
+        return bool(in_it and self._along_the_slot(x_m, ENTERED_M))
 
-    def _along_the_slot(self, x_m: float) -> bool:
-        """Whether a card's leading edge is where some of the card is between the walls; True for what has no slot."""
+    def _along_the_slot(self, x_m: float, in_m: float = 0.0) -> bool:
+        """Whether a card's leading edge is so far in that it is between the walls; True for what has no slot."""
         reader = self.fixture
-        return not isinstance(reader, CardReader) or 0.0 <= x_m - reader.entry_m <= reader.slot_m[0] + reader.card_m[0]
+        return not isinstance(reader, CardReader) or in_m <= x_m - reader.entry_m <= reader.slot_m[0] + reader.card_m[0]
 
     def truth(self) -> Truth:
         """The state of the task as it is."""
