@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vital_core.observation import Action
+from vital_core.observation import AXES, Action
 from vital_core.task import task_names
 from vital_policy.checkpoint import load_checkpoint
 from vital_rl.residual.networks import offset_scale
@@ -23,7 +23,6 @@ from vital_sim.evaluation.policies import PolicySpec
 from vital_sim.evaluation.workers import make_env
 
 FIRST_SEED = 43_000
-AXES = ("x", "y", "z", "rx", "ry", "rz")
 
 
 class Pushed:

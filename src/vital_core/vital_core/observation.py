@@ -1,6 +1,7 @@
 """What a policy sees and what it answers."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ IMAGE_SIZE_PX = 128
 MAGNETOMETERS = 5
 TACTILE_VALUES = 3 * MAGNETOMETERS
 ACTION_VALUES = 7
+Axis = Literal["x", "y", "z", "rx", "ry", "rz"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+"""Along and about which an action moves the hand, in its order."""
 
 
 @dataclass(frozen=True)

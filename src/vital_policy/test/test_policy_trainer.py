@@ -107,6 +107,7 @@ def test_learning_rate_rises_while_it_warms_up_and_never_after(iterations, warmu
         ({"background_share": 1.01}, "background_share is 1.01, expected 0 to 1"),
         ({"background_share": math.nan}, "background_share is nan"),
         ({"coarse_iterations": -1}, "coarse_iterations is -1, expected 0 to 20000"),
+        ({"still": ("yaw",)}, "still is yaw, expected of x, y, z, rx, ry, rz"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0, expected more than 0"),
         ({"learning_rate": math.nan}, "learning_rate is nan"),
     ],

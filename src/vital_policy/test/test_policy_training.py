@@ -20,6 +20,7 @@ from vital_core.files.schema import Source
 from vital_core.observation import Observation
 from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
+from vital_data.dataset.normalisation import moved_to
 from vital_policy.checkpoint import load_checkpoint
 from vital_policy.cloning import train_bc
 from vital_policy.cloning.loss import Loss
@@ -28,6 +29,7 @@ from vital_policy.inference import LocalPolicy
 from vital_policy.model_card import main
 from vital_policy.network.augmentation import Augmentation, to_network
 from vital_policy.network.policy import Policy
+from vital_policy.runtime.network import TorchNetwork
 
 
 @pytest.fixture
@@ -242,6 +244,19 @@ def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkp
         assert torch.equal(trainer.shipped_weights[name], value)
     with pytest.raises(ValueError, match="the checkpoint's network is"):
         Trainer(tiny.with_method("baku"), demos).begin_with(policy, demos.normaliser)
+
+
+def test_about_an_axis_that_is_held_the_hand_does_not_turn_whatever_is_seen_and_learned(tiny, demos):
+    demos = load_demonstrations([demos], "usb_insertion", 10).normalised_at((0.02, 0.0, 0.05))
+    trainer = Trainer(dataclasses.replace(tiny, still=("x", "ry")), demos)
+    for _ in range(2):
+        for weights in (trainer.shipped_weights, trainer.policy.state_dict()):
+            policy = Policy(trainer.config.policy).eval()
+            policy.load_state_dict(weights)
+            network = TorchNetwork(policy, demos.normaliser)
+            moved = moved_to(demos.normaliser.point_m, network.predict(demos.image[:8], demos.tactile_ut[:8])[0])
+            assert np.abs(moved[..., [0, 4]]).max() < 1e-8 and np.abs(moved[..., [1, 2, 3, 5]]).max() > 1e-5
+        trainer.step()
 
 
 def test_errors_at_the_tip_are_those_of_answers_at_the_tip(tiny, demos):

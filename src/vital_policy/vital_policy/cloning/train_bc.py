@@ -24,6 +24,7 @@ from torch.utils.tensorboard import SummaryWriter
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema, weight_file
 from vital_core.files.schema import Count, Source
+from vital_core.observation import AXES
 from vital_core.task import load_task
 from vital_data.dataset.actions import ActionSource
 from vital_data.dataset.dataset import load_demonstrations
@@ -196,6 +197,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--answer-at", choices=POINTS, help="whose way the network answers with, beside the hand's turn (default: tcp)"
     )
+    parser.add_argument("--still", choices=AXES, nargs="+", help="along or about which the hand is not moved")
     parser.add_argument("--motion-share", type=float, help="of a batch, drawn by motion across the main direction")
     parser.add_argument("--shift-px", type=int, help="images are shifted by up to so much each way")
     parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products; cpu: the fastest here")
@@ -236,6 +238,7 @@ def configure(options: argparse.Namespace) -> TrainConfig:
         "holdout_episodes": options.holdout,
         "loss": None if options.loss is None else Loss(options.loss),
         "motion_share": options.motion_share,
+        "still": tuple(options.still) if options.still else None,
         "precision": options.precision,
     }
     if options.preset == "cpu" and options.precision is None:

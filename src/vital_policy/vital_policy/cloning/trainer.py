@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vital_augment.compositing import BackgroundBank
+from vital_core.observation import AXES, Axis
 from vital_core.task import Task
 from vital_data.dataset.dataset import Demonstrations
 from vital_data.dataset.normalisation import Normaliser
@@ -62,6 +63,8 @@ class TrainConfig:
     """Where the task's tip is in the TCP frame, for `Loss.TIP` and the held-out scores."""
     motion_share: float = 0.0
     """Of a batch's frames, drawn by their motion across the main direction: `draw_frames`."""
+    still: tuple[Axis, ...] = ()
+    """Along or about which the hand is not moved: what is not learned is answered all the same, and only disturbs."""
     ensemble_decay: float = PAPER_DECAY
     """For whoever runs the policy: `TemporalEnsemble`."""
     seed: int = 0
@@ -83,6 +86,8 @@ class TrainConfig:
         for name in ("iterations", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if unknown := [axis for axis in self.still if axis not in AXES]:
+            raise ValueError(f"still is {unknown[0]}, expected of {', '.join(AXES)}")
         for name in ("background_share", "motion_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to 1")
@@ -173,7 +178,6 @@ class Trainer:
         self._shared = fabric.setup_module(self.policy)
         self._adam = adam = torch.optim.Adam(self.policy.parameters(), lr=config.learning_rate, fused=True)
         self._optimiser: Any = fabric.setup_optimizers(adam)
-        self._average = {name: value.clone() for name, value in self.policy.state_dict().items()}
         self._image = self._here(self.demos.image)
         self._tactile = self._here(self.normaliser.normalise_tactile(self.demos.tactile_ut))
         self._target = self._here(self.normaliser.normalise_actions(self.demos.actions))
@@ -181,6 +185,10 @@ class Trainer:
         motion = self._here(self.demos.actions)
         self._groups = action_groups(motion, self._mask)
         self._still = no_motion(self.normaliser).to(fabric.device)
+        self._held = {AXES.index(axis): self._still[AXES.index(axis)].item() for axis in config.still}
+        if beyond := [AXES[number] for number, value in self._held.items() if not abs(value) < 1.0]:
+            raise ValueError(f"{beyond[0]} is never still in the demonstrations: it cannot be held")
+        self._begin_average()
         self._half_range = self._here(self.normaliser.action_half_range.astype(np.float32))
         self._deviations = variance_weights(
             self._weighed(self._target), self._mask, self._half_range if config.loss is Loss.TIP else 1.0
@@ -208,6 +216,10 @@ class Trainer:
         if _without_dropout(policy.config) != _without_dropout(self.policy.config):
             raise ValueError(f"the checkpoint's network is {policy.config}, expected {self.policy.config}")
         self.policy.load_state_dict(policy.state_dict())
+        self._begin_average()
+
+    def _begin_average(self) -> None:
+        self.policy.hold(self._held)
         self._average = {name: value.clone() for name, value in self.policy.state_dict().items()}
 
     def _here(self, array: NDArray) -> Tensor:
@@ -244,6 +256,7 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self._optimiser.step()
+        self.policy.hold(self._held)
         self.iteration += 1
         self._follow()
         return loss.item()

@@ -8,6 +8,7 @@ encoder.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -181,6 +182,15 @@ class Policy(nn.Module):
     def forward(self, image: Tensor, tactile: Tensor) -> Tensor:
         """image (B, 3, 128, 128) in -1..1, tactile (B, 15) normalised -> (B, chunk, 7) in -1..1."""
         return self.decode(self.encode(image, tactile))
+
+    @torch.no_grad()
+    def hold(self, answers: Mapping[int, float]) -> None:
+        """Answer these dimensions of every action with a constant, normalised and within -1..1, whatever is seen."""
+        last: nn.Linear = self.head[-2]  # type: ignore[assignment]
+        weight, bias = (part.unflatten(0, (self.config.chunk, ACTION_VALUES)) for part in (last.weight, last.bias))
+        for dimension, value in answers.items():
+            weight[:, dimension] = 0.0
+            bias[:, dimension] = math.atanh(value)
 
     def parameter_count(self) -> int:
         """How many numbers training moves."""

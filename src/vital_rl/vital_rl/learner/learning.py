@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import AXES, Axis
 from vital_core.owner import Owner
 from vital_data.dataset.dataset import Demonstrations
 from vital_policy.checkpoint import Checkpoint
@@ -31,10 +32,8 @@ from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, Replay
 from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.features import FeatureCache
 from vital_rl.residual.networks import (
-    AXES,
     OFFSET_SHARE,
     ActorConfig,
-    Axis,
     CriticConfig,
     Exploration,
     ResidualActor,

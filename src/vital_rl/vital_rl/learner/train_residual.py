@@ -14,6 +14,7 @@ import gymnasium
 import torch
 
 from vital_core.errors import ErrorCode, VitalError
+from vital_core.observation import AXES
 from vital_core.task import load_task
 from vital_data.dataset.dataset import load_demonstrations
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
@@ -22,7 +23,7 @@ from vital_rl.learner.learning import STRETCH, LearningConfig, ResidualLearner, 
 from vital_rl.learner.training import ResidualTraining
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.residual.ddpg import DDPGConfig
-from vital_rl.residual.networks import AXES, Exploration
+from vital_rl.residual.networks import Exploration
 
 EXIT_REFUSED = 2
 SAVE_EVERY = 10

@@ -7,7 +7,7 @@ batched matrix products: one kernel a layer, however many critics there are.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,12 +16,10 @@ from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vital_core.observation import ACTION_VALUES
+from vital_core.observation import ACTION_VALUES, AXES, Axis
 from vital_data.dataset.normalisation import Normaliser, moved_to
 
 OFFSET_SHARE = 0.2
-Axis = Literal["x", "y", "z", "rx", "ry", "rz"]
-AXES: tuple[Axis, ...] = get_args(Axis)
 GRIPPER = 6
 Share = Annotated[float, Meta(ge=0.0, le=10.0)]
 HIDDEN_GAIN = math.sqrt(2.0)  # of a layer before a ReLU (He et al. 2015)
