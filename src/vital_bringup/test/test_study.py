@@ -105,8 +105,9 @@ def test_all_methods_have_one_budget_and_each_cell_comes_after_what_it_reads():
 def test_a_policy_is_followed_and_cloned_again_from_all_episodes_with_its_weights_to_begin_with():
     following = {"seed": 8000, "rounds": 2, "episodes": 6, "push": 0.01, "iterations": 20}
     study = study_of(
-        tasks=["usb_insertion"], methods=["baku", "vital"], following=following, residual={"prior": {"seed": 500}}
-    )
+        tasks=["usb_insertion"], methods=["baku", "vital"], following=following, residual={"prior": {"seed": 500}},
+        cloning={"iterations": 30, "answer_at": "tip"},
+    )  # fmt: skip
     cells = cells_of(study)
     place = {cell.name: number for number, cell in enumerate(cells)}
     assert all(place[name] < place[cell.name] for cell in cells for name in cell.after)
@@ -121,7 +122,9 @@ def test_a_policy_is_followed_and_cloned_again_from_all_episodes_with_its_weight
         told = commands[f"cloned/{name}_2"]
         assert f"--demos /out/demonstrations/usb_insertion {' '.join(folders)} --out" in told
         assert f"--init {before} --keep-normalisation" in told and "--iterations 20" in told
-    assert "--init" not in commands["cloned/usb_insertion/baku/seed_0"]
+        assert "--answer-at" not in told, "what it begins with says it"
+    first = commands["cloned/usb_insertion/baku/seed_0"]
+    assert "--init" not in first and "--answer-at tip" in first
     learned = commands["learned/usb_insertion/vital/seed_0"]
     assert "--checkpoint /out/cloned/seed_0/round_2/vital_bc/" in learned
     assert "--demos /out/demonstrations/prior/usb_insertion --out" in learned

@@ -257,6 +257,10 @@ def test_about_an_axis_that_is_held_the_hand_does_not_turn_whatever_is_seen_and_
             moved = moved_to(demos.normaliser.point_m, network.predict(demos.image[:8], demos.tactile_ut[:8])[0])
             assert np.abs(moved[..., [0, 4]]).max() < 1e-8 and np.abs(moved[..., [1, 2, 3, 5]]).max() > 1e-5
         trainer.step()
+    centre = demos.normaliser.action_centre + 10.0 * demos.normaliser.action_half_range
+    moving = dataclasses.replace(demos, normaliser=dataclasses.replace(demos.normaliser, action_centre=centre))
+    with pytest.raises(ValueError, match="x is never still in the demonstrations"):
+        Trainer(trainer.config, moving)
 
 
 def test_errors_at_the_tip_are_those_of_answers_at_the_tip(tiny, demos):
