@@ -19,7 +19,6 @@ from vital_rl.residual.batches import (
     FeatureReplay,
     ReplayConfig,
     n_step,
-    offsets_of,
     rewards,
 )
 from vital_rl.residual.ddpg import DDPGConfig, Learner
@@ -159,7 +158,7 @@ POINTS = st.sampled_from([(0.0, 0.0, 0.0), (0.08, 0.0, 0.04)])
 def test_offsets_put_on_the_base_again_are_what_was_executed_as_far_as_the_scale_reaches(base, largest, point, seed):
     scale = OffsetScale(largest, np.array(point))
     wanted = np.random.default_rng(seed).uniform(-2.0, 2.0, base.shape)
-    offset, beyond = offsets_of(base + scale.added(wanted), base, scale)
+    offset, beyond = scale.offsets_of(base + scale.added(wanted), base)
     assert np.abs(offset).max() <= 1.0 and not offset[:, largest == 0.0].any()
     np.testing.assert_allclose(offset, np.where(largest > 0.0, wanted.clip(-1.0, 1.0), 0.0), atol=1e-4)
     assert beyond == (np.abs(wanted[:, largest > 0.0]) > 1.0).any(axis=1).sum()

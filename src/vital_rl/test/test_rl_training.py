@@ -26,7 +26,6 @@ from vital_rl.learner.learning import STATE, ResidualLearner, configure
 from vital_rl.learner.training import ResidualTraining, moment_of, play_episode
 from vital_rl.replay.replay_store import ReplayStore
 from vital_rl.replay.step import ReplayStep, foreground_of
-from vital_rl.residual.batches import offsets_of
 from vital_rl.residual.features import FeatureCache, variants_of
 from vital_rl.residual.networks import Exploration, Noise, OffsetScale
 from vital_rl.residual.residual import (
@@ -366,7 +365,7 @@ def test_offsets_are_what_was_added_and_say_when_that_was_too_much():
     scale = OffsetScale(np.array([0.01] * 6 + [0.0], np.float32), np.zeros(3))
     base, executed = np.zeros((2, 7)), np.zeros((2, 7))
     executed[0, 0], executed[1, 1], executed[:, 6] = 0.005, -0.05, 1.0
-    offset, beyond = offsets_of(executed, base, scale)
+    offset, beyond = scale.offsets_of(executed, base)
     assert offset[0, 0] == pytest.approx(0.5) and offset[1, 1] == -1.0 and beyond == 1 and not offset[:, 6].any()
 
 

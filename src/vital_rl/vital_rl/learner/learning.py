@@ -28,7 +28,7 @@ from vital_rl.learner.state_file import Counts, StateHeader, read_state, write_s
 from vital_rl.learner.sustained import Sustained, measure
 from vital_rl.replay.replay_store import StoredEpisode
 from vital_rl.replay.step import ReplayStep, foreground_of
-from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, offsets_of, rewards
+from vital_rl.residual.batches import Batch, EpisodeSteps, FeatureReplay, ReplayConfig, rewards
 from vital_rl.residual.ddpg import DDPGConfig, Learner
 from vital_rl.residual.features import FeatureCache
 from vital_rl.residual.networks import (
@@ -263,7 +263,7 @@ class ResidualLearner:
     def _remember(self, episode: StoredEpisode, rows: Sequence[ReplayStep]) -> None:
         image, tactile = np.stack([r.image for r in rows]), np.stack([r.tactile_ut for r in rows])
         base, executed = np.stack([r.base for r in rows]), np.stack([r.executed for r in rows[:-1]])
-        offset, _ = offsets_of(executed, base[:-1], self._untrained.scale)
+        offset, _ = self._untrained.scale.offsets_of(executed, base[:-1])
         distance = np.array([r.distance_m for r in rows[1:]])
         seed = self.config.seed * 7919 + max(0, int(episode.about.get("seed", episode.number)))
         self.memory.add(

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import ACTION_VALUES
-from vital_rl.residual.networks import OffsetScale
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,6 @@ class EpisodeSteps:
 
     def __len__(self) -> int:
         return len(self.reward)
-
-
-def offsets_of(
-    executed: NDArray[np.floating], base: NDArray[np.floating], scale: OffsetScale
-) -> tuple[NDArray[np.float32], int]:
-    """(T, 7) what was added over the offset scale, within -1..1, and how many steps asked for more than that."""
-    offset = scale.shares(executed - base)
-    beyond = int((np.abs(offset) > 1.0 + 1e-6).any(axis=1).sum())
-    return offset.clip(-1.0, 1.0), beyond
 
 
 def rewards(success: bool, distance_m: NDArray[np.floating] | None, length: int, *, dense: bool) -> NDArray[np.float32]:

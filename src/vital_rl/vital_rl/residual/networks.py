@@ -63,11 +63,13 @@ class OffsetScale:
         """(..., 7) in -1..1 -> what it adds to the TCP's action, m, rad, gripper."""
         return moved_to(-self.point_m, self.largest * offset).astype(np.float32)
 
-    def shares(self, added: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Inverse of `added`, and 0 where a residual has no say; beyond -1..1 where it cannot add as much."""
-        active, offset = self.largest > 0.0, np.zeros(added.shape, np.float32)
-        offset[..., active] = moved_to(self.point_m, added)[..., active] / self.largest[active]
-        return offset
+    def offsets_of(self, executed: NDArray[np.floating], base: NDArray[np.floating]) -> tuple[NDArray[np.float32], int]:
+        """(T, 7) what was added to the base actions, within -1..1 and 0 where a residual has no say, and how many steps
+        asked for more than that. Inverse of `added`."""
+        active, offset = self.largest > 0.0, np.zeros(executed.shape, np.float32)
+        offset[:, active] = moved_to(self.point_m, executed - base)[:, active] / self.largest[active]
+        beyond = int((np.abs(offset) > 1.0 + 1e-6).any(axis=1).sum())
+        return offset.clip(-1.0, 1.0), beyond
 
 
 def offset_scale(normaliser: Normaliser, share: float = OFFSET_SHARE, *, gripper: bool = False) -> OffsetScale:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_data.dataset.dataset import Demonstrations
-from vital_rl.residual.batches import EpisodeSteps, FeatureReplay, offsets_of, rewards
+from vital_rl.residual.batches import EpisodeSteps, FeatureReplay, rewards
 from vital_rl.residual.features import FeatureCache
 from vital_rl.residual.networks import OffsetScale
 
@@ -34,7 +34,7 @@ def demonstrated(
             continue
         image, tactile_ut = demos.image[rows], demos.tactile_ut[rows]
         base = base_along(image, tactile_ut)
-        offset, beyond = offsets_of(demos.actions[rows[:-1], 0], base[:-1], scale)
+        offset, beyond = scale.offsets_of(demos.actions[rows[:-1], 0], base[:-1])
         steps = len(rows) - 1
         distance_m = np.abs(demos.tcp_m[rows[1:]] - demos.tcp_m[rows[-1]]).sum(axis=1)
         foreground = None if demos.foreground is None else demos.foreground[rows]
