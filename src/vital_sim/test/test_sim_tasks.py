@@ -37,6 +37,15 @@ def test_expert_does_the_task(worlds, name, human):
         assert run(world, ScriptedExpert(world, np.random.default_rng(seed), human_like=human)).success
 
 
+def test_people_draw_the_card_along_the_floor_of_its_slot_and_press_gently(worlds):
+    world = worlds["card_swipe"]
+    for seed in (301, 302, 306):
+        person = ScriptedExpert(started(world, seed), np.random.default_rng([seed, 1]), human_like=True)
+        trial = run(world, person)
+        assert trial.success and trial.force_n < 15.0
+        assert trial.depth_m == pytest.approx(world.fixture.slot_m[2], abs=0.002)
+
+
 @pytest.mark.parametrize("name", ["key_in_lock", "card_swipe"])
 def test_knowing_the_place_alone_is_not_enough(worlds, name):
     outcomes = [run(world, BlindController(world)).success for world in (started(worlds[name], s) for s in range(5))]

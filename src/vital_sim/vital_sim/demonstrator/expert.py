@@ -23,7 +23,8 @@ def law_for(task: Task, fixture: Target) -> Law:
     if isinstance(fixture, Block):
         return PickLaw(task, fixture.size_m[2])
     if isinstance(fixture, CardReader):
-        return SwipeLaw(task, entry_m=fixture.entry_m, flare_m=fixture.flare_m)
+        entry_m, flare_m, slot_depth_m = fixture.entry_m, fixture.flare_m, fixture.slot_m[2]
+        return SwipeLaw(task, entry_m=entry_m, flare_m=flare_m, slot_depth_m=slot_depth_m)
     assert isinstance(fixture, Connector)
     return InsertLaw(task, fixture.engaged_m)
 

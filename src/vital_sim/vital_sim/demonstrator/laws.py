@@ -122,14 +122,17 @@ class InsertLaw:
 
 
 class SwipeLaw:
-    """In front of the slot at the depth of the swipe, to its entry, over the lead-in by touch, through."""
+    """In front of the slot at half its depth, to its entry, over the lead-in by touch, down to its floor, along that.
+
+    How deep a card stands between two walls can hardly be seen. That it stands on the floor is felt.
+    """
 
     gripper = 1.0
-    BELOW_M = 0.003  # the edge runs this much deeper than success asks for
+    PRESS_N = 2.5  # on the floor
 
-    def __init__(self, task: Task, *, entry_m: float, flare_m: float) -> None:
+    def __init__(self, task: Task, *, entry_m: float, flare_m: float, slot_depth_m: float) -> None:
         self.phase = Phase.APPROACH
-        self._task, self._entry_m, self._flare_m = task, entry_m, flare_m
+        self._task, self._entry_m, self._flare_m, self._slot_depth_m = task, entry_m, flare_m, slot_depth_m
         self._held = _Held()
 
     def _ahead_m(self, truth: Truth) -> float:
@@ -159,12 +162,20 @@ class SwipeLaw:
         tilt = _tilt(truth)
         tilt[1:] += misjudged[2:4]
         error = _error(truth)
-        across = np.array([error[1], error[2] + self._task.success_depth_m + self.BELOW_M]) + misjudged[:2] / 2
+        across = np.array([error[1], error[2] + self._slot_depth_m / 2]) + misjudged[:2] / 2
         rate = _limited(style.gain_1_s * tilt, 0.5)
         aside = -_limited(style.gain_1_s * across, 0.06 if self.phase is Phase.APPROACH else 0.006)
+        if self.phase is Phase.INSERT:
+            aside[1] = -self._down(style, float(error[2]) + self._slot_depth_m, truth.contact_force_n)
+            rate[1] = 0.0  # the floor tilts the card in the fingers, and straightens it
         press_n = 0.5 * (style.press_n + misjudged[4])
         forward = self._forward(style, press_n, truth, float(np.linalg.norm(across)), float(np.linalg.norm(tilt)))
         return style.pace * np.concatenate([[forward], aside, rate])
+
+    def _down(self, style: Style, height_m: float, force_n: float) -> float:
+        """Speed towards the slot's floor from ``height_m`` above it, and onto it, m/s."""
+        fastest = max(0.004, min(style.gain_1_s * height_m, 0.015))
+        return float(np.clip(0.004 * (self.PRESS_N - force_n), -0.01, fastest))
 
     def _forward(self, style: Style, press_n: float, truth: Truth, across_m: float, tilt_rad: float) -> float:
         """Speed towards the slot and through it, m/s."""
