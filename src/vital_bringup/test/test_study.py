@@ -61,6 +61,9 @@ def test_a_shipped_study_is_whole_and_reports_on_seeds_that_no_other_reports_on(
         ({"following": {"seed": 8000, "push": 0.5}}, "push is 0.5, expected 0 to 0.2"),
         ({"demonstrations": {"strays": 30}}, "strays is 30, expected 0 to 20"),
         ({"residual": {"prior": {"seed": 40_004}}}, "seed 40004 of choosing may be a demonstration's"),
+        ({"demonstrations": {"stray_turn_deg": 60}}, "stray-turn-deg is 60, expected 0 to 25"),
+        ({"cloning": {"still": {"card_swipe": ["ry"]}}}, "cloning.still has card_swipe"),
+        ({"cloning": {"still": {"pick_block": ["yaw"]}}}, "cloning.still.+yaw"),
         ({"cloning": {"preset": "gpu"}}, "cloning.preset is 'gpu', expected one of cpu, paper"),
         ({"cloning": {"iterations": 10, "epochs": 3}}, "'cloning.epochs' is unknown"),
     ],
@@ -79,7 +82,8 @@ def test_a_study_that_is_not_there_is_refused_with_those_that_are():
 def test_all_methods_have_one_budget_and_each_cell_comes_after_what_it_reads():
     study = study_of(
         training_seeds=[0, 1],
-        cloning={"iterations": 30, "shift_px": {"usb_insertion": 4}},
+        cloning={"iterations": 30, "shift_px": {"usb_insertion": 4}, "still": {"usb_insertion": ["rx", "ry"]}},
+        demonstrations={"episodes": 4, "strays": 5, "stray_turn_deg": 16.0},
         residual={"steps": 50},
         training_seeds_of={"pick_block": [0]},
     )
@@ -96,7 +100,12 @@ def test_all_methods_have_one_budget_and_each_cell_comes_after_what_it_reads():
     }  # fmt: skip
     for cell in cloned:
         told = " ".join(cell.command(Path("/out")))
-        assert "--iterations 30" in told and ("--shift-px 4" in told) == (cell.task == "usb_insertion")
+        of_the_stick = cell.task == "usb_insertion"
+        assert "--iterations 30" in told and ("--shift-px 4" in told) == of_the_stick
+        assert ("--still rx ry" in told) == of_the_stick
+    for cell in cells:
+        if cell.stage is Stage.DEMONSTRATIONS:
+            assert "--strays 5 --stray-turn-deg 16" in " ".join(cell.command(Path("/out")))
     learned = [" ".join(cell.command(Path("/out"))) for cell in cells if cell.stage is Stage.LEARNED]
     assert len(learned) == 6 and all("--steps 50" in told for told in learned)
     assert sum(told.endswith("--rlpd --threads 1") for told in learned) == 3

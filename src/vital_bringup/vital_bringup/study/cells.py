@@ -144,7 +144,7 @@ def _shown(told: Demonstrations, task: str, purpose: str = "") -> _Shown:
     arguments = (
         *("--task", task, "--episodes", str(told.episodes_of(task)), "--seed", str(told.seed), "--out", folder),
         *("--start-yaw-deg", f"{told.start_yaw_deg:g}", "--noise", f"{told.noise:g}", "--background", told.background),
-        *("--strays", str(told.strays)),
+        *("--strays", str(told.strays), "--stray-turn-deg", f"{told.stray_turn_deg:g}"),
     )
     cell = Cell(
         Stage.DEMONSTRATIONS, task, COLLECT, arguments, ("--workers", "1"), folder / EPISODES, setting=purpose
@@ -209,6 +209,7 @@ def _cloned(study: Study, task: str, method: str, seed: int, shown: _Shown, befo
             shift_px=budget.shift_px.get(task),
             seed=seed,
         ),
+        *(("--still", *still) if (still := budget.still.get(task)) else ()),
     )
     return Cell(
         Stage.CLONED, task, ("vital_policy", "train_bc"), arguments, ("--threads", "1", "--resume"),

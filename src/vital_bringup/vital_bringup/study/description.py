@@ -15,6 +15,7 @@ from msgspec import Meta
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.files import safe_file, schema
 from vital_core.files.schema import Count, Name, NotNegative, Positive, Source
+from vital_core.observation import Axis
 from vital_core.seeds import FIRST_PRACTISED_SEED, MAX_ATTEMPTS, RETRY_STRIDE
 from vital_core.task import load_task
 from vital_sim.demonstrator.disturbance import Disturbance
@@ -59,14 +60,14 @@ class Demonstrations:
     start_yaw_deg: NotNegative = 20.0
     noise: NotNegative = 1.0
     strays: Count = 0
+    stray_turn_deg: NotNegative = 0.0
     background: Name = "green"
     recordings: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
     """Folders of sessions by task, instead of the scripted operator's episodes."""
 
     def __post_init__(self) -> None:
-        Disturbance(
-            self.start_yaw_deg, self.noise, self.strays
-        )  # refuses what recording would, before anything is made
+        # Refuses what recording would, before anything is made.
+        Disturbance(self.start_yaw_deg, self.noise, self.strays, self.stray_turn_deg)
 
     def episodes_of(self, task: str) -> int:
         """How many the scripted operator gives."""
@@ -90,6 +91,8 @@ class Cloning:
     """Of matrix products; None: the fastest of the processor, so that the figures are that processor's."""
     shift_px: dict[Name, Pixels] = field(default_factory=dict)
     """How far images are shifted, by task."""
+    still: dict[Name, tuple[Axis, ...]] = field(default_factory=dict)
+    """Along and about what the hand is not moved, by task."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,7 @@ class Study:
             "demonstrations.recordings": self.demonstrations.recordings,
             "residual.prior.recordings": self.residual.prior.recordings if self.residual.prior else {},
             "cloning.shift_px": self.cloning.shift_px,
+            "cloning.still": self.cloning.still,
         }
 
     def _refuse_unknown(self, name: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
