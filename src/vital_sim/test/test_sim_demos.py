@@ -21,20 +21,24 @@ from vital_sim.demonstrator.disturbance import (
     NEAR_SHARE,
     NOISE,
     PERIOD_S,
-    STRAY,
+    STRAY_ACROSS_M,
+    STRAY_ALONG_M,
     STRAY_LEAST_M,
     STRAY_S,
     UNDISTURBED,
     Disturbance,
     InjectedNoise,
     Strays,
+    X,
+    Z,
 )
-from vital_sim.demonstrator.expert import ScriptedExpert
+from vital_sim.demonstrator.expert import ScriptedExpert, law_for
 from vital_sim.demonstrator.rollout import run
 from vital_sim.demonstrator.style import Phase
 from vital_sim.evaluation.policies import PolicySpec
 from vital_sim.gym.env import VitalEnv
 from vital_sim.scenery.look import SceneConfig
+from vital_sim.world.fixtures import fixture_for
 from vital_sim.world.tactile import largest_field_ut
 from vital_sim.world.variation import EXACT
 from vital_sim.world.world import World, WorldConfig
@@ -358,12 +362,21 @@ def test_strays_carry_the_hand_off_in_the_open_each_once_and_on_what_is_left_of_
     assert len(begins) == 3
     for k in begins:
         moved = carried[k : k + round(STRAY_S / step_s)].sum(axis=0) * step_s
-        assert (np.abs(moved) <= STRAY + 1e-9).all() and np.abs(moved[:2]).max() > 0.002
+        assert (np.abs(moved) <= strays.largest + 1e-9).all() and np.abs(moved[:2]).max() > 0.002
         assert 0.1 * (1.0 - k / 300) >= STRAY_LEAST_M
     near = Strays(np.random.default_rng(0), 3)
     assert not any(near.twist(k * step_s, way_m, Phase.APPROACH).any() for k, way_m in enumerate([0.1, *[0.01] * 90]))
     touching = Strays(np.random.default_rng(0), 3)
     assert not any(touching.twist(k * step_s, 0.05, Phase.TOUCH).any() for k in range(90))
+
+
+def test_strays_are_across_the_approach_whichever_that_is():
+    """A card comes along its reader's x: its height is what it errs in, and was carried off by a third of the rest."""
+    across = {name: law_for(load_task(name), fixture_for(load_task(name).held_object)).along for name in task_names()}
+    assert across.pop("card_swipe") == X and set(across.values()) == {Z}
+    for along in (X, Z):
+        largest = Strays(np.random.default_rng(0), 3, along=along).largest
+        assert largest[along] == STRAY_ALONG_M and (np.delete(largest[:3], along) == STRAY_ACROSS_M).all()
 
 
 def test_strays_turn_the_hand_about_every_axis_where_that_is_asked():

@@ -9,6 +9,7 @@ from vital_core.errors import ErrorCode, VitalError
 from vital_sim.demonstrator.style import Phase
 
 PERIOD_S = 1.0 / 6.0
+X, Z = 0, 2
 MOST_YAW_DEG = 45.0
 MOST_NOISE = 3.0
 MOST_STRAYS = 20
@@ -16,9 +17,9 @@ MOST_PUSH = 0.2
 MOST_STRAY_TURN_DEG = 25.0
 LARGEST = 2.0  # standard deviations, so that a step stays within the task's limits
 NEAR_M, NEAR_SHARE = 0.04, 0.1
-# A stray lasts so long and would carry the hand by up to so much (m, rad, in the target's frame) if nobody pushed back,
-# where so large a share of the way is left and at least so much of it.
-STRAY_S, STRAY = 0.5, np.array([0.012, 0.012, 0.004, 0.0, 0.0, np.deg2rad(10.0)])
+# A stray lasts so long and would carry the hand by up to so much across the approach and along it, and turn it about
+# the target's z, if nobody pushed back, where so large a share of the way is left and at least so much of it.
+STRAY_S, STRAY_ACROSS_M, STRAY_ALONG_M, STRAY_RAD = 0.5, 0.012, 0.004, np.deg2rad(10.0)
 STRAY_SHARES, STRAY_LEAST_M = (0.25, 0.95), 0.012
 
 
@@ -32,8 +33,8 @@ class Disturbance:
     noise: float = 1.0
     """Noise on what is executed, never on the label (DART, Laskey et al. 2017), in shares of `NOISE`; 0: none."""
     strays: int = 0
-    """How often the hand is carried off on its way, by `STRAY`. A demonstrator aligns within the first second: without
-    strays nothing shows what to do when the target is near and still aside."""
+    """How often the hand is carried off on its way, by up to `STRAY_ACROSS_M`. A demonstrator aligns within the first
+    second: without strays nothing shows what to do when the target is near and still aside."""
     stray_turn_deg: float = 0.0
     """By how much a stray would turn it at most, about each axis; 0: by 10 degrees about the target's alone."""
     push: float = 0.0
@@ -87,10 +88,15 @@ class InjectedNoise:
 
 
 class Strays:
-    """Carries the hand off, a few times on its approach, by `STRAY`; turn_rad: about each axis, instead of its turn."""
+    """Carries the hand off, a few times on its approach, by up to `largest`.
 
-    def __init__(self, rng: np.random.Generator, count: int, turn_rad: float = 0.0) -> None:
-        largest = np.append(STRAY[:3], np.full(3, turn_rad)) if turn_rad > 0.0 else STRAY
+    turn_rad: about each axis, instead of the usual turn. along: which axis of the target's frame the approach has.
+    """
+
+    def __init__(self, rng: np.random.Generator, count: int, turn_rad: float = 0.0, along: int = Z) -> None:
+        largest = self.largest = np.full(6, STRAY_ACROSS_M)
+        largest[along] = STRAY_ALONG_M
+        largest[3:] = turn_rad if turn_rad > 0.0 else (0.0, 0.0, STRAY_RAD)
         self._shares = sorted(rng.uniform(*STRAY_SHARES, count).tolist())  # of the way; the last one comes first
         self._twists = (rng.uniform(-1.0, 1.0, (count, 6)) * largest / STRAY_S).tolist()
         self._whole_way_m: float | None = None

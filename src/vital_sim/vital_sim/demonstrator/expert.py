@@ -65,7 +65,8 @@ class ScriptedExpert:
         self._intention = INTENTION if human_like else Style()
         self._drift = _Drift(rng, 5, self.style.error_hz)
         self._law = law_for(view.task, view.fixture)
-        self._noise, self._strays = InjectedNoise(rng, noise), Strays(rng, strays, stray_turn_rad)
+        self._noise = InjectedNoise(rng, noise)
+        self._strays = Strays(rng, strays, stray_turn_rad, self._law.along)
         self._certainty_s = 0.0
         self._time_s = 0.0
         self._tcp = view.t_base_tcp()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.task import Task
+from vital_sim.demonstrator.disturbance import X, Z
 from vital_sim.demonstrator.style import Phase, Style
 from vital_sim.world.truth import Truth
 
@@ -24,6 +25,8 @@ class Law(Protocol):
     """What it is doing."""
     gripper: float
     """Where the fingers are to go: 0 open, 1 closed."""
+    along: int
+    """The axis of the target's frame along which it approaches."""
 
     def way_m(self, truth: Truth) -> float:
         """How far it is to the target along the approach."""
@@ -73,7 +76,7 @@ class _Held:
 class InsertLaw:
     """Above the opening, down to the rim, over it by touch, in."""
 
-    gripper = 1.0
+    gripper, along = 1.0, Z
 
     def __init__(self, task: Task, engaged_m: float) -> None:
         self.phase = Phase.APPROACH
@@ -127,7 +130,7 @@ class SwipeLaw:
     How deep a card stands between two walls can hardly be seen. That it stands on the floor is felt.
     """
 
-    gripper = 1.0
+    gripper, along = 1.0, X
     PRESS_N = 2.5  # on the floor
 
     def __init__(self, task: Task, *, entry_m: float, flare_m: float, slot_depth_m: float) -> None:
@@ -192,6 +195,7 @@ class SwipeLaw:
 class PickLaw:
     """Above the block, down around it with open fingers, close, lift; again when it was lost."""
 
+    along = Z
     CLOSE_S = 1.0
     MISSED_M = 0.02  # lifted this far without the block
 
