@@ -47,13 +47,13 @@ def human_style(rng: np.random.Generator) -> Style:
         aim_m=rng.uniform(0.0008, 0.0015),
         aim_slope=0.35,
         gain_1_s=rng.uniform(3.0, 4.5),
-        press_n=rng.uniform(5.0, 9.0),
+        press_n=rng.uniform(3.0, 6.0),
         error_m=rng.uniform(0.001, 0.004),
         error_hz=rng.uniform(0.15, 0.4),
         error_rad=np.deg2rad(rng.uniform(0.3, 1.5)),
-        error_n=rng.uniform(4.0, 14.0),
+        error_n=rng.uniform(1.0, 5.0),
     )
 
 
 # What every demonstrator means to do, whatever the day's pace: the label for learning is the same for all.
-INTENTION = Style(pace=0.85, aim_m=0.0008, aim_slope=0.35, gain_1_s=4.0, press_n=6.0)
+INTENTION = Style(pace=0.85, aim_m=0.0008, aim_slope=0.35, gain_1_s=4.0, press_n=4.0)
