@@ -51,9 +51,11 @@ ARGUMENTS: tuple[Argument, ...] = (
     ("dense", "false", "reward the distance to where the target was located, too", ("true", "false")),
     ("first_reach", "1.0", "largest residual at the first step, in shares of its scale; 0.1 is gentle", None),
     ("reach_steps", "1", "environment steps until it is the whole scale; 8000 beside first_reach:=0.1", None),
+    ("residual_cost", "0.0", "of the squares of what is added, where a success is worth 1; 0.2 is gentle", None),
+    ("batch", "256", "transitions in a minibatch; 128 takes half the time", None),
     ("checkpoint_dir", "auto", "folder with <task>.safetensors; auto: the checkpoints shipped with vital_policy", None),
 )
-WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads", "reach_steps")
+WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads", "reach_steps", "batch")
 
 
 def folder_of(context: LaunchContext) -> Path:
@@ -90,6 +92,8 @@ def learning_nodes(context: LaunchContext) -> list[Node]:
         "threads": whole("learner_threads", context),
         "first_reach": fraction("first_reach", context),
         "reach_steps": whole("reach_steps", context),
+        "residual_cost": fraction("residual_cost", context),
+        "batch": whole("batch", context),
     }
     if checkpoints:
         policy["checkpoint_dir"] = checkpoints

@@ -214,6 +214,31 @@ def test_targets_and_actor_are_of_what_may_be_reached():
     assert learner._improve_actor(batch, 0.25) == pytest.approx(-values.item(), abs=1e-5)
 
 
+class Hoping(torch.nn.Module):
+    """Critics that promise so much a unit of what is added along x."""
+
+    def __init__(self, hope: float) -> None:
+        super().__init__()
+        self.hope = hope
+
+    def forward(self, z, base, residual):
+        return (0.5 + self.hope * residual[:, 0]).expand(2, -1)
+
+
+@pytest.mark.parametrize(("cost", "hope", "added"), [(0.2, 0.02, 0.05), (0.2, 0.2, 0.5), (0.0, 0.02, 1.0)])
+def test_what_is_added_is_as_large_as_the_gain_that_it_is_hoped_for(cost, hope, added):
+    """Where it costs nothing the hundredth part of a success takes the actor as far as the whole of one."""
+    config = dataclasses.replace(SMALL, actor_l2=0.0, residual_cost=cost, learning_rate=1e-2)
+    learner, batch = Learner(config), a_batch(16)
+    learner.critics = Hoping(hope)
+    for _ in range(400):
+        learner._improve_actor(batch, 1.0)
+    with torch.no_grad():
+        residual = learner.actor(batch.z, batch.base)
+    assert residual[:, 0].mean().item() == pytest.approx(added, abs=0.04)
+    assert residual[:, 1:].abs().max() < 0.04
+
+
 def test_episodes_explore_differently_and_the_same_when_they_come_again():
     seeds = [
         Exploration(seed=run).generator(episode).initial_seed()

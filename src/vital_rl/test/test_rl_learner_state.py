@@ -176,6 +176,7 @@ def test_where_nothing_ever_succeeded_nothing_is_best(tmp_path, checkpoint):
         ({"variants": 0}, "needs at least 1 of each"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"actor_l2": -1.0}, "actor_l2 -1.0"),
+        ({"residual_cost": -0.1}, "residual_cost -0.1"),
     ],
 )
 def test_a_run_that_cannot_be_is_a_bad_parameter(change, said):

@@ -229,6 +229,7 @@ def _learned(study: Study, task: str, method: str, seed: int, cloned: Cell, show
             variants=budget.variants,
             learning_rate=budget.learning_rate,
             actor_l2=budget.actor_l2,
+            residual_cost=budget.residual_cost,
             first_reach=budget.first_reach,
             reach_steps=budget.reach_steps,
             seed=seed,

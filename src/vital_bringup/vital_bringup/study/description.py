@@ -132,6 +132,8 @@ class Residual:
     variants: AtLeastOne = 4
     learning_rate: Positive | None = None
     actor_l2: NotNegative | None = None
+    residual_cost: NotNegative | None = None
+    """Of the squares of what is added, where a success is worth 1."""
     first_reach: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
     """What of its reach the residual begins with; None: the whole."""
     reach_steps: AtLeastOne | None = None

@@ -35,6 +35,9 @@ class LearnerParameters:
         float, Meta(ge=0.01, le=1.0, description="largest residual at the first step, in shares of its scale")
     ] = 1.0
     reach_steps: Annotated[int, Meta(ge=1, le=10**9, description="environment steps until it is the whole scale")] = 1
+    residual_cost: Annotated[
+        float, Meta(ge=0.0, le=100.0, description="of the squares of what is added, where a success is worth 1")
+    ] = 0.0
     threads: Annotated[
         int, Meta(ge=0, le=1024, description="of the updates; 0: a quarter of the cores, the rest is the robot's")
     ] = 0
@@ -66,6 +69,7 @@ class LearnerParameters:
             background_share=self.background_share,
             first_reach=self.first_reach,
             reach_steps=self.reach_steps,
+            residual_cost=self.residual_cost,
         )
 
     @property

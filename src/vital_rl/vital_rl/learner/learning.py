@@ -95,6 +95,7 @@ def configure(
     background_share: float = 0.75,
     learning_rate: float = DDPGConfig.learning_rate,
     actor_l2: float = DDPGConfig.actor_l2,
+    residual_cost: float = DDPGConfig.residual_cost,
     critic_only: int = DDPGConfig.critic_only,
     first_reach: float = Exploration.first_reach,
     reach_steps: int = Exploration.reach_steps,
@@ -125,6 +126,7 @@ def configure(
                 seed=seed,
                 learning_rate=learning_rate,
                 actor_l2=actor_l2,
+                residual_cost=residual_cost,
                 critic_only=critic_only,
                 target_critics=2 if rlpd else 0,
                 returns=(-math.inf if dense else 0.0, 1.0),
@@ -312,6 +314,8 @@ class ResidualLearner:
             del actor["axes"]
         if exploration["correlation"] == 0.0:
             del exploration["correlation"]
+        if config["ddpg"]["residual_cost"] == 0.0:
+            del config["ddpg"]["residual_cost"]
         return {"config": json.dumps(config, sort_keys=True), "checkpoint": self.checkpoint.sha256}
 
     def save(self, about: dict[str, Any]) -> Path:

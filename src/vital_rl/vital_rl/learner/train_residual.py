@@ -88,6 +88,12 @@ def _add_learning(parser: argparse.ArgumentParser) -> None:
         help="on the actor's weights; the released code's is 0.256",
     )
     parser.add_argument(
+        "--residual-cost",
+        type=float,
+        default=DDPGConfig.residual_cost,
+        help="of the squares of what is added, where a success is worth 1: nothing is added for hardly any gain",
+    )
+    parser.add_argument(
         "--critic-only", type=int, default=DDPGConfig.critic_only, help="updates before the actor's first one"
     )
     parser.add_argument(
@@ -133,6 +139,7 @@ def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningCo
         background_share=options.background_share,
         learning_rate=options.learning_rate,
         actor_l2=options.actor_l2,
+        residual_cost=options.residual_cost,
         critic_only=options.critic_only,
         first_reach=options.first_reach,
         reach_steps=options.reach_steps,

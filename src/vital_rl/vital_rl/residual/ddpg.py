@@ -29,6 +29,10 @@ class DDPGConfig:
     actor_l2: float = 1e-3
     """Weight of the actor's squared weights in its loss, over the width of its hidden layer; the released code's is not
     over it, and 256 times as strong."""
+    residual_cost: float = 0.0
+    """Of the sum of squares of what the actor adds, in its loss, where a success is worth 1 (as TD3+BC keeps to what
+    was done, Fujimoto and Gu 2021, here to the base policy). Without it Adam takes the actor to its largest residual
+    however little a young critic hopes to gain by one."""
     exploration: Exploration = field(default_factory=Exploration)
     """Its noise is put on the target's action too, within smoothing_clip."""
     smoothing_clip: float = 0.3
@@ -57,9 +61,10 @@ class DDPGConfig:
             raise ValueError(f"tau is {self.tau}, expected above 0 and at most 1")
         if not 0.0 < self.average <= 1.0:
             raise ValueError(f"average is {self.average}, expected above 0 and at most 1")
-        if not (self.learning_rate > 0.0 and self.actor_l2 >= 0.0):
+        if not (self.learning_rate > 0.0 and self.actor_l2 >= 0.0 and self.residual_cost >= 0.0):
             raise ValueError(
-                f"learning_rate is {self.learning_rate}, actor_l2 {self.actor_l2}, expected above 0 and at least 0"
+                f"learning_rate is {self.learning_rate}, actor_l2 {self.actor_l2}, residual_cost {self.residual_cost}, "
+                "expected above 0, and at least 0"
             )
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is '{self.precision}', expected one of {PRECISIONS}")
@@ -143,10 +148,12 @@ class Learner:
     def _improve_actor(self, batch: Batch, reach: float) -> float:
         self.critics.requires_grad_(False)
         with self._product_precision():
-            value = self.critics(batch.z, batch.base, reach * self.actor(batch.z, batch.base)).amin(0).mean()
+            residual = reach * self.actor(batch.z, batch.base)
+            value = self.critics(batch.z, batch.base, residual).amin(0).mean()
         layers = (self.actor.hidden, *self.actor.deeper, self.actor.out)
         weights = torch.stack([layer.weight.square().sum() for layer in layers]).sum()
-        loss = -value + self.config.actor_l2 * weights / len(self.actor.hidden.weight)
+        cost = self.config.residual_cost * residual.float().square().sum(1).mean()
+        loss = cost - value + self.config.actor_l2 * weights / len(self.actor.hidden.weight)
         self._actor_adam.zero_grad(set_to_none=True)
         loss.backward()
         self._actor_adam.step()
