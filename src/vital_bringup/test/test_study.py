@@ -115,7 +115,7 @@ def test_a_policy_is_followed_and_cloned_again_from_all_episodes_with_its_weight
     following = {"seed": 8000, "rounds": 2, "episodes": 6, "push": 0.01, "iterations": 20}
     study = study_of(
         tasks=["usb_insertion"], methods=["baku", "vital"], following=following, residual={"prior": {"seed": 500}},
-        cloning={"iterations": 30, "answer_at": "tip"},
+        cloning={"iterations": 30, "answer_at": "tip", "blur_px": 2.0},
     )  # fmt: skip
     cells = cells_of(study)
     place = {cell.name: number for number, cell in enumerate(cells)}
@@ -133,7 +133,7 @@ def test_a_policy_is_followed_and_cloned_again_from_all_episodes_with_its_weight
         assert f"--init {before} --keep-normalisation" in told and "--iterations 20" in told
         assert "--answer-at" not in told, "what it begins with says it"
     first = commands["cloned/usb_insertion/baku/seed_0"]
-    assert "--init" not in first and "--answer-at tip" in first
+    assert "--init" not in first and "--answer-at tip" in first and "--blur-px 2" in first
     learned = commands["learned/usb_insertion/vital/seed_0"]
     assert "--checkpoint /out/cloned/seed_0/round_2/vital_bc/" in learned
     assert "--demos /out/demonstrations/prior/usb_insertion --out" in learned

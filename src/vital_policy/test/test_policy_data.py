@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vital_policy.ensemble import TemporalEnsemble
-from vital_policy.network.augmentation import Augmentation, augment, colour_jitter, halved, random_crop, to_network
+from vital_policy.network.augmentation import (
+    Augmentation,
+    augment,
+    colour_jitter,
+    halved,
+    out_of_focus,
+    random_crop,
+    to_network,
+)
 
 FINITE = st.floats(-1.0, 1.0, width=32)
 
@@ -53,6 +62,31 @@ def test_colour_jitter_is_brightness_contrast_and_saturation():
     expected = (b * (c * pixels + (1 - c) * grey.mean())).clamp(0, 1) * 2 - 1
     torch.testing.assert_close(jittered[0].permute(1, 2, 0).double(), expected, rtol=1e-3, atol=1e-3)
     assert jittered.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_half_of_the_images_are_out_of_focus_each_as_by_opencv_and_the_others_as_they_were():
+    image, most_px = _images(8), 2.0
+    seen = out_of_focus(image, most_px, torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    chosen = torch.randperm(8, generator=generator)[:4]
+    deviations = (most_px * torch.rand(4, 1, generator=generator)).flatten().tolist()
+    blurred = dict(zip(chosen.tolist(), deviations, strict=True))
+    assert len(set(deviations)) == 4
+    for number, (before, after) in enumerate(zip(image.numpy(), seen.numpy(), strict=True)):
+        expected = before
+        if number in blurred:
+            expected = cv2.GaussianBlur(before, (13, 13), max(blurred[number], 1e-3), borderType=cv2.BORDER_REPLICATE)
+        assert np.abs(after.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_images_in_focus_draw_nothing_more():
+    image, sharp = _images(), torch.Generator().manual_seed(1)
+    again = torch.Generator().manual_seed(1)
+    assert torch.equal(
+        augment(image, Augmentation(), sharp), colour_jitter(random_crop(image, 4, again), Augmentation(), again)
+    )
+    with pytest.raises(ValueError, match=r"blurred by 9\.0 px, expected 0 to 8"):
+        Augmentation(blur_px=9.0)
 
 
 def test_augmentation_follows_its_generator():

@@ -205,6 +205,7 @@ def _cloned(study: Study, task: str, method: str, seed: int, shown: _Shown, befo
             learning_rate=following.learning_rate if following else budget.learning_rate,
             loss=budget.loss,
             holdout=budget.holdout,
+            blur_px=budget.blur_px,
             precision=budget.precision,
             shift_px=budget.shift_px.get(task),
             seed=seed,

@@ -87,6 +87,8 @@ class Cloning:
     answer_at: Literal["tcp", "tip"] | None = None
     """Whose way the networks answer with; rounds that follow keep it."""
     holdout: Count | None = None
+    blur_px: NotNegative | None = None
+    """By how much half of the images are out of focus, at most."""
     precision: Literal["float32", "bfloat16"] | None = None
     """Of matrix products; None: the fastest of the processor, so that the figures are that processor's."""
     shift_px: dict[Name, Pixels] = field(default_factory=dict)

@@ -200,6 +200,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--still", choices=AXES, nargs="+", help="along or about which the hand is not moved")
     parser.add_argument("--motion-share", type=float, help="of a batch, drawn by motion across the main direction")
     parser.add_argument("--shift-px", type=int, help="images are shifted by up to so much each way")
+    parser.add_argument(
+        "--blur-px", type=float, help="half of the images are out of focus by a Gaussian of up to so much"
+    )
     parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products; cpu: the fastest here")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--holdout", type=int, help="episodes kept for validation (default 2)")
@@ -246,8 +249,9 @@ def configure(options: argparse.Namespace) -> TrainConfig:
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         config = config.with_method(options.method).with_task(load_task(options.task))
-        if options.shift_px is not None:
-            changes["augmentation"] = dataclasses.replace(config.augmentation, pad_px=options.shift_px)
+        seen = {"pad_px": options.shift_px, "blur_px": options.blur_px}
+        seen = {name: value for name, value in seen.items() if value is not None}
+        changes["augmentation"] = dataclasses.replace(config.augmentation, **seen)
         return dataclasses.replace(config, **changes)
     except ValueError as error:
         raise VitalError(ErrorCode.BAD_PARAMETER, str(error)) from error

@@ -1,8 +1,9 @@
-"""Random crop and colour jitter on a whole batch (paper, A1; values from its release).
+"""Random crop and colour jitter on a whole batch (paper, A1; values from its release), and a lens out of focus.
 
 Composited backgrounds, when there are any, go under the image before the crop.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,20 +12,26 @@ from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)
 MOST_SHIFT_PX = 32  # a quarter of the image
+MOST_BLUR_PX = 8.0
+WIDTHS = 3.0  # standard deviations at which a Gaussian is cut off
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Shift by up to pad_px each way; brightness, contrast and saturation factors of 1 +- the given value."""
+    """Shift by up to pad_px each way; brightness, contrast and saturation factors of 1 +- the given value; half of the
+    images out of focus by a Gaussian of up to blur_px."""
 
     pad_px: int = 4
     brightness: float = 0.3
     contrast: float = 0.3
     saturation: float = 0.2
+    blur_px: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.pad_px <= MOST_SHIFT_PX:
             raise ValueError(f"images are shifted by {self.pad_px} px, expected 0 to {MOST_SHIFT_PX}")
+        if not 0.0 <= self.blur_px <= MOST_BLUR_PX:
+            raise ValueError(f"images are blurred by {self.blur_px} px, expected 0 to {MOST_BLUR_PX}")
 
 
 def to_network(image: Tensor) -> Tensor:
@@ -66,6 +73,22 @@ def colour_jitter(image: Tensor, augmentation: Augmentation, generator: torch.Ge
     return jittered.view(image.shape).permute(0, 3, 1, 2)
 
 
+def out_of_focus(image: Tensor, blur_px: float, generator: torch.Generator) -> Tensor:
+    """(B, H, W, 3) uint8 -> same; each of every other image, at random, by its own Gaussian of up to ``blur_px``."""
+    chosen = torch.randperm(len(image), generator=generator)[: len(image) // 2]
+    deviation = blur_px * torch.rand(len(chosen), 1, generator=generator).clamp_(min=1e-3)
+    reach = math.ceil(WIDTHS * blur_px)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / deviation).square())
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)[:, None, None].to(image.device)
+    chosen = chosen.to(image.device)
+    # An image and a colour a channel, so that each has its own kernel, along the rows and then along the columns.
+    pixels = image[chosen].permute(0, 3, 1, 2).float().flatten(0, 1)[None]
+    for side, weight in (((reach, reach, 0, 0), kernel), ((0, 0, reach, reach), kernel.transpose(2, 3))):
+        pixels = F.conv2d(F.pad(pixels, side, mode="replicate"), weight, groups=len(weight))
+    blurred = pixels[0].unflatten(0, (-1, 3)).permute(0, 2, 3, 1).round_().to(torch.uint8)
+    return image.index_copy(0, chosen, blurred)
+
+
 def halved(image: Tensor) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, H / 2, W / 2, 3) uint8, the mean of each four pixels."""
     pixels = image.permute(0, 3, 1, 2).float()
@@ -74,5 +97,7 @@ def halved(image: Tensor) -> Tensor:
 
 def augment(image: Tensor, augmentation: Augmentation, generator: torch.Generator, *, coarse: bool = False) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, 3, H, W) float in -1..1, channels last, cropped and jittered; coarse: half the size."""
+    if augmentation.blur_px > 0.0:
+        image = out_of_focus(image, augmentation.blur_px, generator)
     cropped = random_crop(image, augmentation.pad_px, generator)
     return colour_jitter(halved(cropped) if coarse else cropped, augmentation, generator)
