@@ -152,22 +152,22 @@ def test_one_that_holds_stands_still(skill):
         assert not one.twist(style, truth((0.001, 0.001, 0.0), force_n=5.0), np.full(5, 0.01)).any()
 
 
-HALF_DEEP = -CARD_READER.slot_m[2] / 2
+A_THIRD_DEEP = -CARD_READER.slot_m[2] / 3
 """Where a card enters its slot, along z."""
 
 
 def test_swipe_goes_to_the_entry_over_the_lead_in_and_through():
     swipe, entry = law("swipe"), CARD_READER.entry_m
-    assert updated(swipe, truth((entry - 0.03, 0, HALF_DEEP))) is Phase.APPROACH
-    before = truth((entry - 0.03, 0, HALF_DEEP))
+    assert updated(swipe, truth((entry - 0.03, 0, A_THIRD_DEEP))) is Phase.APPROACH
+    before = truth((entry - 0.03, 0, A_THIRD_DEEP))
     assert swipe.twist(Style(), before, SURE)[0] > 0.0
-    assert updated(swipe, truth((entry, 0.001, HALF_DEEP), force_n=2.0)) is Phase.TOUCH
+    assert updated(swipe, truth((entry, 0.001, A_THIRD_DEEP), force_n=2.0)) is Phase.TOUCH
 
 
 def test_swipe_draws_the_card_on_inside_and_is_done_after_its_travel():
     swipe, entry = law("swipe"), CARD_READER.entry_m
     # Of a card in a slot the distance counts across it alone.
-    inside = replace(truth((entry + 0.01, 0.0, HALF_DEEP)), lateral_m=0.0)
+    inside = replace(truth((entry + 0.01, 0.0, -CARD_READER.slot_m[2])), lateral_m=0.0)
     assert updated(swipe, inside) is Phase.INSERT
     assert swipe.twist(Style(), inside, SURE)[0] == pytest.approx(0.045)
     through = replace(inside, travel_m=SWIPE.success_travel_m + 0.003, success=True)
@@ -175,7 +175,7 @@ def test_swipe_draws_the_card_on_inside_and_is_done_after_its_travel():
 
 
 def test_swipe_in_front_of_the_reader_waits_until_it_is_straight():
-    crooked = truth((CARD_READER.entry_m - 0.004, 0.01, HALF_DEEP))
+    crooked = truth((CARD_READER.entry_m - 0.004, 0.01, A_THIRD_DEEP))
     assert law("swipe").twist(Style(), crooked, SURE)[0] <= 0.0
 
 
@@ -187,12 +187,27 @@ def in_the_slot(height_m: float, force_n: float):
     return swipe.twist(Style(), replace(truth(tip_m, tilt_rad=(0.0, 0.02, 0.0), force_n=force_n), lateral_m=0.0), SURE)
 
 
-def test_card_in_its_slot_goes_down_to_the_floor_is_pressed_on_it_and_not_tilted():
+def test_card_in_its_slot_goes_down_to_the_floor_and_is_pressed_on_it():
     assert in_the_slot(0.006, 0.0)[2] < -0.006, "down"
     assert in_the_slot(0.0, 0.0)[2] < 0.0, "onto it"
     assert in_the_slot(0.0, SwipeLaw.PRESS_N)[2] == pytest.approx(0.0), "and no further"
     assert in_the_slot(0.0, 2 * SwipeLaw.PRESS_N)[2] > 0.0
-    assert not any(in_the_slot(height_m, 1.0)[4] for height_m in (0.0, 0.006))
+
+
+def test_card_goes_along_slowly_until_it_is_on_the_floor_or_something_is_felt():
+    high, felt, low = in_the_slot(0.008, 0.0), in_the_slot(0.008, SwipeLaw.PRESS_N), in_the_slot(0.0, 0.0)
+    assert high[0] == pytest.approx(0.2 * low[0]) and felt[0] == pytest.approx(low[0])
+
+
+def test_card_is_not_turned_about_the_axis_that_cannot_be_told():
+    swipe = law("swipe")
+    told = swipe.twist(Style(), truth((-0.1, 0.0, 0.0), tilt_rad=(0.1, 0.1, 0.1)), np.full(5, 0.01))
+    assert told[4] == 0.0 and told[3] and told[5]
+    assert swipe.free.tolist() == [1.0, 1.0, 1.0, 1.0, 0.0, 1.0], "nor disturbed about it"
+    straight, pitched = (
+        law("swipe").twist(Style(), truth((-0.1, 0.0, A_THIRD_DEEP), tilt_rad=(0.0, y, 0.0)), SURE) for y in (0.0, 0.1)
+    )
+    assert pitched[0] == pytest.approx(straight[0]), "nor waited for"
 
 
 def test_card_that_is_stuck_above_the_floor_is_pressed_no_harder():

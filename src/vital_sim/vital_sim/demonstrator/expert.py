@@ -90,7 +90,8 @@ class ScriptedExpert:
         twist = self._law.twist(self.style, truth, self._misjudgement())
         demonstrated = self._moved(truth, twist, POLICY_PERIOD_S)
         for disturbing in (self._noise, self._strays):
-            twist = twist + disturbing.twist(self._time_s, self._law.way_m(truth), self._law.phase)
+            disturbed = disturbing.twist(self._time_s, self._law.way_m(truth), self._law.phase)
+            twist = twist + self._law.free * disturbed
         intended = self._moved(truth, self._law.twist(self._intention, truth, np.zeros(5)), POLICY_PERIOD_S)
         self._tcp = self._moved(truth, twist, PERIOD_S)
         self._time_s += PERIOD_S

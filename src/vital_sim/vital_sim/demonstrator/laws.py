@@ -27,6 +27,8 @@ class Law(Protocol):
     """Where the fingers are to go: 0 open, 1 closed."""
     along: int
     """The axis of the target's frame along which it approaches."""
+    free: NDArray[np.float64]
+    """(6,) 1 along and about the axes of the target's frame that it moves the hand in, 0 where it leaves it."""
 
     def way_m(self, truth: Truth) -> float:
         """How far it is to the target along the approach."""
@@ -76,7 +78,7 @@ class _Held:
 class InsertLaw:
     """Above the opening, down to the rim, over it by touch, in."""
 
-    gripper, along = 1.0, Z
+    gripper, along, free = 1.0, Z, np.ones(6)
 
     def __init__(self, task: Task, engaged_m: float) -> None:
         self.phase = Phase.APPROACH
@@ -125,13 +127,15 @@ class InsertLaw:
 
 
 class SwipeLaw:
-    """In front of the slot at half its depth, to its entry, over the lead-in by touch, down to its floor, along that.
+    """In front of the slot at a third of its depth, to its entry, over the lead-in by touch, to its floor, along that.
 
-    How deep a card stands between two walls can hardly be seen. That it stands on the floor is felt.
+    How deep a card stands between two walls can hardly be seen, nor by how much its nose points up or down in the hand,
+    so the hand is not turned about that axis. That it stands on the floor is felt, and comes before the way along.
     """
 
-    gripper, along = 1.0, X
+    gripper, along, free = 1.0, X, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
     PRESS_N = 2.5  # on the floor
+    HIGH_M = 0.006  # above the floor; unless it is felt, the way along is slow from there on
 
     def __init__(self, task: Task, *, entry_m: float, flare_m: float, slot_depth_m: float) -> None:
         self.phase = Phase.APPROACH
@@ -164,13 +168,13 @@ class SwipeLaw:
             return np.zeros(6)
         tilt = _tilt(truth)
         tilt[1:] += misjudged[2:4]
+        tilt *= self.free[3:]
         error = _error(truth)
-        across = np.array([error[1], error[2] + self._slot_depth_m / 2]) + misjudged[:2] / 2
+        across = np.array([error[1], error[2] + self._slot_depth_m / 3]) + misjudged[:2] / 2
         rate = _limited(style.gain_1_s * tilt, 0.5)
         aside = -_limited(style.gain_1_s * across, 0.06 if self.phase is Phase.APPROACH else 0.006)
         if self.phase is Phase.INSERT:
             aside[1] = -self._down(style, float(error[2]) + self._slot_depth_m, truth.contact_force_n)
-            rate[1] = 0.0  # the floor tilts the card in the fingers, and straightens it
         press_n = 0.5 * (style.press_n + misjudged[4])
         forward = self._forward(style, press_n, truth, float(np.linalg.norm(across)), float(np.linalg.norm(tilt)))
         return style.pace * np.concatenate([[forward], aside, rate])
@@ -184,7 +188,10 @@ class SwipeLaw:
         """Speed towards the slot and through it, m/s."""
         ahead_m = max(0.0, self._ahead_m(truth))
         if self.phase is Phase.INSERT:
-            return 0.045 * float(np.clip((15.0 - truth.contact_force_n) / 8.0, -0.2, 1.0))
+            height_m = self._slot_depth_m + float(_error(truth)[2])
+            lowered = max(1.33 - height_m / self.HIGH_M, truth.contact_force_n / self.PRESS_N)
+            unhindered = np.clip((15.0 - truth.contact_force_n) / 8.0, -0.2, 1.0)
+            return 0.045 * float(np.clip(lowered, 0.2, 1.0) * unhindered)
         if self.phase is Phase.TOUCH:
             if across_m > 0.006:
                 return -0.02
@@ -195,7 +202,7 @@ class SwipeLaw:
 class PickLaw:
     """Above the block, down around it with open fingers, close, lift; again when it was lost."""
 
-    along = Z
+    along, free = Z, np.ones(6)
     CLOSE_S = 1.0
     MISSED_M = 0.02  # lifted this far without the block
 
