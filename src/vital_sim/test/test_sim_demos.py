@@ -29,12 +29,10 @@ from vital_sim.demonstrator.disturbance import (
     Disturbance,
     InjectedNoise,
     Strays,
-    X,
-    Z,
 )
 from vital_sim.demonstrator.expert import ScriptedExpert, law_for
 from vital_sim.demonstrator.rollout import run
-from vital_sim.demonstrator.style import Phase
+from vital_sim.demonstrator.style import Phase, X, Z
 from vital_sim.evaluation.policies import PolicySpec
 from vital_sim.gym.env import VitalEnv
 from vital_sim.scenery.look import SceneConfig

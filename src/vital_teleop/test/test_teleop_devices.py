@@ -205,7 +205,11 @@ def test_a_velocity_of_a_remote_that_falls_silent_is_soon_over_and_its_clutch_is
     remote.put(clutch=True, twist=np.ones(6))
     sample = remote.poll()
     assert sample.twist.all()
-    monkeypatch.setattr("vital_teleop.devices.remote.steady_s", lambda: sample.alive_s + TWIST_LASTS_S)
+    # A millisecond to either side: at the moment itself the clock's rounding decides.
+    silent_s = TWIST_LASTS_S - 0.001
+    monkeypatch.setattr("vital_teleop.devices.remote.steady_s", lambda: sample.alive_s + silent_s)
+    assert remote.poll().twist.all()
+    silent_s = TWIST_LASTS_S + 0.001
     late = remote.poll()
     assert not late.twist.any() and late.clutch and late.alive_s == sample.alive_s
 

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vital_core.errors import ErrorCode, VitalError
-from vital_sim.demonstrator.style import Phase
+from vital_sim.demonstrator.style import Phase, Z
 
 PERIOD_S = 1.0 / 6.0
-X, Z = 0, 2
 MOST_YAW_DEG = 45.0
 MOST_NOISE = 3.0
 MOST_STRAYS = 20

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from vital_core import pose as pose_of
 from vital_core.task import Task
-from vital_sim.demonstrator.disturbance import X, Z
-from vital_sim.demonstrator.style import Phase, Style
+from vital_sim.demonstrator.style import Phase, Style, X, Z
 from vital_sim.world.truth import Truth
 
 HOLD_S = 0.5

@@ -5,6 +5,9 @@ from enum import Enum
 
 import numpy as np
 
+X, Z = 0, 2
+"""Of the target's frame."""
+
 
 class Phase(Enum):
     """What the demonstrator is doing."""
