@@ -167,6 +167,16 @@ def test_points_near_the_arm_are_told_from_others():
     assert arm.within(points, 0.01).tolist() == [True, True, False, True, False]
 
 
+def test_a_card_that_is_held_out_ahead_is_no_thing_in_the_way():
+    """It was, 360 mm high, and no card was ever brought to its reader."""
+    card = load_task("card_swipe")
+    t_base_tcp = kinematics.forward(HOME_RAD)
+    ahead = (t_base_tcp @ [card.tip_forward_m, 0.0, card.tip_offset_m, 1.0])[:3]
+    beyond = (t_base_tcp @ [card.tip_forward_m + 0.05, 0.0, 0.0, 1.0])[:3]
+    arm = ArmShapes(ROBOT, HOME_RAD, card.tip_offset_m, card.tip_forward_m)
+    assert arm.within(np.array([ahead, beyond]), 0.01).tolist() == [True, False]
+
+
 @pytest.mark.parametrize(
     ("depth", "code", "told"),
     [

@@ -31,7 +31,7 @@ def seen_obstacles(
     what is not higher than that.
     """
     area = Area.of_task(task)
-    arm = ArmShapes(robot, joints_rad, task.tip_offset_m)
+    arm = ArmShapes(robot, joints_rad, task.tip_offset_m, task.tip_forward_m)
     heights = height_map(view, area, partial(arm.within, distance_m=ARM_M))
     heights[_in_column(area, keep_out) & (heights <= _top_m(keep_out) + PAD_M)] = 0.0
     return (table_top(area), *boxes(heights, area))
