@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from ros_domain import own_domain
+from ros_domain import living_nodes, own_domain
 
 # On a machine that does other things, too, the first example of a property may take longer than hypothesis allows.
 hypothesis.settings.register_profile("vital", deadline=None)
@@ -22,6 +22,14 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 os.environ["ROS_DOMAIN_ID"] = str(own_domain())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_node_is_left() -> Iterator[None]:
+    """A node that a file leaves behind is heard, asked and waited for in the files after it."""
+    yield
+    left = living_nodes()
+    assert not left, f"nodes {', '.join(left)} were left behind, expected none: destroy_node() each"
 
 
 @pytest.fixture

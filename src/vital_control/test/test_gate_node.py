@@ -182,6 +182,7 @@ def arm(domain: int, gate: subprocess.Popen) -> Iterator[ArmNode]:
     yield node
     context.try_shutdown()
     thread.join(5.0)
+    node.destroy_node()
 
 
 def own(arm: ArmNode, owner: str = "policy", task: str = "usb_insertion") -> None:

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from ros_domain import own_domain
 from waiting import wait_until
 
-from vital_ros.process.domain_lock import DomainLock, Sole
+from vital_ros.process.domain_lock import SOCKETS, DomainLock, Sole
 
 DOMAIN = own_domain()
 PATIENCE_S = 60.0
@@ -45,14 +45,16 @@ def start(watcher: Node) -> Iterator[Callable[..., subprocess.Popen]]:
         process.communicate()
 
 
-def wait_until_it_serves(watcher: Node, gates: int = 1) -> None:
+def wait_until_it_serves(gate: subprocess.Popen, watcher: Node, gates: int = 1) -> None:
+    """This gate and no other: it holds the domain's lock, and its service is seen beside those of the dead."""
+    wait_until(lambda: f"/command_gate, pid {gate.pid}," in SOCKETS.read_text(errors="replace"), "its lock")
     wait_until(lambda: watcher.count_services("/vital/stop") >= gates, "a gate")
 
 
 @pytest.mark.parametrize("arguments", [[], ["-r", "__ns:=/elsewhere", "-r", "__node:=another_name"]])
 def test_a_second_gate_is_refused_by_the_name_of_the_first(start, watcher, arguments):
     first = start()
-    wait_until_it_serves(watcher)
+    wait_until_it_serves(first, watcher)
     second = start(*arguments)
     _, said = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
@@ -72,23 +74,23 @@ def test_a_gate_that_nobody_has_discovered_yet_is_the_only_one_all_the_same(star
 
 def test_a_gate_starts_at_once_after_one_that_was_killed(start, watcher):
     first = start()
-    wait_until_it_serves(watcher)
+    wait_until_it_serves(first, watcher)
     first.kill()
     first.wait()
     second = start()
-    wait_until_it_serves(watcher, gates=2)  # the dead one is still in the watcher's books
+    wait_until_it_serves(second, watcher, gates=2)  # the dead one is still in the watcher's books
     second.send_signal(signal.SIGINT)
     assert second.wait(PATIENCE_S) == 0
 
 
 def test_a_gate_waits_for_one_that_is_about_to_end(start, watcher):
     first = start()
-    wait_until_it_serves(watcher)
+    wait_until_it_serves(first, watcher)
     second = start()
     publishers = "/xarm7_traj_controller/joint_trajectory"
     wait_until(lambda: len(watcher.get_publishers_info_by_topic(publishers)) == 2 and second.poll() is None)
     first.send_signal(signal.SIGINT)
     assert first.wait(PATIENCE_S) == 0
-    wait_until_it_serves(watcher)
+    wait_until_it_serves(second, watcher)
     second.send_signal(signal.SIGINT)
     assert second.wait(PATIENCE_S) == 0

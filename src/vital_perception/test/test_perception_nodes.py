@@ -81,6 +81,7 @@ def listener(domain: int) -> Iterator[Listener]:
     yield node
     context.try_shutdown()
     thread.join(5.0)
+    node.destroy_node()
 
 
 @pytest.fixture

@@ -3,7 +3,10 @@
 import os
 
 import pytest
-from ros_domain import DOMAINS, PER_PROCESS, own_domain
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from ros_domain import DOMAINS, PER_PROCESS, living_nodes, own_domain
 
 
 def test_domains_of_one_process_differ_and_fit_dds(monkeypatch):
@@ -29,3 +32,14 @@ def test_every_test_runs_in_a_domain_of_its_process():
 def test_a_number_too_many_is_refused(number):
     with pytest.raises(ValueError, match="expected 0 to 4"):
         own_domain(number)
+
+
+def test_a_node_lives_until_it_is_destroyed_whatever_becomes_of_its_context():
+    context = Context()
+    rclpy.init(context=context, domain_id=own_domain())
+    node = Node("lingering", context=context)
+    assert living_nodes() == ["lingering"]
+    rclpy.shutdown(context=context)
+    assert living_nodes() == ["lingering"]
+    node.destroy_node()
+    assert living_nodes() == []

@@ -89,6 +89,8 @@ def rig():
     yield rig
     for executor in (rig.gates, rig.ours):
         executor.shutdown()
+    for node in (rig.gate, rig.node):
+        node.destroy_node()
     rig.context.try_shutdown()
 
 

@@ -50,6 +50,7 @@ class Arm:
         self._over.set()
         self._thread.join(PATIENCE_S)
         self.executor.shutdown()
+        self.node.destroy_node()
         self.context.try_shutdown()
 
 
