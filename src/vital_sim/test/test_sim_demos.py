@@ -131,7 +131,7 @@ def test_failed_attempts_are_counted_and_not_kept(tmp_path, monkeypatch):
             seeds.append(seed)
             return {"gripper": np.ones(3, np.float32)} if len(seeds) == 3 else None
 
-    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window", ""), FailsTwice())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window", "", ""), FailsTwice())
     assert collect_demos.collect(TASK, 1, 4, tmp_path, "green", workers=1) == 2
     assert seeds == [4, 4 + collect_demos.RETRY_STRIDE, 4 + 2 * collect_demos.RETRY_STRIDE]
     assert read(tmp_path / "episode_0000.safetensors")[1]["seed"] == str(seeds[-1])
@@ -202,6 +202,26 @@ def test_a_push_is_told_by_a_file_and_refused_where_nobody_acts_first(tmp_path, 
     assert "expected --after with it" in " ".join(capsys.readouterr().err.split())
 
 
+def test_what_is_shown_under_a_perturbation_is_of_its_world_and_says_so(tmp_path, presser, capsys):
+    (tmp_path / "first.safetensors").write_bytes(b"weights")
+    given = [TASK, 1, 7, tmp_path / "demos", "green", 1, UNDISTURBED, "window", tmp_path / "first.safetensors"]
+    collect_demos.collect(*given, "in_hand_150")
+    assert read(tmp_path / "demos" / "episode_0000.safetensors")[1]["perturbation"] == "in_hand_150"
+    with pytest.raises(VitalError, match="record into another folder"):
+        collect_demos.collect(*given)
+    usual, askew = (Recorder(load_task(TASK), "green", perturbation=name).world for name in ("", "in_hand_150"))
+    held = []
+    for world in (usual, askew):
+        world.begin(7, 0.0)
+        held.append(world.truth().t_tcp_object)
+    turned_rad = [np.linalg.norm(pose_of.to_vector(pose)[3:]) for pose in held]
+    assert turned_rad[1] > 1.3 * turned_rad[0] > 0.0
+    for name, said in (("blur_2px", "expected one of the world: friction_half"), ("fog", "expected one of shift_5px")):
+        with pytest.raises(SystemExit):
+            collect_demos.main(["--task", TASK, "--out", str(tmp_path / "none"), "--perturbation", name])
+        assert said in " ".join(capsys.readouterr().err.split())
+
+
 def test_episodes_after_another_policy_are_not_taken_for_these(tmp_path, presser):
     first, other = tmp_path / "first.safetensors", tmp_path / "other.safetensors"
     first.write_bytes(b"weights")
@@ -219,7 +239,7 @@ def test_expert_that_never_succeeds_is_given_up(tmp_path, monkeypatch):
         def record(self, seed):
             return None
 
-    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window", ""), NeverSucceeds())
+    monkeypatch.setitem(collect_demos._recorders, (TASK, "green", UNDISTURBED, "window", "", ""), NeverSucceeds())
     with pytest.raises(VitalError, match="failed 10 times"):
         collect_demos.collect(TASK, 1, 0, tmp_path, "green", workers=1)
     assert not list(tmp_path.iterdir())

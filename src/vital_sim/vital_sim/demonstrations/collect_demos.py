@@ -8,7 +8,8 @@ nothing (`t_base_tcp_intended`), and the images' foreground, eight pixels a byte
 
 With `--after` a policy acts first, until a moment that is drawn for each episode, and the expert shows how to go on
 from where the hand is then (after DAgger, Ross et al. 2011): only what it shows is kept. `--push` moves every action of
-such an episode by the same little, as a residual does that has just begun to learn.
+such an episode by the same little, as a residual does that has just begun to learn. With `--perturbation` the world is
+otherwise in one thing, by the same names as where a policy is tried under it.
 """
 
 import argparse
@@ -38,9 +39,10 @@ from vital_sim.demonstrations.forerunner import Forerunner
 from vital_sim.demonstrator.disturbance import UNDISTURBED, Disturbance
 from vital_sim.demonstrator.expert import ScriptedExpert
 from vital_sim.demonstrator.rollout import PERIOD_S, RATE_HZ
+from vital_sim.gym.perturbation import NONE, world_otherwise
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.motion import track
-from vital_sim.world.world import World
+from vital_sim.world.world import World, WorldConfig
 
 FORMAT = "vital_demo/1"
 BASELINE_SAMPLES = 5
@@ -63,6 +65,7 @@ class Job:
     after: Path | None = None
     """Checkpoint of the policy that acts first."""
     after_sha256: str = ""
+    perturbation: str = NONE
 
     @property
     def path(self) -> Path:
@@ -74,12 +77,17 @@ class Recorder:
     """Records episodes of one task in one world."""
 
     def __init__(
-        self, task: Task, background: str, disturbance: Disturbance = UNDISTURBED, after: Path | None = None
+        self,
+        task: Task,
+        background: str,
+        disturbance: Disturbance = UNDISTURBED,
+        after: Path | None = None,
+        perturbation: str = NONE,
     ) -> None:
         self.task, self.disturbance = task, disturbance
-        scene = SceneConfig(background=background)
-        self._forerunner = None if after is None else Forerunner(task, scene, after, disturbance)
-        self.world = World(task, scene=scene) if self._forerunner is None else self._forerunner.world
+        scene, config = SceneConfig(background=background), WorldConfig(**world_otherwise(perturbation, task))
+        self._forerunner = None if after is None else Forerunner(task, scene, after, disturbance, config)
+        self.world = World(task, scene=scene, config=config) if self._forerunner is None else self._forerunner.world
         self.camera = WristCamera(self.world.model, self.task)
 
     def record(self, seed: int) -> dict[str, NDArray] | None:
@@ -150,6 +158,7 @@ class DemoHeader:
     stray_turn_deg: Name = "0"
     wrist_view: WristView = WINDOW
     after: Text = ""
+    perturbation: Text = NONE
 
 
 def is_whole(path: Path) -> bool:
@@ -176,13 +185,15 @@ def _is_recorded(job: Job) -> bool:
     told = schema.checked(metadata, DemoHeader, _source(job.path))
     attempt, other_seed = divmod(int(told.seed) - job.seed, RETRY_STRIDE)
     disturbed = tuple(getattr(told, name) for name in DISTURBED)
-    found = (told.task, told.background, *disturbed, told.wrist_view, told.after)
-    expected = (job.task, job.background, *_texts(job.disturbance), job.wrist_view, job.after_sha256)
+    found = (told.task, told.background, *disturbed, told.wrist_view, told.after, told.perturbation)
+    disturbed = _texts(job.disturbance)
+    expected = (job.task, job.background, *disturbed, job.wrist_view, job.after_sha256, job.perturbation)
     if found != expected or other_seed or attempt not in range(MAX_ATTEMPTS):
         raise VitalError(
             ErrorCode.BAD_PARAMETER,
-            f"{job.path} is of (task, background, start yaw, noise, strays, push, stray turn, view, after) {found}, "
-            f"seed {told.seed}, expected {expected}, seed {job.seed}; record into another folder",
+            f"{job.path} is of (task, background, start yaw, noise, strays, push, stray turn, view, after, "
+            f"perturbation) {found}, seed {told.seed}, expected {expected}, seed {job.seed}; record into another "
+            "folder",
         )
     return True
 
@@ -192,15 +203,15 @@ def _texts(disturbance: Disturbance) -> tuple[str, ...]:
     return tuple(f"{getattr(disturbance, name):g}" for name in DISTURBED)
 
 
-_recorders: dict[tuple[str, str, Disturbance, str, str], Recorder] = {}
+_recorders: dict[tuple[str, str, Disturbance, str, str, str], Recorder] = {}
 
 
 def record_job(job: Job) -> int:
     """Record one episode, trying further seeds after failures; returns how many failed."""
-    key = (job.task, job.background, job.disturbance, job.wrist_view, job.after_sha256)
+    key = (job.task, job.background, job.disturbance, job.wrist_view, job.after_sha256, job.perturbation)
     if key not in _recorders:
         task = load_task(job.task).seen_through(job.wrist_view)
-        _recorders[key] = Recorder(task, job.background, job.disturbance, job.after)
+        _recorders[key] = Recorder(task, job.background, job.disturbance, job.after, job.perturbation)
     failures = 0
     while (tensors := _recorders[key].record(seed := job.seed + RETRY_STRIDE * failures)) is None:
         failures += 1
@@ -220,6 +231,7 @@ def record_job(job: Job) -> int:
         "background": job.background,
         "wrist_view": job.wrist_view,
         "after": job.after_sha256,
+        "perturbation": job.perturbation,
         **dict(zip(DISTURBED, _texts(job.disturbance), strict=True)),
     }
     safe_file.write_bytes(job.path, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, header))
@@ -258,10 +270,12 @@ def collect(
     disturbance: Disturbance = UNDISTURBED,
     wrist_view: str = WINDOW,
     after: Path | None = None,
+    perturbation: str = NONE,
 ) -> int:
     """Record what is missing of ``episodes`` in ``folder``; returns how many attempts failed."""
     sha256 = "" if after is None else _sha256_of(after)
-    jobs = [Job(task, i, seed + i, folder, background, disturbance, wrist_view, after, sha256) for i in range(episodes)]
+    shown = background, disturbance, wrist_view, after, sha256, perturbation
+    jobs = [Job(task, i, seed + i, folder, *shown) for i in range(episodes)]
     missing = [job for job in jobs if not _is_recorded(job)]
     title = f"{task}: {len(missing)} of {episodes} episodes to record"
     console = Console(stderr=True)
@@ -299,6 +313,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--push", type=float, default=usual.push, help="to one side, of what acts first, in shares of the largest step"
     )
+    parser.add_argument(
+        "--perturbation", default=NONE, metavar="NAME", help="in_hand_150, friction_half, ...: what is otherwise"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sheet", type=Path, help="PNG of images from every episode")
     options = parser.parse_args(arguments)
@@ -311,14 +328,17 @@ def main(arguments: list[str] | None = None) -> None:
         if options.push and options.after is None:
             text = f"--push is {options.push:g} and nobody acts first, expected --after with it"
             raise VitalError(ErrorCode.BAD_PARAMETER, text)
-        episodes = load_task(options.task).demonstrations if options.episodes is None else options.episodes
+        task = load_task(options.task)
+        world_otherwise(options.perturbation, task)
+        episodes = task.demonstrations if options.episodes is None else options.episodes
         if episodes < 1:
             raise VitalError(ErrorCode.BAD_PARAMETER, f"--episodes is {episodes}, expected at least 1")
         safe_file.check_writable(options.out / "episodes", "--out")
         if options.sheet:
             safe_file.check_writable(options.sheet, "--sheet")
         where = options.out, options.background, options.workers
-        failed = collect(options.task, episodes, options.seed, *where, disturbance, options.wrist_view, options.after)
+        more = options.wrist_view, options.after, options.perturbation
+        failed = collect(options.task, episodes, options.seed, *where, disturbance, *more)
         console.print(f"{episodes} episodes in {options.out}; {failed} failed attempts were not kept")
         if options.sheet:
             safe_file.write_bytes(options.sheet, _png(contact_sheet(options.out)))

@@ -14,7 +14,7 @@ from vital_sim.demonstrator.disturbance import Disturbance
 from vital_sim.evaluation.policies import PolicySpec
 from vital_sim.scenery.look import SceneConfig
 from vital_sim.world.tactile import largest_field_ut
-from vital_sim.world.world import World
+from vital_sim.world.world import World, WorldConfig
 
 TOUCH_SHARE = 0.5
 """Of the task's touch limit, at which a person would not look on any longer."""
@@ -23,10 +23,19 @@ TOUCH_SHARE = 0.5
 class Forerunner:
     """Acts in ``world`` by the environment's rules, for up to half of the task's time, pushed as a disturbance says."""
 
-    def __init__(self, task: Task, scene: SceneConfig, checkpoint: Path, disturbance: Disturbance) -> None:
+    def __init__(
+        self,
+        task: Task,
+        scene: SceneConfig,
+        checkpoint: Path,
+        disturbance: Disturbance,
+        config: WorldConfig | None = None,
+    ) -> None:
         self._task, self._disturbance = task, disturbance
         view = task.wrist_view
-        made: Any = gymnasium.make(environment_id(task.name), scene=scene, wrist_view=view, disable_env_checker=True)
+        made: Any = gymnasium.make(
+            environment_id(task.name), scene=scene, config=config, wrist_view=view, disable_env_checker=True
+        )
         self._env = made.unwrapped
         options = () if view == WINDOW else (("wrist_view", view),)
         self._policy = PolicySpec(checkpoint, task.name, options=options).load()

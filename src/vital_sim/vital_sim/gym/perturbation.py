@@ -132,6 +132,19 @@ def perturbation_of(name: str) -> Perturbation:
     return PERTURBATIONS[name]
 
 
+def world_otherwise(name: str, task: Task) -> Fields:
+    """What a perturbation that is of the world alone has otherwise there, for what is shown under it.
+
+    Raises VitalError(BAD_PARAMETER) for another one, and for a task that has nothing of the kind.
+    """
+    perturbation = perturbation_of(name)
+    if perturbation.image is not None or perturbation.late_ticks:
+        of_world = ", ".join(key for key, p in PERTURBATIONS.items() if p.image is None and not p.late_ticks)
+        text = f"perturbation {name} is of what a policy sees or when it acts, expected one of the world: {of_world}"
+        raise VitalError(ErrorCode.BAD_PARAMETER, text)
+    return perturbation.world(task)
+
+
 class Delay:
     """Actions come so many control periods late; until the first the arm stands still."""
 
