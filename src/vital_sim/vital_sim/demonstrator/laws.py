@@ -134,12 +134,13 @@ class SwipeLaw:
 
     gripper, along, free = 1.0, X, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
     PRESS_N = 2.5  # on the floor
-    HIGH_M = 0.006  # above the floor; unless it is felt, the way along is slow from there on
+    FELT_N, FEEL_S = 0.7, 0.25  # what is felt, over so long, is something that the card stands on
 
     def __init__(self, task: Task, *, entry_m: float, flare_m: float, slot_depth_m: float) -> None:
         self.phase = Phase.APPROACH
         self._task, self._entry_m, self._flare_m, self._slot_depth_m = task, entry_m, flare_m, slot_depth_m
         self._held = _Held()
+        self._felt_n, self._on_floor = 0.0, False
 
     def _ahead_m(self, truth: Truth) -> float:
         """Distance of the leading edge from the slot's entry; negative within."""
@@ -152,6 +153,9 @@ class SwipeLaw:
     def update(self, truth: Truth, seconds: float) -> None:
         """See `Law`."""
         ahead_m = self._ahead_m(truth)
+        self._felt_n += (truth.contact_force_n - self._felt_n) * -float(np.expm1(-seconds / self.FEEL_S))
+        deep = self.phase is Phase.INSERT and truth.depth_m > self._task.success_depth_m
+        self._on_floor = deep and (self._on_floor or self._felt_n > self.FELT_N)
         if truth.travel_m >= self._task.success_travel_m + 0.002 or (self.phase is Phase.HOLD and truth.success):
             self.phase = self._held.phase(seconds)
         elif ahead_m < -self._flare_m - 0.001 and truth.lateral_m < 0.0015:
@@ -173,24 +177,23 @@ class SwipeLaw:
         rate = _limited(style.gain_1_s * tilt, 0.5)
         aside = -_limited(style.gain_1_s * across, 0.06 if self.phase is Phase.APPROACH else 0.006)
         if self.phase is Phase.INSERT:
-            aside[1] = -self._down(style, float(error[2]) + self._slot_depth_m, truth.contact_force_n)
+            aside[1] = -self._down(style, float(error[2]) + self._slot_depth_m)
         press_n = 0.5 * (style.press_n + misjudged[4])
         forward = self._forward(style, press_n, truth, float(np.linalg.norm(across)), float(np.linalg.norm(tilt)))
         return style.pace * np.concatenate([[forward], aside, rate])
 
-    def _down(self, style: Style, height_m: float, force_n: float) -> float:
+    def _down(self, style: Style, height_m: float) -> float:
         """Speed towards the slot's floor from ``height_m`` above it, and onto it, m/s."""
-        fastest = max(0.004, min(style.gain_1_s * height_m, 0.015))
-        return float(np.clip(0.004 * (self.PRESS_N - force_n), -0.01, fastest))
+        if self._on_floor:
+            return float(np.clip(0.0015 * (self.PRESS_N - self._felt_n), -0.006, 0.004))
+        return float(np.clip(style.gain_1_s * height_m, 0.004, 0.012))
 
     def _forward(self, style: Style, press_n: float, truth: Truth, across_m: float, tilt_rad: float) -> float:
         """Speed towards the slot and through it, m/s."""
         ahead_m = max(0.0, self._ahead_m(truth))
         if self.phase is Phase.INSERT:
-            height_m = self._slot_depth_m + float(_error(truth)[2])
-            lowered = max(1.33 - height_m / self.HIGH_M, truth.contact_force_n / self.PRESS_N)
-            unhindered = np.clip((15.0 - truth.contact_force_n) / 8.0, -0.2, 1.0)
-            return 0.045 * float(np.clip(lowered, 0.2, 1.0) * unhindered)
+            unhindered = float(np.clip((15.0 - truth.contact_force_n) / 8.0, -0.2, 1.0))
+            return (0.045 if self._on_floor else 0.009) * unhindered
         if self.phase is Phase.TOUCH:
             if across_m > 0.006:
                 return -0.02
