@@ -152,16 +152,16 @@ def test_one_that_holds_stands_still(skill):
         assert not one.twist(style, truth((0.001, 0.001, 0.0), force_n=5.0), np.full(5, 0.01)).any()
 
 
-OVER_IT = SwipeLaw.OVER_M
+A_THIRD_DEEP = -CARD_READER.slot_m[2] / 3
 """Where a card enters its slot, along z."""
 
 
 def test_swipe_goes_to_the_entry_over_the_lead_in_and_through():
     swipe, entry = law("swipe"), CARD_READER.entry_m
-    assert updated(swipe, truth((entry - 0.03, 0, OVER_IT))) is Phase.APPROACH
-    before = truth((entry - 0.03, 0, OVER_IT))
+    assert updated(swipe, truth((entry - 0.03, 0, A_THIRD_DEEP))) is Phase.APPROACH
+    before = truth((entry - 0.03, 0, A_THIRD_DEEP))
     assert swipe.twist(Style(), before, SURE)[0] > 0.0
-    assert updated(swipe, truth((entry, 0.001, OVER_IT), force_n=2.0)) is Phase.TOUCH
+    assert updated(swipe, truth((entry, 0.001, A_THIRD_DEEP), force_n=2.0)) is Phase.TOUCH
 
 
 def test_swipe_draws_the_card_on_inside_and_is_done_after_its_travel():
@@ -177,7 +177,7 @@ def test_swipe_draws_the_card_on_inside_and_is_done_after_its_travel():
 
 
 def test_swipe_in_front_of_the_reader_waits_until_it_is_straight():
-    crooked = truth((CARD_READER.entry_m - 0.004, 0.01, OVER_IT))
+    crooked = truth((CARD_READER.entry_m - 0.004, 0.01, A_THIRD_DEEP))
     assert law("swipe").twist(Style(), crooked, SURE)[0] <= 0.0
 
 
@@ -230,7 +230,7 @@ def test_card_is_not_turned_about_the_axis_that_cannot_be_told():
     assert told[4] == 0.0 and told[3] and told[5]
     assert swipe.free.tolist() == [1.0, 1.0, 1.0, 1.0, 0.0, 1.0], "nor disturbed about it"
     straight, pitched = (
-        law("swipe").twist(Style(), truth((-0.1, 0.0, OVER_IT), tilt_rad=(0.0, y, 0.0)), SURE) for y in (0.0, 0.1)
+        law("swipe").twist(Style(), truth((-0.1, 0.0, A_THIRD_DEEP), tilt_rad=(0.0, y, 0.0)), SURE) for y in (0.0, 0.1)
     )
     assert pitched[0] == pytest.approx(straight[0]), "nor waited for"
 

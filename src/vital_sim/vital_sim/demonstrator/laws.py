@@ -126,15 +126,13 @@ class InsertLaw:
 
 
 class SwipeLaw:
-    """Over the slot's entry, down to its floor, which is felt, and along that.
+    """In front of the slot at a third of its depth, to its entry, over the lead-in by touch, to its floor, along that.
 
     How deep a card stands between two walls can hardly be seen, nor by how much its nose points up or down in the hand,
-    so the hand is not turned about that axis. What comes too high goes down farther; what came too low stood against
-    the reader's front. That the card stands on the floor is felt, and comes before the way along.
+    so the hand is not turned about that axis. That it stands on the floor is felt, and comes before the way along.
     """
 
     gripper, along, free = 1.0, X, np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0])
-    OVER_M = 0.004  # above the slot, on the way to its entry
     PRESS_N = 2.5  # on the floor
     FELT_N, FEEL_S = 0.7, 0.25  # what is felt, over so long, is something that the card stands on
 
@@ -175,7 +173,7 @@ class SwipeLaw:
         tilt[1:] += misjudged[2:4]
         tilt *= self.free[3:]
         error = _error(truth)
-        across = np.array([error[1], error[2] - self.OVER_M]) + misjudged[:2] / 2
+        across = np.array([error[1], error[2] + self._slot_depth_m / 3]) + misjudged[:2] / 2
         rate = _limited(style.gain_1_s * tilt, 0.5)
         aside = -_limited(style.gain_1_s * across, 0.06 if self.phase is Phase.APPROACH else 0.006)
         if self.phase is Phase.INSERT:
@@ -186,7 +184,7 @@ class SwipeLaw:
 
     def _down(self, style: Style, height_m: float) -> float:
         """Speed towards the slot's floor from ``height_m`` above it, and onto it, m/s."""
-        if self._on_floor or self._felt_n > self.FELT_N:
+        if self._on_floor:
             return float(np.clip(0.0015 * (self.PRESS_N - self._felt_n), -0.006, 0.004))
         return float(np.clip(style.gain_1_s * height_m, 0.004, 0.012))
 
