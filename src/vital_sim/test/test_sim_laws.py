@@ -181,7 +181,7 @@ def test_swipe_in_front_of_the_reader_waits_until_it_is_straight():
     assert law("swipe").twist(Style(), crooked, SURE)[0] <= 0.0
 
 
-DEEP = SwipeLaw.FEEL_S * 8  # as long as it takes to be sure
+FELT_S = SwipeLaw.FEEL_S * 8  # as long as it takes to be sure
 
 
 def in_the_slot(height_m: float, force_n: float, felt_before: bool = False):
@@ -191,8 +191,8 @@ def in_the_slot(height_m: float, force_n: float, felt_before: bool = False):
     tip_m = (CARD_READER.entry_m + 0.02, 0.0, floor + height_m)
     seen = replace(truth(tip_m, tilt_rad=(0.0, 0.02, 0.0), force_n=force_n), lateral_m=0.0)
     if felt_before:
-        swipe.update(replace(seen, contact_force_n=2 * SwipeLaw.FELT_N), DEEP)
-    swipe.update(seen, DEEP)
+        swipe.update(replace(seen, contact_force_n=2 * SwipeLaw.FELT_N), FELT_S)
+    swipe.update(seen, FELT_S)
     return swipe.twist(Style(), seen, SURE)
 
 

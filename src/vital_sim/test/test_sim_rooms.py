@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "demonstrator": {"scenery", "world", "cameras"},
     "gym": {"scenery", "world", "cameras", "demonstrator"},
     "evaluation": {"world", "cameras", "gym"},
-    "demonstrations": {"scenery", "world", "cameras", "demonstrator", "evaluation"},
+    "demonstrations": {"scenery", "world", "cameras", "demonstrator", "gym", "evaluation"},
     "validation": {"world", "demonstrator"},
     "ros": {"scenery", "world", "cameras", "demonstrator"},
 }
