@@ -25,12 +25,15 @@ class Observation:
     image: (128, 128, 3) uint8 RGB wrist image.
     tactile_ut: (15,) float32, field minus the episode's baseline, µT, x y z of each magnetometer in turn.
     image_age_s, tactile_age_s: age of each reading when the observation was taken, steady time, s.
+    t_base_tcp: where the arm was measured to be, `link_tcp` in `link_base`; None where nobody says. No network sees
+        it: it tells whether the last action is done.
     """
 
     image: NDArray[np.uint8]
     tactile_ut: NDArray[np.float32]
     image_age_s: float = 0.0
     tactile_age_s: float = 0.0
+    t_base_tcp: Pose | None = None
 
     def problem(self, max_age_s: float) -> str | None:
         """Why this observation must not be acted on, or None when it may be."""
@@ -65,6 +68,11 @@ class Action:
         if v.shape != (ACTION_VALUES,):
             raise ValueError(f"an action has {ACTION_VALUES} values, got shape {v.shape}")
         return cls(v[:3], v[3:6], float(v[6]))
+
+    @classmethod
+    def still(cls, gripper: float = 1.0) -> "Action":
+        """No motion."""
+        return cls(np.zeros(3), np.zeros(3), gripper)
 
     @property
     def delta_tcp(self) -> Pose:

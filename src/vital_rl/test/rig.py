@@ -21,6 +21,9 @@ from sensor_msgs.msg import Image, JointState
 from slide import Slide
 from waiting import answer_of, wait_until
 
+from vital_core import pose as pose_of
+from vital_core.arm.cartesian_motion import joint_waypoints
+from vital_core.arm.kinematics import forward
 from vital_core.arm.xarm7 import JOINT_NAMES
 from vital_interfaces.action import RunPolicy
 from vital_interfaces.msg import (
@@ -102,6 +105,7 @@ class Rig(Node):
         """A new episode of the slide."""
         self.seen, self.info = self.env.reset(seed=seed)
         self.over, self.commands, self.stale = False, 0, False
+        self.joints = HOME.copy()
 
     def _on_baseline(self, _request, response):
         response.success, response.baseline_id = True, 1
@@ -116,6 +120,10 @@ class Rig(Node):
         if not self.over:
             self.seen, _, terminated, truncated, self.info = self.env.step([t.x, t.y, t.z, r.x, r.y, r.z, 1.0])
             self.over = terminated or truncated
+        moved = pose_of.from_vector(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z]))
+        way = joint_waypoints(self.joints, forward(self.joints) @ moved, 4)
+        assert way is not None, f"{moved} from {self.joints}"
+        self.joints = way[-1]
         self._show()
 
     def _show(self) -> None:

@@ -146,7 +146,9 @@ class Acting:
 
     def __init__(self, residual: tuple[Residual, LocalPolicy], finish_m: np.ndarray | None = None) -> None:
         self.kept, self.seen, self.readings = Kept(), Seen(), Readings()
-        self.tick = PolicyTick(ResidualPolicy(residual[1], residual[0]), self.readings, max_age_s=60.0)
+        policy = ResidualPolicy(residual[1], residual[0])
+        self.tick = PolicyTick(policy, self.readings, max_age_s=60.0, t_base_tcp=lambda: self.arm)
+        self.arm: pose_of.Pose | None = None
         self.noise = Noise(Exploration(first=0.0, last=0.5, steps=5), episode_seed=0, after=3)
         self.episode = LearningEpisode(self.kept, self.tick, self.noise, self.seen, finish_m)
         self.count = 0
@@ -185,6 +187,37 @@ def test_a_tick_without_a_fit_observation_leaves_no_step(residual):
     acting.episode.note(acting.tick.run(), np.array([0.01, 0.0, 0.0]))
     assert acting.kept.steps[0].executed[0] == np.float32(0.01)
     assert len(acting.kept.steps) == 1 and math.isnan(acting.kept.steps[0].distance_m)
+
+
+def test_a_late_arm_is_waited_for_and_the_ticks_meanwhile_are_no_steps(residual):
+    """The arm carries out at each tick what was sent at the one before the last."""
+    acting, sent = Acting(residual), [Action.still()]
+    acting.arm, figures = HOME, EpisodeFigures(1.0)
+    results = []
+    for _ in range(12):
+        results.append(acting.run())
+        sent.append(results[-1].action)
+        acting.arm = acting.arm @ sent[-2].delta_tcp
+        figures.note(results[-1], True, 0.0, 0.01)
+    assert [result.waited for result in results] == [False, True] * 6 and acting.tick.late_ticks == 1
+    assert not any(result.action.translation_m.any() for result in results if result.waited)
+    assert figures.waited == 6 and "6 waited for a late arm" in figures.summary(1 / 6)
+    assert len(acting.kept.steps) == 6, "a step is what an action came to"
+    for stored, result in zip(acting.kept.steps, results[::2], strict=True):
+        np.testing.assert_array_equal(stored.executed, result.tick.executed)
+    times = TickTimes(started_s=0.0, lateness_s=0.0, inference_s=0.03)
+    told = policy_messages.state("usb_insertion", 1, 0, "a" * 64, results[1], times)
+    assert told.commanded and not np.any(told.action[:6]) and told.message == "the arm has still to do the last action"
+    acting.tick.reset()
+    assert not acting.run().waited, "an episode begins without a last action"
+
+
+def test_a_base_policy_waits_for_no_arm(residual):
+    acting = Acting((None, residual[1]))
+    acting.arm = HOME
+    acting.readings.put_image(IMAGE, 0.0, 0)
+    acting.readings.put_tactile(np.zeros(15, np.float32), 0.0)
+    assert not any(acting.tick.run().waited for _ in range(3))
 
 
 def test_nothing_is_explored_while_a_person_has_the_arm_and_the_steps_go_on_counting(residual):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from vital_core import pose as pose_of
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.observation import Observation
 from vital_policy.checkpoint import load_checkpoint, save_checkpoint
@@ -17,6 +18,8 @@ from vital_rl.acting import evaluated
 from vital_rl.residual.networks import ActorConfig, ResidualActor
 from vital_rl.residual.residual import Residual, ResidualSettings, save_residual
 from vital_rl.residual.residual_card import main
+
+HOME = pose_of.point_down((0.45, 0.0, 0.2))
 
 
 def test_evaluated_policy_keeps_episodes_apart_and_answers_as_the_robot_would(checkpoint_path: Path):
@@ -100,6 +103,24 @@ def test_a_blind_base_answers_as_if_nothing_touched_and_a_seeing_one_does_not(ch
     np.testing.assert_array_equal(answers[True, True], answers[True, False])
     assert np.abs(answers[False, True] - answers[False, False]).max() > 1e-6
     np.testing.assert_allclose(answers[True, True], answers[False, False], atol=1e-6)
+
+
+def test_each_episode_waits_for_its_own_arm_and_only_under_a_residual(checkpoint_path: Path, tmp_path: Path):
+    """One arm is prompt, the other has not moved yet."""
+    image, touch = np.zeros((128, 128, 3), np.uint8), np.zeros(15, np.float32)
+    path = residual_of(checkpoint_path, tmp_path, ResidualSettings())
+    for residual in (str(path), None):
+        policy = evaluated.load(checkpoint_path, "usb_insertion", residual=residual, runtime="torch")
+        torch.manual_seed(0)
+        torch.nn.init.normal_(policy._policy.checkpoint.policy.head[-2].weight)
+        memories, poses = [policy.begin(), policy.begin()], [HOME, HOME]
+        for tick in range(4):
+            seen = [Observation(image, touch, t_base_tcp=pose) for pose in poses]
+            prompt, late = policy.act(seen, memories)
+            assert prompt.translation_m.any() or prompt.rotation_rad.any()
+            waits = residual is not None and tick > 0
+            assert (late.translation_m.any() or late.rotation_rad.any()) != waits
+            poses[0] = poses[0] @ prompt.delta_tcp
 
 
 def test_a_blind_base_under_a_feeling_residual_is_refused():

@@ -137,7 +137,8 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     wait_until(lambda: robot.commands >= 2, "the policy's commands")
     robot.gate.give_to("teleop")
     sent = settled(lambda: robot.commands)
-    moved = HOME.copy()
+    before = robot.joints.copy()
+    moved = before.copy()
     for _ in range(40):
         moved[1] += 0.002
         robot.joints = moved.copy()
@@ -153,9 +154,9 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     owners = [row.owner for row in rows]
     assert owners[0] == owners[-1] == "policy" and owners.count("teleop") == result.interventions
     theirs = sum(row.executed[:3] for row in rows if row.owner == "teleop")
-    whole = pose_of.to_vector(pose_of.inverse(forward(HOME)) @ forward(moved))
+    whole = pose_of.to_vector(pose_of.inverse(forward(before)) @ forward(moved))
     assert np.allclose(theirs, whole[:3], atol=2e-3) and np.linalg.norm(theirs) > 5e-3
-    away = np.abs(forward(moved)[:3, 3] - forward(HOME)[:3, 3]).sum()
+    away = np.abs(forward(robot.joints)[:3, 3] - forward(HOME)[:3, 3]).sum()
     assert rows[0].distance_m == pytest.approx(0.0, abs=1e-6) and rows[-1].distance_m == pytest.approx(away, abs=1e-6)
 
 

@@ -1,11 +1,13 @@
 """The local policy as `ros2 run vital_sim evaluate` measures it: many episodes on one network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vital_core.arm.arm_pace import ArmPace
 from vital_core.observation import Action, Observation
 from vital_core.task import WINDOW, load_task
 from vital_policy.ensemble import TemporalEnsemble
@@ -17,24 +19,49 @@ from vital_rl.residual.residual import load_residual, residual_identity
 from vital_rl.residual.residual_card import write_residual_card
 
 
+@dataclass
+class Memory:
+    """Of an episode."""
+
+    ensemble: TemporalEnsemble
+    pace: ArmPace = field(default_factory=ArmPace)
+    gripper: float = 1.0
+    """As it was sent last."""
+
+
 class EvaluatedLocalPolicy:
-    """One network and an ensemble an episode; the same code path as on the robot."""
+    """One network and a memory an episode; the same code path as on the robot."""
 
     def __init__(self, path: Path, policy: ResidualPolicy, residual: Path | None = None) -> None:
         self._path, self._policy, self._residual = path, policy, residual
 
-    def begin(self) -> TemporalEnsemble:
+    def begin(self) -> Memory:
         """The memory of a new episode."""
-        return TemporalEnsemble(self._policy.base.ensemble_decay)
+        return Memory(TemporalEnsemble(self._policy.base.ensemble_decay))
 
-    def act(self, observations: Sequence[Observation], memories: Sequence[TemporalEnsemble]) -> list[Action]:
-        """One action for each observation."""
+    def act(self, observations: Sequence[Observation], memories: Sequence[Memory]) -> list[Action]:
+        """One action for each observation; none to move where the arm has still to do the last one."""
+        actions = [Action.still(memory.gripper) for memory in memories]
+        going = [
+            i
+            for i, (seen, memory) in enumerate(zip(observations, memories, strict=True))
+            if not self._policy.waits_for_arm or memory.pace.ready(seen.t_base_tcp)
+        ]
+        if not going:
+            return actions
+        seen, theirs = [observations[i] for i in going], [memories[i] for i in going]
+        for i, action in zip(going, self._answers(seen, theirs), strict=True):
+            actions[i], memories[i].gripper = action, action.gripper
+            memories[i].pace.sent(action)
+        return actions
+
+    def _answers(self, observations: Sequence[Observation], memories: Sequence[Memory]) -> list[Action]:
         image = np.stack([seen.image for seen in observations])
         tactile = np.stack([seen.tactile_ut for seen in observations])
         if self._policy.residual is not None:
             tactile = self._policy.residual.felt_by_base(tactile)
         chunks, z = self._policy.base.predict(image, tactile)
-        actions = np.stack([memory.step(chunk) for memory, chunk in zip(memories, chunks, strict=True)])
+        actions = np.stack([memory.ensemble.step(chunk) for memory, chunk in zip(memories, chunks, strict=True)])
         return [tick.action for tick in self._policy.add_residual(actions, z)]
 
     def describe(self) -> dict[str, Any]:

@@ -111,6 +111,7 @@ class LearningEpisode:
         """The arm changes hands; while it is a person's nothing is explored."""
         self.owner = Owner.POLICY if owner == Owner.POLICY else Owner.TELEOP
         self._noise.silent = self.owner == Owner.TELEOP
+        self._tick.commands = self.owner == Owner.POLICY
 
     def note(self, result: TickResult, left_by_box_m: Translation | None = None) -> None:
         """One tick; one without a fit observation leaves no step. Raises VitalError(SENSOR_FAULT).
@@ -125,7 +126,7 @@ class LearningEpisode:
 
     def finish(self, end: EpisodeEnd, left_by_box_m: Translation | None = None) -> None:
         """See once more, wait until all is on disk, and close. Raises VitalError when something is not."""
-        self._noise.silent = True
+        self._noise.silent, self._tick.commands = True, False
         self._rollout.judged(left_by_box_m)
         t_base_tcp = self._senses.t_base_tcp()
         last = self._step(self._tick.run(), Owner.POLICY, t_base_tcp)

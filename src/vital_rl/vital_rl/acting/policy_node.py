@@ -66,7 +66,7 @@ class PolicyNode(Node):
         return RunParts(
             task=self._task,
             policy=self._policy,
-            tick=PolicyTick(self._policy, sensors.readings, given.max_age_s),
+            tick=PolicyTick(self._policy, sensors.readings, given.max_age_s, sensors.t_base_tcp),
             sensors=sensors,
             services=services,
             watch=GateWatch(self, self._on_gate),

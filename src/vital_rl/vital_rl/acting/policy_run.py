@@ -67,12 +67,14 @@ class RunCounts:
     episodes: int = 0
     commands: int = 0
     observations_refused: int = 0
+    waited_for_arm: int = 0
 
     def note(self, figures: EpisodeFigures) -> None:
         """One more episode."""
         self.episodes += 1
         self.commands += figures.sent
         self.observations_refused += figures.refused
+        self.waited_for_arm += figures.waited
 
     def to_dict(self) -> dict[str, object]:
         """By name."""

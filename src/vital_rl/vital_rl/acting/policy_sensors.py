@@ -23,9 +23,9 @@ FOREGROUNDS_KEPT = 8  # a quarter of a second of them
 
 
 class PolicySensors:
-    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`.
+    """Feeds `readings` from `/wrist_camera/image_raw` and `/anyskin/tactile`; says where `/joint_states` put the arm.
 
-    learning: hears `/joint_states` too, and where a simulation tells what its images show.
+    learning: waits for `/joint_states` too, and hears what a simulation's images show.
     """
 
     def __init__(self, node: Node, *, learning: bool = False) -> None:
@@ -33,8 +33,8 @@ class PolicySensors:
         self._joints: tuple[NDArray[np.float64], float] | None = None
         self._foregrounds: dict[int, NDArray[np.uint8]] = {}
         self._learning, self._arm_heard = learning, threading.Event()
+        subscribe(node, JointState, "/joint_states", self._on_joints, NEWEST, read=joint_positions)
         if learning:
-            subscribe(node, JointState, "/joint_states", self._on_joints, NEWEST, read=joint_positions)
             subscribe(node, Image, "/sim/wrist_foreground", self._on_foreground, NEWEST, read=stamped_foreground)
         self._node, self._baseline_id = node, 0
         subscribe(node, Image, "/wrist_camera/image_raw", self._on_image, NEWEST, read=stamped_image)

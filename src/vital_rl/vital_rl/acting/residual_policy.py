@@ -27,6 +27,12 @@ class ResidualPolicy:
         """The base policy's."""
         return self.base.checkpoint
 
+    @property
+    def waits_for_arm(self) -> bool:
+        """A residual answers to what is seen, so it has to be what the last action came to; a base policy's chunk says
+        what follows whatever is seen."""
+        return self.residual is not None
+
     def reset(self) -> None:
         """Begin an episode: no prediction of the last one is left."""
         self.base.reset()

@@ -9,13 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vital_core.arm.arm_pace import ArmPace
 from vital_core.clock import steady_s
 from vital_core.errors import ErrorCode
 from vital_core.observation import TACTILE_VALUES, Action, Observation
+from vital_core.pose import Pose
 from vital_core.statistics import percentile
 
 # A stamp this far ahead of the clock is a fault of clocks, not of rounding.
 STAMP_TOLERANCE_S = 0.02
+WAITS = "the arm has still to do the last action"
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,10 @@ class ActingPolicy(Protocol):
     def tick(self, observation: Observation, tried: torch.Tensor | None = None) -> Tick:
         """The answer to an observation; tried: (7,) of exploration, in shares of the residual's scale."""
 
+    @property
+    def waits_for_arm(self) -> bool:
+        """Whether an action is chosen only when the arm has done the one before."""
+
 
 @dataclass(frozen=True)
 class TickResult:
@@ -146,6 +153,12 @@ class TickResult:
     """Of the image, ROS time."""
     observation: Observation | None = None
     tick: Tick | None = None
+    """None where the policy was not asked: no fit observation, or an arm that has still to do the last action."""
+
+    @property
+    def waited(self) -> bool:
+        """Whether the arm stands still at this tick, as it has still to do the last action."""
+        return self.action is not None and self.tick is None
 
 
 @dataclass
@@ -159,6 +172,7 @@ class EpisodeFigures:
     refused_in_a_row: int = 0
     refused_for_s: float = 0.0
     interventions: int = 0
+    waited: int = 0
     tick_s: list[float] = field(default_factory=list)
     starts_s: list[float] = field(default_factory=list)
 
@@ -173,6 +187,7 @@ class EpisodeFigures:
             self.refused_for_s = started_s - self.starts_s[-self.refused_in_a_row]
         else:
             self.sent += sent
+            self.waited += result.waited
             self.interventions += not sent
             self.refused_in_a_row, self.refused_for_s = 0, 0.0
 
@@ -191,23 +206,42 @@ class EpisodeFigures:
 
     def summary(self, period_s: float) -> str:
         """The figures as an operator reads them."""
+        waited = f"{self.waited} waited for a late arm, " if self.waited else ""
         return (
-            f"{self.ticks} ticks, {self.refused} refused, median {self.tick_ms(50):.1f} ms, "
+            f"{self.ticks} ticks, {self.refused} refused, {waited}median {self.tick_ms(50):.1f} ms, "
             f"p99 {self.tick_ms(99):.1f} ms, jitter p99 {self.jitter_ms(period_s, 99):.1f} ms"
         )
 
 
 class PolicyTick:
-    """Newest readings -> checked observation -> action. A residual is added to the base action where there is one."""
+    """Newest readings -> checked observation -> action. A residual is added to the base action where there is one.
 
-    def __init__(self, policy: ActingPolicy, readings: Readings, max_age_s: float) -> None:
+    t_base_tcp: where the arm is measured to be, None where nobody says; an arm that acts late is waited for.
+    """
+
+    def __init__(
+        self,
+        policy: ActingPolicy,
+        readings: Readings,
+        max_age_s: float,
+        t_base_tcp: Callable[[], Pose | None] = lambda: None,
+    ) -> None:
         self._policy, self._readings, self._max_age_s = policy, readings, max_age_s
+        self._t_base_tcp, self._pace, self._gripper = t_base_tcp, ArmPace(), 1.0
         self.noise: Callable[[], torch.Tensor | None] = lambda: None
         """What is tried at a tick: (7,) in shares of the residual's scale."""
+        self.commands = True
+        """Whether what it answers is sent: not while a person has the arm, nor after the last action."""
 
     def reset(self) -> None:
         """Begin an episode."""
         self._policy.reset()
+        self._pace, self.commands = ArmPace(), True
+
+    @property
+    def late_ticks(self) -> int:
+        """How many control periods late the arm acts, as far as this episode's motions told."""
+        return self._pace.late_ticks
 
     def skip(self) -> None:
         """A tick that never came: time passes for the predictions."""
@@ -226,6 +260,13 @@ class PolicyTick:
             in_time = all(0.0 <= age <= self._max_age_s for age in ages)
             code = ErrorCode.BAD_OBSERVATION if in_time else ErrorCode.STALE_OBSERVATION
             return TickResult(None, None, code, problem, *ages)
+        if not self.commands:
+            self._pace.interrupted()
+        elif self._policy.waits_for_arm and not self._pace.ready(self._t_base_tcp()):
+            still = Action.still(self._gripper)
+            return TickResult(still, still, ErrorCode.OK, WAITS, *ages, stamp_ns)
         tick = self._policy.tick(observation, self.noise())
-        base = Action.from_array(tick.base)
-        return TickResult(tick.action, base, ErrorCode.OK, "", *ages, stamp_ns, observation, tick)
+        base, action = Action.from_array(tick.base), tick.action
+        self._pace.sent(action)
+        self._gripper = action.gripper
+        return TickResult(action, base, ErrorCode.OK, "", *ages, stamp_ns, observation, tick)

@@ -157,7 +157,7 @@ class _Running:
         self.over = self.info["outcome"] != "running"
 
     def observation(self) -> Observation:
-        return Observation(self.seen["image"], self.seen["tactile"])
+        return Observation(self.seen["image"], self.seen["tactile"], t_base_tcp=self.info.get("t_base_tcp"))
 
     def step(self, action: NDArray[np.float64], tick_ms: float) -> None:
         self.seen, reward, terminated, truncated, self.info = self.env.step(action)

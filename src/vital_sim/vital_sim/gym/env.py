@@ -14,6 +14,7 @@ With ``perturbation`` one thing is otherwise than where policies are trained (`p
 
 What the image shows is said by ``wrist_view`` (`vital_core.task.Task`): the task's window of the lens, or all of it.
 
+info["t_base_tcp"]: (4, 4), where the arm's joints say that `link_tcp` is, in `link_base`.
 info["foreground"], with ``foreground``: (128, 16) uint8, where the image shows gripper, held object or target.
 info["outcome"] is one of `outcome.Outcome`. With ``locate`` the start region lies where the target was located from the
 scene camera; where that fails, or the start is out of reach, the episode is over as it begins, with outcome not_located
@@ -55,7 +56,7 @@ from vital_sim.world.variation import SETTINGS, variants_of
 from vital_sim.world.world import World, WorldConfig
 
 ENDS = (Outcome.SUCCESS, Outcome.FORCE_LIMIT, Outcome.DROPPED)
-STILL = Action(np.zeros(3), np.zeros(3))
+STILL = Action.still()
 OUT_OF_REACH = "target is out of the arm's reach"
 TAKES_OVER = 6007  # tells a person's errors from every other draw of a seed
 BASELINE_SAMPLES = 5
@@ -245,6 +246,7 @@ class VitalEnv(gymnasium.Env[dict[str, NDArray], NDArray]):
             "refused": carried.refused,
             "projected_m": carried.projected_m,
             "executed": carried.action.to_array().astype(np.float32),
+            "t_base_tcp": self.world.t_base_tcp(),
             "success": truth.success,
             "depth_m": truth.depth_m,
             "lateral_m": truth.lateral_m,

@@ -159,5 +159,4 @@ class Delay:
     def next(self, asked: Action) -> Action:
         """What is carried out now that ``asked`` is asked for."""
         self._waiting.append(asked)
-        still = Action(np.zeros(3), np.zeros(3), asked.gripper)
-        return self._waiting.popleft() if len(self._waiting) > self._ticks else still
+        return self._waiting.popleft() if len(self._waiting) > self._ticks else Action.still(asked.gripper)
