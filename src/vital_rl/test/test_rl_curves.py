@@ -3,12 +3,13 @@
 import dataclasses
 
 import cv2
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from vital_core.errors import ErrorCode, VitalError
 from vital_core.statistics import wilson_interval
-from vital_rl.learner.curves import LEAST, WINDOW, curve_of, main
+from vital_rl.learner.curves import LEAST, WINDOW, curve_of, draw, main
 from vital_rl.learner.episode_log import FILE, EpisodeLine, EpisodeLog, read_lines
 
 
@@ -52,6 +53,16 @@ def test_curve_counts_the_window_and_carries_its_interval(tmp_path):
     assert curve.steps[0] == 50 * LEAST and curve.steps[-1] == 50 * (WINDOW + 10)
     assert (curve.low[-1], curve.high[-1]) == pytest.approx(wilson_interval(10, WINDOW))
     assert (curve.low[0], curve.high[0]) == pytest.approx(wilson_interval(0, LEAST))
+
+
+@pytest.mark.parametrize("name", ["seed 0", "over ROS, minibatches of 256", "m" * 40])
+def test_names_of_whatever_length_fit_into_the_image(tmp_path, name):
+    a_run(tmp_path, [True] * LEAST)
+    figure = draw([curve_of(f"{name}{i}", tmp_path) for i in range(4)], "")
+    figure.canvas.draw()
+    legend, image = figure.legends[0].get_window_extent(), figure.bbox
+    assert image.x0 <= legend.x0 and legend.x1 <= image.x1
+    plt.close(figure)
 
 
 def test_image_is_drawn_and_too_short_a_run_is_refused(tmp_path):

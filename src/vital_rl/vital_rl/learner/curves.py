@@ -26,6 +26,7 @@ WINDOW = 40
 LEAST = 10
 RATE_HZ = 6.0
 COLOURS = ("#1b5e9e", "#b3261e", "#1b7f3b", "#b26a00", "#6a3d9a", "#444444")
+MOST_COLUMNS = 3
 log = logging.getLogger("learning_curve")
 
 
@@ -65,8 +66,18 @@ def draw(curves: list[Curve], title: str, wanted: float | None = 0.9) -> Figure:
     if wanted is not None:
         axes.axhline(wanted, color="#888888", linestyle=":", linewidth=1)
     _label(axes, title)
-    figure.legend(loc="outside lower center", ncols=3)
+    _name(figure)
     return figure
+
+
+def _name(figure: Figure) -> None:
+    """A legend below, in as many columns as the image is wide for."""
+    for columns in range(MOST_COLUMNS, 0, -1):
+        legend = figure.legend(loc="outside lower center", ncols=columns)
+        figure.draw_without_rendering()
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _label(axes: Axes, title: str) -> None:
