@@ -128,6 +128,7 @@ def test_reset_that_the_simulator_announces_is_followed_without_sending_anything
     rig.put_elsewhere(HOME_RAD)
     rig.wait(0.5)
     assert rig.issued == [] and rig.gate.mode is Mode.IDLE and rig.gate.resets.followed == 1
+    assert rig.gate.arm.stray_readings == 0, "what was announced is told to nobody as a fault"
     rig.own()
     rig.send_expecting(Verdict.ACCEPTED)
 

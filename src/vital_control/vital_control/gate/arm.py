@@ -243,6 +243,11 @@ class Arm:
         self._apart_since_s, self._apart_readings, self._jump_from_rad = None, 0, None
         self._other_reference_since_s = None
 
+    def put_to(self, joints_rad: Array) -> None:
+        """The simulator has put the arm to (7,): the readings that were apart until now were no stray ones."""
+        self.stray_readings -= self._apart_readings
+        self.base_on(joints_rad)
+
     def _put_in_force(self, piece: Piece) -> None:
         self._piece, self._stopped = piece, False
         self._issue(piece.motion)

@@ -127,7 +127,7 @@ class Gate:
         if not self._may_follow_a_reset or self.arm.measured is None:
             return
         if (announced := self.resets.confirmed_by(self.arm.measured, now_s)) is not None:
-            self.arm.base_on(announced)
+            self.arm.put_to(announced)
             self.touch.at_rest()
 
     def observe_reference(self, joints_rad: Array | None, now_s: float) -> None:
