@@ -43,7 +43,7 @@ class LearnerNode(Node):
             self._publish_weights,
             LearningPace(given.learning_threads, given.publish_every, given.save_every_s),
             sessions=given.sessions,
-            about={"seed": given.seed},
+            about={"seed": given.seed, "learned": given.launched},
             stopping=self._stopping,
             say=self.get_logger().info,
         )

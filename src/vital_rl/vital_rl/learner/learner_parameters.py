@@ -1,7 +1,7 @@
 """What the learner node is started with."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,10 @@ from vital_core.task import load_task
 from vital_policy.checkpoint import Checkpoint, load_checkpoint
 from vital_policy.shipped import checkpoint_folder
 from vital_rl.learner.learning import LearningConfig, configure
+
+LAUNCHED = ("steps", "updates_per_step", "batch", "seed", "dense", "first_reach", "reach_steps", "residual_cost")
+"""What the launch file hands on."""
+LAUNCHED_AS = {"seed": "run_seed"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,15 @@ class LearnerParameters:
             reach_steps=self.reach_steps,
             residual_cost=self.residual_cost,
         )
+
+    @property
+    def launched(self) -> str:
+        """The launch that teaches so, as a card tells it: what is not as by default, folders by name alone."""
+        usual, given = asdict(LearnerParameters(task=self.task)), asdict(self)
+        told = {LAUNCHED_AS.get(name, name): given[name] for name in LAUNCHED if given[name] != usual[name]}
+        words = [f"{name}:={str(value).lower() if isinstance(value, bool) else value}" for name, value in told.items()]
+        words += [f"demos:={demo.name}" for demo in self.sessions]
+        return " ".join(["ros2 launch vital_bringup residual_training.launch.py", f"task:={self.task}", *words])
 
     @property
     def sessions(self) -> list[Path]:

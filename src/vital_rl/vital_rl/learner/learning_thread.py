@@ -198,5 +198,5 @@ class LearningThread:
         self.published = residual.version
 
     def _save(self) -> None:
-        self.learner.save({**self._about, "episodes": len(self.learner.taken), "learned": "over ROS"})
+        self.learner.save({**self._about, "episodes": len(self.learner.taken)})
         self._saved_s = steady_s()
