@@ -89,10 +89,15 @@ RUNS = {
     "learning": {
         "USB stick, seed 0": "usb_insertion_0",
         "seed 1": "usb_insertion_1",
-        "seed 2 (shipped)": "usb_insertion_2",
-        "plug, seed 0 (shipped)": "plug_in_socket_0",
+        "seed 2": "usb_insertion_2",
+        "plug, seed 0": "plug_in_socket_0",
         "USB stick, over ROS in real time": "usb_insertion_0_over_ros",
         "USB stick, RLPD": "usb_insertion_0_rlpd",
+    },
+    "over_ros": {
+        "by script, seed 2": "usb_insertion_2",
+        "over ROS, minibatches of 256": "usb_insertion_0_over_ros",
+        "of 128 (shipped)": "usb_insertion_0_over_ros_128",
     },
     "tasks": {
         "USB stick, seed 2": "usb_insertion_2",
@@ -114,6 +119,11 @@ def _curves(name: str, folder: Path) -> Path:
 def learning(folder: Path = TRAININGS) -> Path:
     """USB stick and plug: seeds, over ROS, and RLPD."""
     return _curves("learning", folder)
+
+
+def over_ros(folder: Path = TRAININGS) -> Path:
+    """The USB stick in real time, and by script."""
+    return _curves("over_ros", folder)
 
 
 def tasks(folder: Path = TRAININGS) -> Path:
@@ -168,7 +178,7 @@ def _wait_for_a_tick(limit_s: float = 300.0) -> None:
             raise SystemExit("no policy acted: run `./vital deploy` and read its log")
 
 
-MADE = {"insertion": insertion, "learning": learning, "monitor": monitor, "tasks": tasks}
+MADE = {"insertion": insertion, "learning": learning, "monitor": monitor, "over_ros": over_ros, "tasks": tasks}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(MADE):
