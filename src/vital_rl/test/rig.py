@@ -62,7 +62,7 @@ class Rig(Node):
         self.env, self.over, self.commands = Slide(), False, 0
         self.stale, self._stepped_ns = False, 0
         self.seen, self.info = self.env.reset(seed=0)
-        self.joints, self.joints_said = HOME.copy(), True
+        self.joints, self.joints_said, self.follows = HOME.copy(), True, True
         self.replay: ReplayState | None = None
         self.learner: LearnerState | None = None
         self.weights: list[ResidualWeights] = []
@@ -120,10 +120,11 @@ class Rig(Node):
         if not self.over:
             self.seen, _, terminated, truncated, self.info = self.env.step([t.x, t.y, t.z, r.x, r.y, r.z, 1.0])
             self.over = terminated or truncated
-        moved = pose_of.from_vector(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z]))
-        way = joint_waypoints(self.joints, forward(self.joints) @ moved, 4)
-        assert way is not None, f"{moved} from {self.joints}"
-        self.joints = way[-1]
+        if self.follows:
+            moved = pose_of.from_vector(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z]))
+            way = joint_waypoints(self.joints, forward(self.joints) @ moved, 4)
+            assert way is not None, f"{moved} from {self.joints}"
+            self.joints = way[-1]
         self._show()
 
     def _show(self) -> None:

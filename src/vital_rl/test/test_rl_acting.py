@@ -201,7 +201,9 @@ def test_a_late_arm_is_waited_for_and_the_ticks_meanwhile_are_no_steps(residual)
         figures.note(results[-1], True, 0.0, 0.01)
     assert [result.waited for result in results] == [False, True] * 6 and acting.tick.late_ticks == 1
     assert not any(result.action.translation_m.any() for result in results if result.waited)
-    assert figures.waited == 6 and "6 waited for a late arm" in figures.summary(1 / 6)
+    figures.note(results[1], False, 0.0, 0.01)
+    assert figures.interventions == 0, "a person came as the arm was waited for: no step tells of it"
+    assert figures.waited == 7 and "7 waited for a late arm" in figures.summary(1 / 6)
     assert len(acting.kept.steps) == 6, "a step is what an action came to"
     for stored, result in zip(acting.kept.steps, results[::2], strict=True):
         np.testing.assert_array_equal(stored.executed, result.tick.executed)

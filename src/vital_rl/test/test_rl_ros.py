@@ -136,6 +136,7 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     handle = robot.goal(seed=1, finish=[Point(x=x, y=y, z=z)])
     wait_until(lambda: robot.commands >= 2, "the policy's commands")
     robot.gate.give_to("teleop")
+    robot.follows = False  # it stays where the person leaves it
     sent = settled(lambda: robot.commands)
     before = robot.joints.copy()
     moved = before.copy()
@@ -156,7 +157,7 @@ def test_what_a_person_did_is_stored_as_theirs_and_the_policy_goes_on(tmp_path, 
     theirs = sum(row.executed[:3] for row in rows if row.owner == "teleop")
     whole = pose_of.to_vector(pose_of.inverse(forward(before)) @ forward(moved))
     assert np.allclose(theirs, whole[:3], atol=2e-3) and np.linalg.norm(theirs) > 5e-3
-    away = np.abs(forward(robot.joints)[:3, 3] - forward(HOME)[:3, 3]).sum()
+    away = np.abs(forward(moved)[:3, 3] - forward(HOME)[:3, 3]).sum()
     assert rows[0].distance_m == pytest.approx(0.0, abs=1e-6) and rows[-1].distance_m == pytest.approx(away, abs=1e-6)
 
 

@@ -155,10 +155,8 @@ class TickResult:
     tick: Tick | None = None
     """None where the policy was not asked: no fit observation, or an arm that has still to do the last action."""
 
-    @property
-    def waited(self) -> bool:
-        """Whether the arm stands still at this tick, as it has still to do the last action."""
-        return self.action is not None and self.tick is None
+    waited: bool = False
+    """The arm stands still at this tick, as it has still to do the last action."""
 
 
 @dataclass
@@ -188,7 +186,7 @@ class EpisodeFigures:
         else:
             self.sent += sent
             self.waited += result.waited
-            self.interventions += not sent
+            self.interventions += not sent and not result.waited
             self.refused_in_a_row, self.refused_for_s = 0, 0.0
 
     @property
@@ -264,7 +262,7 @@ class PolicyTick:
             self._pace.interrupted()
         elif self._policy.waits_for_arm and not self._pace.ready(self._t_base_tcp()):
             still = Action.still(self._gripper)
-            return TickResult(still, still, ErrorCode.OK, WAITS, *ages, stamp_ns)
+            return TickResult(still, still, ErrorCode.OK, WAITS, *ages, stamp_ns, waited=True)
         tick = self._policy.tick(observation, self.noise())
         base, action = Action.from_array(tick.base), tick.action
         self._pace.sent(action)
