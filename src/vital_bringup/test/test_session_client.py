@@ -325,10 +325,12 @@ def test_replay_and_learner_are_missing_until_they_have_spoken_and_why_is_said(l
     assert learning.missing() == [] and 0.0 <= learning.weights_age_s < WAIT_S
 
 
-def test_a_step_that_the_learner_has_not_read_is_owed_an_update_at_least(learning):
+def test_steps_that_the_learner_has_not_read_are_owed_as_many_updates_as_those_that_it_has(learning):
     assert (learning.updates_owed, learning.steps, learning.updates) == (0, 0, 0)
     learning._on_replay(ReplayState(steps_ever=50, episodes=3))
-    learning._on_learner(LearnerState(owed=16, steps=40, updates=600))
-    assert (learning.updates_owed, learning.steps, learning.episodes, learning.updates) == (26, 50, 3, 600)
+    learning._on_learner(LearnerState())
+    assert learning.updates_owed == 50, "one each, while nobody knows"
+    learning._on_learner(LearnerState(owed=40, steps=40, updates=600))
+    assert (learning.updates_owed, learning.steps, learning.episodes, learning.updates) == (200, 50, 3, 600)
     learning._on_learner(LearnerState(owed=0, steps=60))
     assert learning.updates_owed == 0

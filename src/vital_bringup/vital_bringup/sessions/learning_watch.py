@@ -53,10 +53,13 @@ class LearningWatch:
 
     @property
     def updates_owed(self) -> int:
-        """Updates that the learner has not come to yet; at least one for a step that it has not read."""
+        """Updates that the learner has not come to yet. Steps that it has not read count as those that it has; before
+        the first of them, one each."""
         if self._learner is None:
             return 0
-        return int(self._learner.owed) + max(0, self.steps - int(self._learner.steps))
+        owed, read = int(self._learner.owed), int(self._learner.steps)
+        a_step = (owed + int(self._learner.updates)) // read if read else 1
+        return owed + a_step * max(0, self.steps - read)
 
     @property
     def weights_age_s(self) -> float:

@@ -119,6 +119,7 @@ class PolicyNode(Node):
 
     def _health(self) -> Health:
         run, counts = self._run, {"runtime": self._policy.base.runtime, **self._counts.to_dict()}
+        counts["arm_late_ticks"] = self._parts.tick.late_ticks
         if self._inbox is not None:
             counts |= {"weights_refused": self._inbox.refused, "weights_age_s": self._inbox.age_s}
             if self._inbox.problem:
