@@ -37,7 +37,7 @@ class Provenance:
     demonstrations: Count = 0
     data_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
     method: Annotated[str, Meta(max_length=200)] = ""
-    """baku, visk or vital_bc."""
+    """Of `cloning.trainer.METHODS`."""
     actions: Annotated[str, Meta(max_length=200)] = ""
     """What was imitated, an `ActionSource`; empty in checkpoints from before it was told."""
 

@@ -42,10 +42,11 @@ class Slide(gymnasium.Env):
         return {"outcome": outcome, "distance_m": abs(self._x), "foreground": shown}
 
 
-def still(folder) -> Checkpoint:
+def still(folder, *, touch: bool = True) -> Checkpoint:
     """A base policy that never moves, whose demonstrations reached 5 cm a step: the residual may add 1 cm."""
     torch.manual_seed(0)
-    policy = Policy(PolicyConfig(keypoints=8, transformer=TransformerConfig(layers=1, heads=2, width=WIDTH)))
+    transformer = TransformerConfig(layers=1, heads=2, width=WIDTH)
+    policy = Policy(PolicyConfig(keypoints=8, transformer=transformer, touch=touch))
     torch.nn.init.zeros_(policy.head[-2].weight)
     torch.nn.init.zeros_(policy.head[-2].bias)
     half_range = np.array([STEP_M] * 3 + [0.02] * 3 + [0.05])

@@ -36,6 +36,7 @@ from vital_rl.residual.residual import (
     save_residual,
     to_bytes,
 )
+from vital_rl.residual.residual_card import write_residual_card
 
 SOURCE = Source("test", ErrorCode.INTERNAL, "")
 
@@ -297,6 +298,23 @@ def test_without_touch_the_actor_answers_the_same_whatever_is_felt(checkpoint):
     seen = some_observation()
     felt = [policy.tick(Observation(seen.image, np.full(15, v, np.float32))).offset for v in (-200.0, 200.0)]
     assert np.array_equal(*felt)
+
+
+def test_on_a_base_that_does_not_feel_no_residual_does_and_to_ask_for_it_is_refused(tmp_path):
+    blind = still(tmp_path, touch=False)
+    asked = ["--task", "usb_insertion", "--demos", "d", "--out", "o", "--checkpoint", "c"]
+    config = train_residual.config_of(train_residual._parse(asked), blind)
+    assert config.ddpg.actor.features == config.replay.features == blind.feature_size
+    policy = ResidualPolicy(LocalPolicy(blind), drawn(ResidualLearner(config, blind).residual()))
+    seen = some_observation()
+    ticks = [policy.tick(Observation(seen.image, np.full(15, v, np.float32))) for v in (-200.0, 200.0)]
+    assert np.array_equal(ticks[0].offset, ticks[1].offset) and ticks[0].offset.any()
+    path = tmp_path / "usb_insertion_residual.safetensors"
+    save_residual(path, policy.residual)
+    assert "base policy, image only |" in write_residual_card(path, blind).read_text()
+    with pytest.raises(VitalError, match="--without-touch with a base policy that does not feel") as refused:
+        train_residual.config_of(train_residual._parse([*asked, "--without-touch"]), blind)
+    assert refused.value.code is ErrorCode.BAD_PARAMETER
 
 
 def test_variants_follow_from_the_seed_and_begin_with_the_image_itself(checkpoint):

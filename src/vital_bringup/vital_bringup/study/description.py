@@ -41,11 +41,12 @@ class Method:
 METHODS = {
     "baku": Method("baku"),
     "visk": Method("visk"),
+    "visual_bc": Method("visual_bc"),
     "vital_bc": Method("vital_bc"),
     "rlpd": Method("vital_bc", ("--rlpd",)),
     "vital": Method("vital_bc", ()),
     "vital_residual_without_touch": Method("vital_bc", ("--without-touch",)),
-    "vital_without_touch": Method("vital_bc", ("--without-touch", "--base-without-touch")),
+    "vital_without_touch": Method("visual_bc", ()),
     "visual_residual": Method("baku", ()),
 }
 

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked for; the exit code. Raises VitalError."""
     study = read_study(options.name)
     cells = cells_of(study)
-    records = Records((options.out or Path("runs/studies") / Path(options.name).stem).absolute())
+    records = Records(options.out or Path("runs/studies") / Path(options.name).stem)
     if options.processes < 1:
         raise VitalError(ErrorCode.BAD_PARAMETER, f"--processes is {options.processes}, expected at least 1")
     if options.list:

@@ -210,7 +210,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--method",
         choices=sorted(METHODS),
         default="vital_bc",
-        help="baku: image; visk: image and touch; vital_bc (default): the same before ever other backgrounds",
+        help="baku: image; visk: image and touch; visual_bc and vital_bc (default): the same before other backgrounds",
     )
     parser.add_argument("--init", type=Path, help="begin with the weights of this checkpoint of the same network")
     parser.add_argument(

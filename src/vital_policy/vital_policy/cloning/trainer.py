@@ -38,7 +38,12 @@ from vital_policy.precision import PRECISIONS
 
 VALIDATION_BATCH = 256
 # name in the paper -> (touch, share of the images whose background is replaced).
-METHODS: dict[str, tuple[bool, float]] = {"baku": (False, 0.0), "visk": (True, 0.0), "vital_bc": (True, 0.75)}
+METHODS: dict[str, tuple[bool, float]] = {
+    "baku": (False, 0.0),
+    "visk": (True, 0.0),
+    "visual_bc": (False, 0.75),
+    "vital_bc": (True, 0.75),
+}
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ def _add_learning(parser: argparse.ArgumentParser) -> None:
 
 def config_of(options: argparse.Namespace, checkpoint: Checkpoint) -> LearningConfig:
     """The settings that the options ask for. Raises VitalError(BAD_PARAMETER)."""
+    if options.without_touch and not checkpoint.policy.config.touch:
+        raise VitalError(
+            ErrorCode.BAD_PARAMETER,
+            "--without-touch with a base policy that does not feel: no residual on it does, leave the option out",
+        )
     return configure(
         checkpoint.feature_size,
         steps=options.steps,

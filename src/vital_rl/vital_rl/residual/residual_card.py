@@ -15,13 +15,13 @@ from vital_rl.residual.residual import base_path, load_residual, residual_identi
 def write_residual_card(path: Path, checkpoint: Checkpoint, *reports: Report) -> Path:
     """Write `<residual>.md` for a residual on ``checkpoint``; see `write_model_card`."""
     residual = load_residual(path, checkpoint)
-    about = residual.about
+    about, feels = residual.about, residual.settings.touch and checkpoint.policy.config.touch
     text = f"""# Residual for `{residual.task}`
 
 | | |
 |---|---|
 | network | {sum(p.numel() for p in residual.actor.parameters()):,} parameters on the features of the base policy, \
-{"image and touch" if residual.settings.touch else "image only"} |
+{"image and touch" if feels else "image only"} |
 | base policy | SHA-256 `{residual.base_sha256}` |
 | adds at most | {json.dumps([float(f"{v:.3g}") for v in residual.scale.largest.tolist()])} (m, rad, gripper) \
 to an action, the way of {whose_way(residual.scale.point_m)} |

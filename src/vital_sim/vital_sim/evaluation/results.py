@@ -17,7 +17,16 @@ from vital_sim.evaluation.evaluation import TOLD, read_report
 from vital_sim.world.variation import LOOK_SETTINGS, SETTINGS
 
 # In the order of the paper's tables; others follow by name.
-METHODS = {"baku": "BAKU", "visk": "ViSk", "vital_bc": "ViTaL-BC", "rlpd": "RLPD", "vital": "ViTaL"}
+METHODS = {
+    "baku": "BAKU",
+    "visk": "ViSk",
+    "visual_bc": "ViTaL-BC, blind to touch",
+    "vital_bc": "ViTaL-BC",
+    "rlpd": "RLPD",
+    "vital": "ViTaL",
+    "vital_residual_without_touch": "ViTaL, a residual that does not feel",
+    "vital_without_touch": "ViTaL, blind to touch",
+}
 
 
 @dataclass(frozen=True)
