@@ -176,6 +176,32 @@ def test_a_place_that_pointing_is_not_sure_of_counts_when_its_reference_view_is_
     scene.camera.close()
 
 
+@pytest.mark.parametrize(
+    ("task", "found_at_least"), [("usb_insertion", 3), ("plug_in_socket", 4), ("card_swipe", 4), ("key_in_lock", 4)]
+)
+def test_a_target_is_found_beside_what_hides_part_of_it_and_nowhere_else(task, found_at_least, references):
+    """Something half as far away as the table stands in front, from a few pixels beside the pointed one on."""
+    scene = Scene(task)
+    place, whole = scene.turn(references, task, 27.0)
+    view = simulated_view(scene.world, scene.camera)
+    column = round(float(scene.camera.project(place)[0]))
+    found = 0
+    for beside_px in (2, 6, 12):
+        for columns in (slice(0, column - beside_px), slice(column + beside_px, None)):
+            rgb, depth_mm = view.rgb.copy(), view.depth_mm.copy()
+            rgb[:, columns], depth_mm[:, columns] = (30, 150, 190), depth_mm[:, columns] // 2
+            half_hidden = replace(view, rgb=rgb, depth_mm=depth_mm)
+            turn = target_turn(half_hidden, scene.camera.t_base_camera, place, references.of(task))
+            if not turn.known:
+                assert "partly hidden" in turn.message
+                continue
+            found += 1
+            assert apart_deg(turn.yaw_rad, 27.0, turn.symmetry) < 4.0, turn.message
+            assert np.linalg.norm(turn.origin_m - place) < 0.006
+    assert whole.known and found >= found_at_least
+    scene.camera.close()
+
+
 def test_without_a_reference_view_the_yaw_is_not_known_but_the_surface_is(references, tmp_path):
     scene = Scene("usb_insertion")
     _, turn = scene.turn(References(tmp_path), "usb_insertion", 20.0)

@@ -33,8 +33,9 @@ _ROUNDS = 3
 _STILL_RAD = float(np.deg2rad(0.4))
 # With a fit better than this, nothing else that is seen there is tried.
 _SURE_COST = 2.0
-# With a fit better than this, the reference view alone says what is seen.
-_RECOGNISED_COST = 2.5
+# With a fit better than this, the reference view alone says what is seen. Of 80 scenes without the target 5 have such a
+# place at 2.5, and 2 at 2.0, where of 30 ports that lean by 30 degrees one less is found (28).
+_RECOGNISED_COST = 2.0
 # With a fit worse than this, the plane is of something else altogether.
 _HOPELESS_COST = 7.0
 

@@ -21,6 +21,8 @@ _SOFT_CELLS = 1.0
 # Nearer to the edge than this, colour shows from where the target is seen rather than how it is turned.
 _EDGE_CELLS = 3
 _LEAST_OVERLAP = 0.2
+# Of the reference's surface; what is hidden beyond that could be anything.
+_LEAST_SHOWN = 0.55
 _MIDDLE_CELLS = 10
 # What differs by fewer cells (within, at the outline) between the reference and itself turned tells nothing of a turn.
 _TELLING_CELLS = np.array([30.0, 60.0])
@@ -28,14 +30,20 @@ _TELLING_CELLS = np.array([30.0, 60.0])
 _LEAST_BEHIND = 12.0
 # Above this, another thing is seen.
 _MOST_COST = 4.0
+# The same where part of it is hidden: less is left to tell a wrong place by.
+_MOST_COST_HIDDEN = 2.0
 # Neighbouring cells err together: how much wider the yaw's error is than that of independent ones, over 300 scenes.
 _CORRELATED = 6.0
+# The same where part of the target is hidden.
+_CORRELATED_HIDDEN = 12.0
 _FEWEST_SLOPE_CELLS = 60
 # As many cells of a surface tell as much as one: pixels are wider than cells, and smoothed over nine.
 _CORRELATED_CELLS = 20.0
-_LEAST_STD_RAD = float(np.deg2rad(0.3))
+_LEAST_STD_RAD, _MOST_STD_RAD = float(np.deg2rad(0.3)), float(np.pi / 4)
 _COARSE_RAD = np.deg2rad(np.arange(0.0, 360.0, 6.0))
 _COARSE_CELLS = (-3.0, 0.0, 3.0)
+# The middle of what is seen of a target that is partly hidden lies beside its own.
+_COARSE_CELLS_HIDDEN = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
 _EVERY = 4
 _STARTS, _APART_RAD = 2, float(np.deg2rad(15.0))
 _QUARTERS = np.pi / 2 * np.arange(4)
@@ -65,18 +73,22 @@ class Registration:
 
     fit: the best. symmetry: in how many yaws of a full turn the target looks, or counts as, the same: 1, 2 or 4; where
     it is more than was asked for, the view does not tell which of them it is. yaw_std_rad: about its own one.
+    partly_hidden: whether something stands in front of what is seen.
     """
 
     fit: Fit
     symmetry: int
     yaw_std_rad: float
+    partly_hidden: bool = False
 
     def check_alike(self) -> None:
         """Raises VitalError(NOT_IN_VIEW) when what was seen is not what the reference shows."""
-        if self.fit.cost > _MOST_COST:
+        most = _MOST_COST_HIDDEN if self.partly_hidden else _MOST_COST
+        if self.fit.cost > most:
+            hidden = ", partly hidden," if self.partly_hidden else ""
             raise VitalError(
                 ErrorCode.NOT_IN_VIEW,
-                f"what is seen differs from the reference view by {self.fit.cost:.1f} a cell, at most {_MOST_COST:g} "
+                f"what is seen{hidden} differs from the reference view by {self.fit.cost:.1f} a cell, at most {most:g} "
                 "expected: is it another target, or half hidden?",
             )
 
@@ -114,7 +126,8 @@ class Reference:
         fit = quarters[chosen]
         unclear = [k for k in range(4) if behind[chosen][k] < _LEAST_BEHIND]
         seen_alike = 4 if {1, 3} & set(unclear) else 2 if unclear else 1
-        return Registration(fit, max(self.symmetry, seen_alike), self._yaw_std_rad(seen, fit))
+        symmetry = max(self.symmetry, seen_alike)
+        return Registration(fit, symmetry, self._yaw_std_rad(seen, fit), seen.partly_hidden)
 
     def slope(self, view: TargetView, fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How the seen surface slopes against the plane it was seen on, once what the reference shows of its relief is
@@ -123,7 +136,7 @@ class Reference:
         own = self.cells[self.surface & self.known].astype(float)
         x = np.cos(turn) * own[:, 0] - np.sin(turn) * own[:, 1] + shift[0]
         y = np.sin(turn) * own[:, 0] + np.cos(turn) * own[:, 1] + shift[1]
-        seen_m, _, share, known = _Seen(view).at(x[None], y[None])
+        seen_m, _, share, known, _ = _Seen(view).at(x[None], y[None])
         read = (share[0] > 0.5) & known[0] & (np.abs(seen_m[0]) < 0.99 * HEIGHT_RANGE_M)
         if read.sum() < _FEWEST_SLOPE_CELLS:
             raise VitalError(ErrorCode.NO_DEPTH, f"{read.sum()} cells of the surface were read, too few for its slope")
@@ -149,7 +162,7 @@ class Reference:
         poses = []
         for turn in _COARSE_RAD:
             shift = seen.centre - _turned(self.centre, turn)
-            poses += [(turn, shift[0] + dx, shift[1] + dy) for dx in _COARSE_CELLS for dy in _COARSE_CELLS]
+            poses += [(turn, shift[0] + dx, shift[1] + dy) for dx in seen.coarse_cells for dy in seen.coarse_cells]
         costs = self._costs(seen, np.array(poses), _EVERY)
         starts: list[NDArray[np.float64]] = []
         for i in np.argsort(costs):
@@ -175,7 +188,7 @@ class Reference:
             options={"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-3, "maxiter": 120},
         )
         pose = found.x / scale
-        inside, outline = self._differences(seen, pose[None])[1:]
+        _, inside, outline, _ = self._differences(seen, pose[None])
         apart = float(np.maximum(inside[0][self.inner], 0.0).sum() / _MOST), float(outline.sum() / _MOST)
         shift_m = float(pose[1] * CELL_M), float(pose[2] * CELL_M)
         return Fit(_wrapped(float(pose[0])), shift_m, float(found.fun), apart)
@@ -184,29 +197,34 @@ class Reference:
         pose = np.array([fit.yaw_rad, *np.divide(fit.shift_m, CELL_M)])
         costs = self._costs(seen, np.array([self._about_centre(pose, turn) for turn in _PROBES_RAD]))
         curvature = 2.0 * float(np.polyfit(_PROBES_RAD, costs * int(self.surface.sum()), 2)[0])
-        return float(np.hypot(_LEAST_STD_RAD, _CORRELATED / np.sqrt(max(curvature, 1e-3))))
+        correlated = _CORRELATED_HIDDEN if seen.partly_hidden else _CORRELATED
+        return float(min(np.hypot(_LEAST_STD_RAD, correlated / np.sqrt(max(curvature, 1e-3))), _MOST_STD_RAD))
 
     def _costs(self, seen: "_Seen", poses: NDArray[np.float64], every: int = 1) -> NDArray[np.float64]:
-        """(k,) of poses (k, 3): mean difference of height and colour over the surface, and of the outline."""
-        of_height, of_colour, of_outline = self._differences(seen, poses, every)
+        """(k,) of poses (k, 3): mean difference of height and colour over the surface, and of the outline, of what is
+        not hidden."""
+        of_height, of_colour, of_outline, shown = self._differences(seen, poses, every)
         surface = self.surface[::every]
         both = of_colour >= 0.0
         counted = np.maximum(both.sum(axis=1), 1)
         of_surface = (of_height + np.maximum(of_colour, 0.0)).sum(axis=1)
-        costs = of_surface / counted + of_outline.sum(axis=1) / surface.sum()
-        return np.where(both.sum(axis=1) < _LEAST_OVERLAP * surface.sum(), 2 * _MOST, costs)
+        seen_cells = (surface & shown).sum(axis=1)
+        costs = of_surface / counted + of_outline.sum(axis=1) / np.maximum(seen_cells, 1)
+        too_few = (both.sum(axis=1) < _LEAST_OVERLAP * surface.sum()) | (seen_cells < _LEAST_SHOWN * surface.sum())
+        return np.where(too_few, 2 * _MOST, costs)
 
     def _differences(
         self, seen: "_Seen", poses: NDArray[np.float64], every: int = 1
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Squared differences (k, n) of height, colour (-1 where not both are surface) and outline."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Squared differences (k, n) of height, colour (-1 where not both are surface) and outline, and whether nothing
+        hides the cell."""
         cells, surface, height_m = self.cells[::every], self.surface[::every], self.height_m[::every]
         colour = self.colour[::every]
         turns = poses[:, :1]
         x = np.cos(turns) * cells[:, 0] - np.sin(turns) * cells[:, 1] + poses[:, 1:2]  # (k, n)
         y = np.sin(turns) * cells[:, 0] + np.cos(turns) * cells[:, 1] + poses[:, 2:3]
-        seen_m, seen_colour, share, known = seen.at(x, y)
-        both = surface & (share > 0.5)
+        seen_m, seen_colour, share, known, shown = seen.at(x, y)
+        both = surface & (share > 0.5) & shown
         level = both & known & self.known[::every]
         raised_m = np.sum((seen_m - height_m) * level, axis=1) / np.maximum(level.sum(axis=1), 1)
         of_height = np.minimum(((seen_m - height_m - raised_m[:, None]) / HEIGHT_STD_M) ** 2, _MOST) * level
@@ -215,8 +233,8 @@ class Reference:
         gain = np.sum(seen_colour * weighted, axis=1) / np.maximum(np.sum(weighted * colour, axis=1), 1.0)
         apart = np.sum((seen_colour - colour * gain[:, None]) ** 2, axis=2) / COLOUR_STD**2
         of_colour = np.where(both, np.minimum(apart, _MOST), -1.0)
-        of_outline = _MOST * (share - self.share[::every]) ** 2
-        return np.asarray(of_height, float), np.asarray(of_colour, float), np.asarray(of_outline, float)
+        of_outline = _MOST * (share - self.share[::every]) ** 2 * shown
+        return np.asarray(of_height, float), np.asarray(of_colour, float), np.asarray(of_outline, float), shown
 
 
 class _Seen:
@@ -231,20 +249,27 @@ class _Seen:
             )
         self._middle = view.known.shape[0] // 2
         self._colour = view.colour
-        self._rest = np.dstack([view.height_m, _softened(surface), view.known.astype(np.float32)])
+        self.partly_hidden = view.hidden is not None
+        hidden = np.zeros_like(view.known) if view.hidden is None else view.hidden
+        # The outline is softened: beside what hides it there is none either.
+        beside = cv2.dilate(hidden.astype(np.uint8), _square(round(2 * _SOFT_CELLS)))
+        self._rest = np.dstack(
+            [view.height_m, _softened(surface), view.known.astype(np.float32), beside.astype(np.float32)]
+        )
+        self.coarse_cells = _COARSE_CELLS_HIDDEN if self.partly_hidden else _COARSE_CELLS
         rows, columns = np.nonzero(surface)
         self.centre = np.array([columns.mean() - self._middle, rows.mean() - self._middle])
 
     def at(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-        """At cells from the view's middle: height (k, n) in m, colour (k, n, 3), share of the surface (k, n), and
-        whether the height is known (k, n)."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+        """At cells from the view's middle: height (k, n) in m, colour (k, n, 3), share of the surface (k, n),
+        whether the height is known (k, n), and whether nothing hides the cell (k, n)."""
         u, v = (x + self._middle).astype(np.float32), (y + self._middle).astype(np.float32)
         rest = cv2.remap(self._rest, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         colour = cv2.remap(self._colour, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        height_m, share, known = (np.asarray(rest[..., i], np.float32) for i in range(3))
-        return height_m, np.asarray(colour, np.float32), share, known > 0.9
+        height_m, share, known, hidden = (np.asarray(rest[..., i], np.float32) for i in range(4))
+        return height_m, np.asarray(colour, np.float32), share, known > 0.9, hidden < 0.1
 
 
 def _slope(places_m: NDArray[np.float64], rise_m: NDArray[np.float64]) -> tuple[NDArray, NDArray]:

@@ -30,6 +30,8 @@ CELLS = 2 * HALF_CELLS + 1
 HEIGHT_RANGE_M = 0.004
 # What lies lower than this is not the surface itself.
 SURFACE_DROP_M = 0.0028
+# What stands higher than this above the plane is nothing of the target, however it leans, and hides what lies behind.
+HIDING_M = 0.015
 _LEVELS = 254
 # Depth is trusted this far from an edge; and what it does not show of a surface is no wider than that.
 _SURE_CELLS, _LOST_CELLS = 2, 6
@@ -68,12 +70,14 @@ class TargetView:
     """A view on the plane of the target's surface, a cell for each `CELL_M`; column along x, row along y of the plane.
 
     colour: (n, n, 3) float32, 0 to 255. height_m: (n, n) float32 above the plane, within +-`HEIGHT_RANGE_M`, the
-    lower end for whatever is lower. known: (n, n) bool, where something was read.
+    lower end for whatever is lower. known: (n, n) bool, where something was read. hidden: (n, n) bool, where something
+    else stands in the line of sight; None: nowhere.
     """
 
     colour: NDArray[np.float32]
     height_m: NDArray[np.float32]
     known: NDArray[np.bool_]
+    hidden: NDArray[np.bool_] | None = None
 
     def surface(self) -> NDArray[np.bool_]:
         """(n, n) the target's upper surface: what is about as high as the middle and hangs together with it.
@@ -88,6 +92,7 @@ class TargetView:
         labels = np.where(by_depth > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
         labels[cv2.erode(by_depth, np.ones((2 * _SURE_CELLS + 1,) * 2, np.uint8)) > 0] = cv2.GC_FGD
         labels[(low & (away > _SURE_CELLS)) | (away > _LOST_CELLS)] = cv2.GC_BGD
+        labels[self._is_hidden()] = cv2.GC_BGD
         if not (labels == cv2.GC_FGD).any() or not (labels == cv2.GC_BGD).any():
             return by_depth > 0
         cv2.setRNGSeed(0)
@@ -97,7 +102,7 @@ class TargetView:
         return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
     def _surface_by_depth(self) -> NDArray[np.bool_]:
-        high = (self.known & (self.height_m > -SURFACE_DROP_M)).astype(np.uint8)
+        high = (self.known & (self.height_m > -SURFACE_DROP_M) & ~self._is_hidden()).astype(np.uint8)
         opened = cv2.morphologyEx(high, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         # A step within the surface shows as a wall of a cell or three: both sides are one surface.
         bridged = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((_STEP_CELLS,) * 2, np.uint8))
@@ -110,7 +115,10 @@ class TargetView:
         outlines, _ = cv2.findContours(
             (piece == counts.argmax()).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )
-        return cv2.drawContours(np.zeros_like(high), outlines, -1, 1, cv2.FILLED) > 0
+        return (cv2.drawContours(np.zeros_like(high), outlines, -1, 1, cv2.FILLED) > 0) & ~self._is_hidden()
+
+    def _is_hidden(self) -> NDArray[np.bool_]:
+        return np.zeros_like(self.known) if self.hidden is None else self.hidden
 
 
 def median_view(views: Sequence[TargetView]) -> TargetView:

@@ -13,6 +13,7 @@ from vital_vlm_reach.localisation.target_view import (
     CELL_M,
     HALF_CELLS,
     HEIGHT_RANGE_M,
+    HIDING_M,
     SURFACE_DROP_M,
     SurfacePlane,
     TargetView,
@@ -20,6 +21,8 @@ from vital_vlm_reach.localisation.target_view import (
 
 _LOOKS = 3
 _CLOSED_BY, _CLOSED_SPREAD_M = 2, 0.006
+# Beside what hides the target, colour and depth are of both.
+_BESIDE_CELLS = 2
 # A wall that is seen below the surface's edge falls by more than this in 2 mm towards the camera.
 _WALL_DROP_M, _WALL_STEP_M = 0.0008, 0.002
 
@@ -52,9 +55,11 @@ def _resampled(view: View, t_base_camera: Pose, t_base_plane: Pose) -> TargetVie
         if look < _LOOKS - 1:
             relief_m = _relief(height_m, known)
     colour = cv2.remap(view.rgb, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    hiding = (known & (height_m > HIDING_M)).astype(np.uint8)
+    hidden = cv2.dilate(hiding, np.ones((2 * _BESIDE_CELLS + 1,) * 2, np.uint8)) > 0
     height_m = np.where(_walls(height_m, t_camera_plane), -HEIGHT_RANGE_M, height_m)
     clipped_m = np.where(known, np.clip(height_m, -HEIGHT_RANGE_M, HEIGHT_RANGE_M), -HEIGHT_RANGE_M)
-    return TargetView(colour.astype(np.float32), clipped_m.astype(np.float32), known)
+    return TargetView(colour.astype(np.float32), clipped_m.astype(np.float32), known, hidden if hidden.any() else None)
 
 
 def _relief(height_m: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float32]:
