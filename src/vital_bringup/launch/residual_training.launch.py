@@ -52,7 +52,7 @@ ARGUMENTS: tuple[Argument, ...] = (
     ("first_reach", "1.0", "largest residual at the first step, in shares of its scale; 0.1 is gentle", None),
     ("reach_steps", "1", "environment steps until it is the whole scale; 8000 beside first_reach:=0.1", None),
     ("residual_cost", "0.0", "of the squares of what is added, where a success is worth 1; 0.2 is gentle", None),
-    ("batch", "256", "transitions in a minibatch; 128 takes half the time", None),
+    ("batch", "128", "transitions in a minibatch; the paper's 256 take twice the time", None),
     ("checkpoint_dir", "auto", "folder with <task>.safetensors; auto: the checkpoints shipped with vital_policy", None),
 )
 WHOLE_NUMBERS = ("steps", "seed", "run_seed", "updates_per_step", "learner_threads", "reach_steps", "batch")

@@ -28,7 +28,9 @@ class LearnerParameters:
     demos: Annotated[tuple[str, ...], Meta(description="sessions of demonstrations as prior data")] = ("",)
     steps: Annotated[int, Meta(ge=1, le=10**9, description="environment steps to have room for")] = 16_000
     updates_per_step: Annotated[int, Meta(ge=1, le=1000, description="updates for every environment step")] = 16
-    batch: Annotated[int, Meta(ge=1, le=65_536, description="transitions in a minibatch")] = 256
+    batch: Annotated[
+        int, Meta(ge=1, le=65_536, description="transitions in a minibatch; the paper's 256 take twice the time")
+    ] = 128
     variants: Annotated[int, Meta(ge=1, le=64, description="augmented variants of each image")] = 4
     background_share: Annotated[
         float, Meta(ge=0.0, le=1.0, description="of the variants before another background")
