@@ -242,8 +242,21 @@ def test_training_can_begin_with_another_checkpoints_weights(tiny, demos, checkp
     trainer.begin_with(policy, checkpoint.normaliser, other_scale=True)
     for name, value in policy.state_dict().items():
         assert torch.equal(trainer.shipped_weights[name], value)
+    other = dataclasses.replace(policy.config, keypoints=policy.config.keypoints + 1)
     with pytest.raises(ValueError, match="the checkpoint's network is"):
-        Trainer(tiny.with_method("baku"), demos).begin_with(policy, demos.normaliser)
+        Trainer(dataclasses.replace(tiny, policy=other), demos).begin_with(policy, demos.normaliser)
+
+
+def test_a_policy_that_does_not_feel_may_begin_with_one_that_does_and_not_the_other_way(tiny, demos, checkpoint_path):
+    demos = load_demonstrations([demos], "usb_insertion", 10)
+    feeling = load_checkpoint(checkpoint_path).policy
+    blind = Trainer(dataclasses.replace(tiny, policy=dataclasses.replace(feeling.config, touch=False)), demos)
+    blind.begin_with(feeling, demos.normaliser)
+    taken = blind.shipped_weights
+    assert taken and not any(name.startswith("tactile_encoder") for name in taken)
+    assert all(torch.equal(value, feeling.state_dict()[name]) for name, value in taken.items())
+    with pytest.raises(ValueError, match="the checkpoint's network is"):
+        Trainer(dataclasses.replace(tiny, policy=feeling.config), demos).begin_with(blind.policy, demos.normaliser)
 
 
 def test_about_an_axis_that_is_held_the_hand_does_not_turn_whatever_is_seen_and_learned(tiny, demos):

@@ -210,7 +210,8 @@ class Trainer:
 
     def begin_with(self, policy: Policy, normaliser: Normaliser, *, other_scale: bool = False) -> None:
         """Take over another policy's weights before the first step; with ``other_scale`` also those that learned on
-        numbers that were normalised otherwise: they have to learn these.
+        numbers that were normalised otherwise: they have to learn these. A policy that does not feel may begin with one
+        that does, whose touch it leaves out.
 
         Raises ValueError for another network, or numbers that were normalised otherwise.
         """
@@ -218,9 +219,11 @@ class Trainer:
             raise ValueError(
                 "the checkpoint's normalisation is not that of these demonstrations: give those it was made of"
             )
-        if _without_dropout(policy.config) != _without_dropout(self.policy.config):
+        own = self.policy.state_dict()
+        theirs = policy.config if self.config.policy.touch else replace(policy.config, touch=False)
+        if _without_dropout(theirs) != _without_dropout(self.policy.config):
             raise ValueError(f"the checkpoint's network is {policy.config}, expected {self.policy.config}")
-        self.policy.load_state_dict(policy.state_dict())
+        self.policy.load_state_dict({name: value for name, value in policy.state_dict().items() if name in own})
         self._begin_average()
 
     def _begin_average(self) -> None:
