@@ -13,7 +13,16 @@ from vital_sim.gym.perturbation import PERTURBATIONS
 from vital_sim.world.variation import SETTINGS
 
 matplotlib.rcParams["svg.fonttype"] = "none"
-COLOURS = {"baku": "#8f9bb3", "visk": "#3f8fd2", "vital_bc": "#1b7f5a", "rlpd": "#b5838d", "vital": "#c2571a"}
+COLOURS = {
+    "baku": "#8f9bb3",
+    "visk": "#3f8fd2",
+    "visual_bc": "#7fb7a0",
+    "vital_bc": "#1b7f5a",
+    "rlpd": "#b5838d",
+    "vital": "#c2571a",
+    "vital_residual_without_touch": "#d98d5f",
+    "vital_without_touch": "#e8bd9d",
+}
 KINDS = {
     "force_limit": "#c0392b",
     "jammed": "#e08e45",
