@@ -1,7 +1,7 @@
 """The README's pictures, made anew by one command:
 
     ./vital shell -c 'python docs/make/pictures.py'            all of them
-    ./vital shell -c 'python docs/make/pictures.py insertion'  one: insertion, learning or monitor
+    ./vital shell -c 'python docs/make/pictures.py insertion'  one: hidden, insertion, learning or monitor
 
 `insertion` and `learning` follow from a seed and from recorded figures: the same code makes the same pictures.
 `monitor` is photographed from a running deployment by Chromium.
@@ -17,22 +17,32 @@ import time
 from pathlib import Path
 
 import gymnasium
+import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
 from vital_bringup.film.frame import Shown, frame_of
 from vital_core.observation import Observation
+from vital_core.pose import Pose
 from vital_core.task import load_task
 from vital_rl.learner import curves
 from vital_sim.cameras.show_camera import ShowCamera
-from vital_sim.evaluation.policies import PolicySpec
+from vital_sim.evaluation.policies import DEFAULT_LOCATOR, PolicySpec, load_locator
+from vital_sim.gym.scene_look import SceneLook
 from vital_sim.world.tactile import largest_field_ut
+from vital_vlm_reach.localisation.camera import Camera, View
+from vital_vlm_reach.localisation.references import references_folder
+from vital_vlm_reach.localisation.surface_plane import surface_plane
+from vital_vlm_reach.localisation.target_view import SHIPPED, load_view
+from vital_vlm_reach.localisation.top_view import top_view
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-TRAININGS = ROOT / "docs" / "results" / "residual"
+RESULTS = ROOT / "docs" / "results"
+TRAININGS = RESULTS / "residual"
 CHECKPOINTS = ROOT / "src" / "vital_policy" / "checkpoints"
 TASK, SEED = "usb_insertion", 20_004
+HIDDEN_SEED = 43_004
 WIDTH_PX = 800
 MOST_BYTES = 2_000_000
 RATE_HZ = 6
@@ -131,6 +141,46 @@ def tasks(folder: Path = TRAININGS) -> Path:
     return _curves("tasks", folder)
 
 
+def hidden(folder: Path = RESULTS) -> Path:
+    """A socket behind a bottle: in the scene camera's picture, from above, and the view that it is compared with."""
+    looks: list[tuple[SceneLook, Pose]] = []
+    locate = load_locator(DEFAULT_LOCATOR, "plug_in_socket")
+
+    def remembered(look: SceneLook) -> Pose:
+        looks.append((look, locate(look)))
+        return looks[-1][1]
+
+    env = gymnasium.make("vital_sim:Vital/PlugInSocket-v0", setting="both", locate=remembered)
+    env.reset(seed=HIDDEN_SEED)
+    env.close()
+    look, target = looks[0]
+    height, width = look.depth_mm.shape
+    view = View(look.rgb, look.depth_mm, Camera(width, height, look.camera_matrix), "camera")
+    plane = surface_plane(view, look.t_base_camera, target[:3, 3])
+    seen, _ = top_view(view, look.t_base_camera, plane)
+    figure, (scene, above, alike) = plt.subplots(1, 3, figsize=(9.0, 3.2), layout="constrained")
+    u, v = view.camera.project((np.linalg.inv(look.t_base_camera) @ target[:, 3])[:3])
+    scene.imshow(look.rgb)
+    scene.plot(u, v, "+", color="#c2571a", markersize=18, markeredgewidth=2.5)
+    scene.set(xlim=(u - 130, u + 130), ylim=(v + 130, v - 130), title="what the scene camera sees")
+    above.imshow(_shaded(seen.colour, seen.hidden), origin="lower")
+    above.set(title="from above; grey: hidden")
+    alike.imshow(load_view(references_folder(SHIPPED) / "plug_in_socket.png").colour / 255.0, origin="lower")
+    alike.set(title="the reference view")
+    for axes in (scene, above, alike):
+        axes.axis("off")
+    path = folder / "hidden.png"
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+    return path
+
+
+def _shaded(colour: np.ndarray, cells: np.ndarray | None) -> np.ndarray:
+    """0 to 1, with some cells grey."""
+    shown = colour / 255.0
+    return shown if cells is None else np.where(cells[..., None], 0.45, shown)
+
+
 def monitor(folder: Path = PICTURES) -> Path:
     """The monitor's page while the policy acts in a deployment."""
     sys.path.insert(0, str(ROOT / "src" / "vital_monitor" / "test"))
@@ -178,7 +228,14 @@ def _wait_for_a_tick(limit_s: float = 300.0) -> None:
             raise SystemExit("no policy acted: run `./vital deploy` and read its log")
 
 
-MADE = {"insertion": insertion, "learning": learning, "monitor": monitor, "over_ros": over_ros, "tasks": tasks}
+MADE = {
+    "hidden": hidden,
+    "insertion": insertion,
+    "learning": learning,
+    "monitor": monitor,
+    "over_ros": over_ros,
+    "tasks": tasks,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or list(MADE):
