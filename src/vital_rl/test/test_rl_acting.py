@@ -369,8 +369,8 @@ def test_a_residual_beside_the_checkpoint_is_taken_unless_another_or_none_is_nam
 
 
 def test_a_card_tells_the_launch_that_taught_and_no_folder_of_a_person():
-    given = LearnerParameters(batch=128, seed=3, dense=True, threads=2, folder="/home/ada/t", demos=("/home/ada/usb",))
-    expected = "task:=usb_insertion batch:=128 run_seed:=3 dense:=true demos:=usb"
+    given = LearnerParameters(batch=256, seed=3, dense=True, threads=2, folder="/home/ada/t", demos=("/home/ada/usb",))
+    expected = "task:=usb_insertion batch:=256 run_seed:=3 dense:=true demos:=usb"
     assert given.launched == f"ros2 launch vital_bringup residual_training.launch.py {expected}"
     assert LearnerParameters(task="key_in_lock").launched.endswith("residual_training.launch.py task:=key_in_lock")
 

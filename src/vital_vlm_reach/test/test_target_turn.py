@@ -19,6 +19,7 @@ from vital_vlm_reach.localisation.localization import localize, target_turn
 from vital_vlm_reach.localisation.references import References, references_folder
 from vital_vlm_reach.localisation.surface_plane import LEVEL_RAD, surface_plane
 from vital_vlm_reach.localisation.target_view import TargetView, load_view, save_view
+from vital_vlm_reach.localisation.top_view import top_view
 from vital_vlm_reach.pointing.interface import Candidate, Pointing
 from vital_vlm_reach.reference_views.render_references import simulated_view
 
@@ -199,6 +200,25 @@ def test_a_target_is_found_beside_what_hides_part_of_it_and_nowhere_else(task, f
             assert apart_deg(turn.yaw_rad, 27.0, turn.symmetry) < 4.0, turn.message
             assert np.linalg.norm(turn.origin_m - place) < 0.006
     assert whole.known and found >= found_at_least
+    scene.camera.close()
+
+
+def test_what_hides_nothing_of_the_target_changes_nothing(references):
+    """As far beside it as the view from above reaches."""
+    scene = Scene("plug_in_socket")
+    place, whole = scene.turn(references, "plug_in_socket", 27.0)
+    view = simulated_view(scene.world, scene.camera)
+    depth_mm = view.depth_mm.copy()
+    depth_mm[:, : round(float(scene.camera.project(place)[0])) - 36] //= 2
+    t_base_camera, reference = scene.camera.t_base_camera, references.of("plug_in_socket")
+    turn = target_turn(replace(view, depth_mm=depth_mm), t_base_camera, place, reference)
+    seen, _ = top_view(replace(view, depth_mm=depth_mm), t_base_camera, turn.plane)
+    assert seen.hidden is not None and not reference.register(seen).partly_hidden
+    assert turn.cost == pytest.approx(whole.cost, abs=0.1) and turn.yaw_std_rad == pytest.approx(
+        whole.yaw_std_rad, rel=0.2
+    )
+    apart_rad = np.deg2rad(apart_deg(turn.yaw_rad, float(np.rad2deg(whole.yaw_rad)), 2))
+    assert apart_rad < 2.0 * whole.yaw_std_rad
     scene.camera.close()
 
 

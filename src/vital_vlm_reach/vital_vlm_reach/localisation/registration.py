@@ -73,7 +73,7 @@ class Registration:
 
     fit: the best. symmetry: in how many yaws of a full turn the target looks, or counts as, the same: 1, 2 or 4; where
     it is more than was asked for, the view does not tell which of them it is. yaw_std_rad: about its own one.
-    partly_hidden: whether something stands in front of what is seen.
+    partly_hidden: whether something stands in front of it, or of the cells around it.
     """
 
     fit: Fit
@@ -126,8 +126,10 @@ class Reference:
         fit = quarters[chosen]
         unclear = [k for k in range(4) if behind[chosen][k] < _LEAST_BEHIND]
         seen_alike = 4 if {1, 3} & set(unclear) else 2 if unclear else 1
-        symmetry = max(self.symmetry, seen_alike)
-        return Registration(fit, symmetry, self._yaw_std_rad(seen, fit), seen.partly_hidden)
+        pose = np.array([fit.yaw_rad, *np.divide(fit.shift_m, CELL_M)])
+        partly_hidden = not self._differences(seen, pose[None])[3].all()
+        std_rad = self._yaw_std_rad(seen, pose, _CORRELATED_HIDDEN if partly_hidden else _CORRELATED)
+        return Registration(fit, max(self.symmetry, seen_alike), std_rad, partly_hidden)
 
     def slope(self, view: TargetView, fit: Fit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """How the seen surface slopes against the plane it was seen on, once what the reference shows of its relief is
@@ -193,11 +195,9 @@ class Reference:
         shift_m = float(pose[1] * CELL_M), float(pose[2] * CELL_M)
         return Fit(_wrapped(float(pose[0])), shift_m, float(found.fun), apart)
 
-    def _yaw_std_rad(self, seen: "_Seen", fit: Fit) -> float:
-        pose = np.array([fit.yaw_rad, *np.divide(fit.shift_m, CELL_M)])
+    def _yaw_std_rad(self, seen: "_Seen", pose: NDArray[np.float64], correlated: float) -> float:
         costs = self._costs(seen, np.array([self._about_centre(pose, turn) for turn in _PROBES_RAD]))
         curvature = 2.0 * float(np.polyfit(_PROBES_RAD, costs * int(self.surface.sum()), 2)[0])
-        correlated = _CORRELATED_HIDDEN if seen.partly_hidden else _CORRELATED
         return float(min(np.hypot(_LEAST_STD_RAD, correlated / np.sqrt(max(curvature, 1e-3))), _MOST_STD_RAD))
 
     def _costs(self, seen: "_Seen", poses: NDArray[np.float64], every: int = 1) -> NDArray[np.float64]:
@@ -249,14 +249,13 @@ class _Seen:
             )
         self._middle = view.known.shape[0] // 2
         self._colour = view.colour
-        self.partly_hidden = view.hidden is not None
         hidden = np.zeros_like(view.known) if view.hidden is None else view.hidden
         # The outline is softened: beside what hides it there is none either.
         beside = cv2.dilate(hidden.astype(np.uint8), _square(round(2 * _SOFT_CELLS)))
         self._rest = np.dstack(
             [view.height_m, _softened(surface), view.known.astype(np.float32), beside.astype(np.float32)]
         )
-        self.coarse_cells = _COARSE_CELLS_HIDDEN if self.partly_hidden else _COARSE_CELLS
+        self.coarse_cells = _COARSE_CELLS if view.hidden is None else _COARSE_CELLS_HIDDEN
         rows, columns = np.nonzero(surface)
         self.centre = np.array([columns.mean() - self._middle, rows.mean() - self._middle])
 
